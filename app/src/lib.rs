@@ -1,1 +1,3 @@
 //! The product, shared.
+
+pub mod domain;

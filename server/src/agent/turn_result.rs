@@ -1,0 +1,143 @@
+//! The end of a turn.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// The message of type `result`.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct TurnResult {
+    /// `success`, `error_during_execution` and others. Says nothing about success: see `is_error`.
+    #[serde(default)]
+    pub subtype: String,
+    /// The only test for success.
+    pub is_error: bool,
+    /// Why the turn ended: `completed`, `tool_deferred`, `api_error` and others.
+    #[serde(default)]
+    pub terminal_reason: Option<String>,
+    /// Why the model stopped: `end_turn`, `tool_deferred` and others.
+    #[serde(default)]
+    pub stop_reason: Option<String>,
+    /// The last words of the agent, or the text of an API failure.
+    #[serde(default)]
+    pub result: Option<String>,
+    /// Messages of the CLI about a failure.
+    #[serde(default)]
+    pub errors: Vec<String>,
+    /// HTTP status of a failed API call.
+    #[serde(default)]
+    pub api_error_status: Option<u16>,
+    /// The API's word for the failure.
+    #[serde(default)]
+    pub api_error_type: Option<String>,
+    /// How many times the model was called.
+    #[serde(default)]
+    pub num_turns: u32,
+    /// Wall clock, in milliseconds.
+    #[serde(default)]
+    pub duration_ms: u64,
+    /// The conversation.
+    #[serde(default)]
+    pub session_id: String,
+    /// Dollars, **cumulative** over the session and its earlier processes.
+    #[serde(default)]
+    pub total_cost_usd: f64,
+    /// Tokens of this turn's main loop, without subagents.
+    #[serde(default)]
+    pub usage: Usage,
+    /// Tokens and dollars by model, **cumulative** like the cost.
+    #[serde(default, rename = "modelUsage")]
+    pub model_usage: BTreeMap<String, ModelUsage>,
+    /// Tokens and dollars by model since this process's previous result.
+    #[serde(default)]
+    pub model_usage_since_last_result: BTreeMap<String, ModelUsage>,
+    /// The user messages this turn has consumed.
+    #[serde(default)]
+    pub user_message_uuids: Vec<Uuid>,
+    /// How many user messages are still waiting.
+    #[serde(default)]
+    pub queued_turn_count: u32,
+    /// The call that was put off, when a hook answered "defer".
+    #[serde(default)]
+    pub deferred_tool_use: Option<DeferredToolUse>,
+}
+
+impl TurnResult {
+    /// Takes what decides from a result whose other fields are not as expected.
+    pub(super) fn from_unexpected(value: &Value) -> Self {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let part = |name: &str| value.get(name).cloned().unwrap_or_default();
+        Self {
+            subtype: text("subtype").unwrap_or_default(),
+            is_error: value
+                .get("is_error")
+                .and_then(Value::as_bool)
+                .unwrap_or(true),
+            terminal_reason: text("terminal_reason"),
+            stop_reason: text("stop_reason"),
+            result: text("result"),
+            session_id: text("session_id").unwrap_or_default(),
+            total_cost_usd: value
+                .get("total_cost_usd")
+                .and_then(Value::as_f64)
+                .unwrap_or_default(),
+            model_usage: serde_json::from_value(part("modelUsage")).unwrap_or_default(),
+            user_message_uuids: serde_json::from_value(part("user_message_uuids"))
+                .unwrap_or_default(),
+            deferred_tool_use: serde_json::from_value(part("deferred_tool_use")).ok(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Tokens of one turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Usage {
+    /// Tokens sent, without those read from or written to the cache.
+    #[serde(default)]
+    pub input_tokens: u64,
+    /// Tokens generated.
+    #[serde(default)]
+    pub output_tokens: u64,
+    /// Tokens read from the cache.
+    #[serde(default)]
+    pub cache_read_input_tokens: u64,
+    /// Tokens written to the cache.
+    #[serde(default)]
+    pub cache_creation_input_tokens: u64,
+}
+
+/// Tokens and dollars of one model.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelUsage {
+    /// Tokens sent, without those read from or written to the cache.
+    #[serde(default)]
+    pub input_tokens: u64,
+    /// Tokens generated.
+    #[serde(default)]
+    pub output_tokens: u64,
+    /// Tokens read from the cache.
+    #[serde(default)]
+    pub cache_read_input_tokens: u64,
+    /// Tokens written to the cache.
+    #[serde(default)]
+    pub cache_creation_input_tokens: u64,
+    /// Dollars.
+    #[serde(default, rename = "costUSD")]
+    pub cost_usd: f64,
+}
+
+/// A tool call that was put off until a later process.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct DeferredToolUse {
+    /// The call.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// Its arguments.
+    #[serde(default)]
+    pub input: Value,
+}
