@@ -1,4 +1,13 @@
-//! Pure rules and values, the same for the server and the browser: no I/O, no clock, no dice.
+//! The rules of the product, pure: no clock, no I/O, no randomness.
+//!
+//! Whatever a rule needs from outside (the time, a new id, what lies in the work tree) comes in
+//! as a value. Everything here compiles for the server and for the browser.
 
 pub mod action;
+pub mod id;
+pub mod log;
+pub mod money;
 pub mod permission;
+pub mod plan;
+pub mod task;
+pub mod text;

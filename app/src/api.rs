@@ -1,0 +1,259 @@
+//! The shapes of the API, shared by the server, the pages and the server functions.
+//!
+//! JSON in `snake_case`, times RFC 3339 in UTC, money as a decimal string with six places. Views
+//! are made from the aggregate, so that a task as it was at any version has the same shape.
+
+mod request;
+mod view;
+
+pub use request::{Approval, CreateTask, DiffQuery, EventQuery, LogQuery, MessageText, TaskQuery};
+pub use view::{
+    DependencyView, FeedbackView, MessageView, PhaseView, QuestionView, ReviewView, StepView,
+    TaskView, UsageView, VerificationView,
+};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::TaskId;
+use crate::domain::log::LogLine;
+use crate::domain::money::Usd;
+use crate::domain::plan::TaskType;
+use crate::domain::task::{Actor, Tokens};
+
+/// One page of a collection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Asks for the next page; absent on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// A stored event as clients see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct EventView {
+    pub task_id: TaskId,
+    pub version: u64,
+    /// The event's name, such as `PhaseStarted`.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    #[cfg_attr(feature = "ssr", schema(value_type = Object))]
+    pub data: serde_json::Value,
+    pub actor: Actor,
+    pub at: DateTime<Utc>,
+}
+
+/// Everything that a task's page shows at first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct TaskDetail {
+    pub task: TaskView,
+    pub phases: Vec<PhaseView>,
+    /// Newest first.
+    pub reviews: Vec<ReviewView>,
+    /// Undelivered and delivered, oldest first, the last 100.
+    pub messages: Vec<MessageView>,
+    pub questions: Vec<QuestionView>,
+    pub dependencies: Vec<DependencyView>,
+    /// The newest log line's number: where a live stream goes on from.
+    pub log_seq: u64,
+    /// What the agent is doing, if one is running here.
+    pub agent: Option<AgentView>,
+}
+
+/// A live agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct AgentView {
+    pub state: AgentState,
+    /// What it is doing in plain words: "Editing src/main.rs".
+    pub action: Option<String>,
+    /// The last five actions, newest first.
+    pub recent: Vec<String>,
+}
+
+/// What a live agent is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[display(rename_all = "snake_case")]
+pub enum AgentState {
+    Starting,
+    Running,
+    Waiting,
+    Verifying,
+    Paused,
+    Stopped,
+}
+
+/// The state of a task in short, for polling.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct TaskStatus {
+    pub status: String,
+    pub waiting_reason: Option<String>,
+    pub phase: Option<u32>,
+    pub step: Option<String>,
+    pub progress: u8,
+    pub version: u64,
+    pub log_seq: u64,
+    pub cost_usd: Usd,
+    pub tokens: Tokens,
+    pub agent: Option<AgentView>,
+}
+
+/// A file that a phase must produce, as it lies in the workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct DeliverableView {
+    pub path: String,
+    pub phase: u32,
+    /// The step it belongs to, if to one.
+    pub step: Option<String>,
+    pub exists: bool,
+    /// Bytes; 0 if it is missing.
+    pub size: u64,
+}
+
+/// A deliverable's content, ready to be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct DeliverableContent {
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// The text, if it is text; cut at 512 KiB.
+    pub text: Option<String>,
+    /// Sanitised HTML, if it is Markdown.
+    pub html: Option<String>,
+    /// Whether `text` was cut.
+    pub truncated: bool,
+}
+
+/// The changes between two commits of a workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Diff {
+    pub base: String,
+    pub head: String,
+    pub files: Vec<FileDiff>,
+    /// Whether files or lines beyond the limits were left out.
+    pub truncated: bool,
+}
+
+/// The changes to one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct FileDiff {
+    pub path: String,
+    /// Where it was before, if it was renamed.
+    pub old_path: Option<String>,
+    pub change: FileChange,
+    pub binary: bool,
+    pub additions: u32,
+    pub deletions: u32,
+    pub hunks: Vec<Hunk>,
+}
+
+/// What happened to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[display(rename_all = "snake_case")]
+pub enum FileChange {
+    Added,
+    Modified,
+    Deleted,
+    Renamed,
+}
+
+/// Lines that changed together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Hunk {
+    pub header: String,
+    pub lines: Vec<DiffLine>,
+}
+
+/// A line of a hunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct DiffLine {
+    pub kind: DiffLineKind,
+    /// The number before the change, from 1.
+    pub old: Option<u32>,
+    /// The number after the change, from 1.
+    pub new: Option<u32>,
+    pub text: String,
+}
+
+/// Which side a line is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[display(rename_all = "snake_case")]
+pub enum DiffLineKind {
+    Context,
+    Added,
+    Removed,
+}
+
+/// A kind of task that can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct WorkflowView {
+    pub id: TaskType,
+    pub title: String,
+    pub summary: String,
+    /// The phases' names with their number of steps and whether a gate follows.
+    pub phases: Vec<WorkflowPhaseView>,
+}
+
+/// One phase of a kind of task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct WorkflowPhaseView {
+    pub name: String,
+    pub steps: u32,
+    pub gate: bool,
+}
+
+/// The state of the installation, for the frame of every page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Overview {
+    pub agents_running: u32,
+    pub agents_max: u32,
+    /// Tasks that wait for a person.
+    pub needs_you: u32,
+    /// Where the model's answers come from.
+    pub model_source: ModelSource,
+    /// What keeps agents from working; empty if nothing does.
+    pub problems: Vec<String>,
+    /// How agents are contained: `bwrap` or `none`.
+    pub sandbox: String,
+    pub version: String,
+}
+
+/// Where the model's answers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[display(rename_all = "snake_case")]
+pub enum ModelSource {
+    /// The configured account.
+    Account,
+    /// No credentials: tasks can only use the scripted model.
+    None,
+    /// The whole server runs on the scripted model.
+    Scripted,
+}
+
+/// The model's name that stands for the scripted model of the demo.
+pub const SCRIPTED_MODEL: &str = "scripted-demo";
+
+/// One page of a log.
+pub type LogPage = Page<LogLine>;

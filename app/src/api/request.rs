@@ -1,0 +1,108 @@
+//! What clients send. Unknown fields are errors: a typo should not be a silent default.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::TaskId;
+use crate::domain::money::Usd;
+use crate::domain::permission::PermissionMode;
+use crate::domain::task::Priority;
+use crate::domain::text::{Description, ModelName, Note, Title};
+
+/// A job, as `POST /api/tasks` and the page's form take it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CreateTask {
+    pub title: Title,
+    /// `create_app`, `custom` …
+    #[serde(rename = "type")]
+    pub task_type: String,
+    pub description: Description,
+    #[serde(default)]
+    pub priority: Priority,
+    #[serde(default)]
+    pub repository: Option<String>,
+    #[serde(default)]
+    pub depends_on: Vec<TaskId>,
+    #[serde(default)]
+    pub auto_approve: bool,
+    #[serde(default)]
+    pub budget_usd: Option<Usd>,
+    #[serde(default)]
+    pub budget_tokens: Option<u64>,
+    #[serde(default)]
+    pub model: Option<ModelName>,
+    #[serde(default)]
+    pub permission_mode: PermissionMode,
+    /// Queue it at once instead of leaving a draft.
+    #[serde(default)]
+    pub start: bool,
+}
+
+/// Which tasks to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[serde(deny_unknown_fields, default)]
+pub struct TaskQuery {
+    /// A status by its name, or `active` for all that are not finished, or `needs_you` for all
+    /// that wait for a person.
+    pub status: Option<String>,
+    /// A task type.
+    #[serde(rename = "type")]
+    pub task_type: Option<String>,
+    /// Words in the title or the description.
+    pub q: Option<String>,
+    /// 1 to 200; 50 unless given.
+    pub limit: Option<u32>,
+    /// From the page before.
+    pub cursor: Option<String>,
+}
+
+/// Which lines of a log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[serde(deny_unknown_fields, default)]
+pub struct LogQuery {
+    /// Lines after this number; 0 is the start.
+    pub after: u64,
+    /// 1 to 1,000; 200 unless given.
+    pub limit: Option<u32>,
+    /// Only lines that contain this text, whatever their case.
+    pub q: Option<String>,
+}
+
+/// Which events of a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[serde(deny_unknown_fields, default)]
+pub struct EventQuery {
+    /// Events after this version; 0 is the start.
+    pub after: u64,
+    /// 1 to 1,000; 200 unless given.
+    pub limit: Option<u32>,
+}
+
+/// Which changes of a task's workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[serde(deny_unknown_fields, default)]
+pub struct DiffQuery {
+    /// The phase whose changes are asked for; the present or last one unless given.
+    pub phase: Option<u32>,
+}
+
+/// A message to an agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MessageText {
+    pub text: Note,
+}
+
+/// A yes at a gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Approval {
+    pub comment: Option<Note>,
+}

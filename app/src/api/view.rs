@@ -1,0 +1,360 @@
+//! Views of the aggregate.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::domain::id::{
+    DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, SessionId, TaskId,
+};
+use crate::domain::money::Usd;
+use crate::domain::permission::PermissionMode;
+use crate::domain::plan::TaskType;
+use crate::domain::task::{
+    Action, Check, Choice, Delivery, FeedbackStatus, Phase, PhaseStatus, Priority, Review,
+    ReviewStatus, Status, StepStatus, Task, Tokens, Verification, Waiting,
+};
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct TaskView {
+    pub id: TaskId,
+    pub title: String,
+    #[serde(rename = "type")]
+    pub task_type: TaskType,
+    pub description: String,
+    pub status: String,
+    pub waiting_reason: Option<String>,
+    /// Why it failed or what it waits for, in words.
+    pub reason: Option<String>,
+    /// When it goes on by itself, if it waits for a time.
+    pub resumes_at: Option<DateTime<Utc>>,
+    pub priority: Priority,
+    pub phase: Option<u32>,
+    pub phase_name: Option<String>,
+    pub phases_total: u32,
+    pub step: Option<String>,
+    /// Percent.
+    pub progress: u8,
+    pub version: u64,
+    pub cost_usd: Usd,
+    pub tokens: Tokens,
+    pub budget_usd: Option<Usd>,
+    pub budget_tokens: Option<u64>,
+    pub model: Option<String>,
+    pub permission_mode: PermissionMode,
+    pub repository: Option<String>,
+    pub depends_on: Vec<TaskId>,
+    pub auto_approve: bool,
+    pub actions: Vec<Action>,
+    pub created_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<&Task> for TaskView {
+    fn from(task: &Task) -> Self {
+        let phase = task.active_phase();
+        let step = phase.and_then(Phase::current_step);
+        Self {
+            id: task.id,
+            title: task.title.to_string(),
+            task_type: task.task_type,
+            description: task.description.to_string(),
+            status: task.status.name().to_owned(),
+            waiting_reason: task.status.waiting_reason().map(str::to_owned),
+            reason: reason(&task.status),
+            resumes_at: resumes_at(&task.status),
+            priority: task.priority,
+            phase: phase.map(|phase| phase.number),
+            phase_name: phase.map(|phase| phase.plan.name.clone()),
+            phases_total: u32::try_from(task.phases.len()).unwrap_or(u32::MAX),
+            step: step.map(|step| step.plan.id.clone()),
+            progress: task.progress(),
+            version: task.version,
+            cost_usd: task.cost,
+            tokens: task.tokens,
+            budget_usd: task.budget_usd,
+            budget_tokens: task.budget_tokens,
+            model: task.model.as_ref().map(ToString::to_string),
+            permission_mode: task.permission_mode,
+            repository: task.repository.clone(),
+            depends_on: task.depends_on.clone(),
+            auto_approve: task.auto_approve,
+            actions: task.actions(),
+            created_at: task.created_at,
+            started_at: task.started_at,
+            updated_at: task.updated_at,
+        }
+    }
+}
+
+fn reason(status: &Status) -> Option<String> {
+    match status {
+        Status::Failed { reason } => Some(reason.clone()),
+        Status::Waiting(Waiting::Credentials { message }) => Some(message.clone()),
+        _ => None,
+    }
+}
+
+fn resumes_at(status: &Status) -> Option<DateTime<Utc>> {
+    match status {
+        Status::Waiting(Waiting::RateLimit { until }) => Some(*until),
+        Status::Queued { not_before } => *not_before,
+        _ => None,
+    }
+}
+
+/// A phase with its steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct PhaseView {
+    pub number: u32,
+    pub name: String,
+    pub status: PhaseStatus,
+    pub steps: Vec<StepView>,
+    pub session_id: Option<SessionId>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub completed_at: Option<DateTime<Utc>>,
+    pub cost_usd: Usd,
+    pub verification: Option<VerificationView>,
+}
+
+/// A step of a phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct StepView {
+    pub id: String,
+    pub name: String,
+    pub status: StepStatus,
+    /// The path of the file it must leave.
+    pub deliverable: Option<String>,
+}
+
+impl From<&Phase> for PhaseView {
+    fn from(phase: &Phase) -> Self {
+        let step = |step: &crate::domain::task::Step| StepView {
+            id: step.plan.id.clone(),
+            name: step.plan.name.clone(),
+            status: step.status,
+            deliverable: step.plan.deliverable.as_ref().map(|due| due.path.clone()),
+        };
+        Self {
+            number: phase.number,
+            name: phase.plan.name.clone(),
+            status: phase.status,
+            steps: phase.steps.iter().map(step).collect(),
+            session_id: phase.session,
+            started_at: phase.started_at,
+            completed_at: phase.completed_at,
+            cost_usd: phase.cost,
+            verification: phase.verification.as_ref().map(VerificationView::from),
+        }
+    }
+}
+
+/// What the checks have found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct VerificationView {
+    pub passed: bool,
+    pub checks: Vec<Check>,
+    pub at: DateTime<Utc>,
+}
+
+impl From<&Verification> for VerificationView {
+    fn from(found: &Verification) -> Self {
+        Self {
+            passed: found.passed(),
+            checks: found.checks.clone(),
+            at: found.at,
+        }
+    }
+}
+
+/// A review.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ReviewView {
+    pub id: ReviewId,
+    pub task_id: TaskId,
+    pub phase: u32,
+    pub phase_name: String,
+    pub round: u32,
+    /// `open`, `approved` or `changes_requested`.
+    pub status: String,
+    pub summary: String,
+    /// Paths of the files the phase must produce.
+    pub deliverables: Vec<String>,
+    pub verification: Option<VerificationView>,
+    pub feedback: Vec<FeedbackView>,
+    /// What the reviewer wrote on deciding.
+    pub comment: Option<String>,
+    /// Asked for in the middle of the phase.
+    pub interim: bool,
+    /// The commits between which the work lies.
+    pub base: String,
+    pub head: String,
+    pub cost_usd: Usd,
+    pub created_at: DateTime<Utc>,
+    pub decided_at: Option<DateTime<Utc>>,
+}
+
+/// A comment on a review.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct FeedbackView {
+    pub id: FeedbackId,
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    pub text: String,
+    pub status: FeedbackStatus,
+}
+
+impl ReviewView {
+    /// The view of one of the task's reviews.
+    pub fn of(task: &Task, review: &Review) -> Self {
+        let phase = task.phase(review.phase);
+        let due = phase.map(|phase| phase.plan.due().map(|due| due.path.clone()).collect());
+        let (status, decided_at, comment) = match &review.status {
+            ReviewStatus::Open => ("open", None, None),
+            ReviewStatus::Approved { at, comment } => (
+                "approved",
+                Some(*at),
+                comment.as_ref().map(ToString::to_string),
+            ),
+            ReviewStatus::ChangesRequested { at, feedback } => {
+                ("changes_requested", Some(*at), Some(feedback.to_string()))
+            }
+        };
+        let feedback = review.feedback.iter().map(|comment| FeedbackView {
+            id: comment.id,
+            file: comment.file.clone(),
+            line: comment.line,
+            text: comment.text.to_string(),
+            status: comment.status,
+        });
+        Self {
+            id: review.id,
+            task_id: task.id,
+            phase: review.phase,
+            phase_name: phase
+                .map(|phase| phase.plan.name.clone())
+                .unwrap_or_default(),
+            round: review.round,
+            status: status.to_owned(),
+            summary: review.summary.clone(),
+            deliverables: due.unwrap_or_default(),
+            verification: review.verification.as_ref().map(VerificationView::from),
+            feedback: feedback.collect(),
+            comment,
+            interim: review.interim,
+            base: review.base.clone(),
+            head: review.head.clone(),
+            cost_usd: review.cost,
+            created_at: review.created_at,
+            decided_at,
+        }
+    }
+}
+
+/// What a person wrote to the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct MessageView {
+    pub id: MessageId,
+    pub text: String,
+    pub sent_at: DateTime<Utc>,
+    /// Absent while it waits.
+    pub delivered_at: Option<DateTime<Utc>>,
+}
+
+impl From<&crate::domain::task::Message> for MessageView {
+    fn from(message: &crate::domain::task::Message) -> Self {
+        let delivered_at = match message.delivery {
+            Delivery::Pending => None,
+            Delivery::Delivered { at } => Some(at),
+        };
+        Self {
+            id: message.id,
+            text: message.text.to_string(),
+            sent_at: message.sent_at,
+            delivered_at,
+        }
+    }
+}
+
+/// Something an agent asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct QuestionView {
+    pub id: QuestionId,
+    pub task_id: TaskId,
+    pub group_id: Uuid,
+    pub category: String,
+    pub question: String,
+    pub options: Vec<Choice>,
+    pub multi_select: bool,
+    pub default: Option<String>,
+    pub required: bool,
+    /// `open`.
+    pub status: String,
+}
+
+/// Something an agent needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct DependencyView {
+    pub id: DependencyId,
+    pub task_id: TaskId,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub name: String,
+    pub description: String,
+    pub required: bool,
+    /// `open`.
+    pub status: String,
+}
+
+/// What a task has used so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct UsageView {
+    pub cost_usd: Usd,
+    pub tokens: Tokens,
+}
+
+impl Task {
+    /// The questions that wait for an answer, oldest first.
+    pub fn question_views(&self) -> Vec<QuestionView> {
+        let view = |(id, asked): &(QuestionId, crate::domain::task::AskedQuestion)| QuestionView {
+            id: *id,
+            task_id: self.id,
+            group_id: asked.group,
+            category: asked.category.clone(),
+            question: asked.question.clone(),
+            options: asked.options.clone(),
+            multi_select: asked.multi_select,
+            default: asked.default.clone(),
+            required: asked.required,
+            status: "open".to_owned(),
+        };
+        self.questions.iter().map(view).collect()
+    }
+
+    /// The dependencies that wait to be provided, oldest first.
+    pub fn dependency_views(&self) -> Vec<DependencyView> {
+        let view =
+            |(id, needed): &(DependencyId, crate::domain::task::NeededDependency)| DependencyView {
+                id: *id,
+                task_id: self.id,
+                kind: needed.kind.clone(),
+                name: needed.name.clone(),
+                description: needed.description.clone(),
+                required: needed.required,
+                status: "open".to_owned(),
+            };
+        self.dependencies.iter().map(view).collect()
+    }
+}

@@ -1,0 +1,48 @@
+//! The one port from the server functions to the server.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use leptos::prelude::use_context;
+
+use crate::api::{
+    CreateTask, DeliverableContent, DeliverableView, Diff, LogPage, LogQuery, Overview, Page,
+    ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
+};
+use crate::domain::id::{ReviewId, TaskId};
+use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
+use crate::domain::text::Note;
+use crate::fault::Fault;
+
+/// What the pages need of the server. One method per use case; authorisation happens behind it.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    async fn overview(&self) -> Result<Overview, Fault>;
+    async fn workflows(&self) -> Result<Vec<WorkflowView>, Fault>;
+    async fn tasks(&self, query: TaskQuery) -> Result<Page<TaskView>, Fault>;
+    async fn task(&self, id: TaskId) -> Result<TaskDetail, Fault>;
+    async fn create_task(&self, new: CreateTask) -> Result<TaskView, Fault>;
+    async fn edit_task(&self, id: TaskId, edit: TaskEdit) -> Result<TaskView, Fault>;
+    async fn delete_task(&self, id: TaskId) -> Result<(), Fault>;
+    async fn execute(&self, id: TaskId) -> Result<TaskView, Fault>;
+    async fn cancel(&self, id: TaskId) -> Result<TaskView, Fault>;
+    async fn retry(&self, id: TaskId) -> Result<TaskView, Fault>;
+    async fn send_message(&self, id: TaskId, text: Note) -> Result<TaskView, Fault>;
+    async fn request_review(&self, id: TaskId) -> Result<TaskView, Fault>;
+    async fn approve(&self, id: ReviewId, comment: Option<Note>) -> Result<ReviewView, Fault>;
+    async fn request_changes(
+        &self,
+        id: ReviewId,
+        request: ChangeRequest,
+    ) -> Result<ReviewView, Fault>;
+    async fn add_feedback(&self, id: ReviewId, comment: Comment) -> Result<ReviewView, Fault>;
+    async fn deliverables(&self, id: TaskId) -> Result<Vec<DeliverableView>, Fault>;
+    async fn deliverable(&self, id: TaskId, path: String) -> Result<DeliverableContent, Fault>;
+    async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<Diff, Fault>;
+    async fn log(&self, id: TaskId, query: LogQuery) -> Result<LogPage, Fault>;
+}
+
+/// The server behind the server function that is running.
+pub fn backend() -> Result<Arc<dyn Backend>, Fault> {
+    use_context::<Arc<dyn Backend>>().ok_or(Fault::Internal)
+}

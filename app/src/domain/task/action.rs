@@ -1,0 +1,77 @@
+//! What a person may do with a task, from its state alone. The API, the pages and `decide` agree
+//! because they ask here.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Status, Task, Waiting};
+
+/// Something a person may do with a task.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    derive_more::Display,
+    derive_more::FromStr,
+)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[display(rename_all = "snake_case")]
+#[from_str(rename_all = "snake_case")]
+pub enum Action {
+    /// Start a draft.
+    Execute,
+    /// Change title, priority and the like.
+    Edit,
+    /// Call it off, keeping the work.
+    Cancel,
+    /// Try again after a failure.
+    Retry,
+    /// Write to the agent.
+    Message,
+    /// Say yes at a gate.
+    Approve,
+    /// Send a phase back.
+    RequestChanges,
+    /// Ask for a gate at the next end of a turn.
+    RequestReview,
+    /// Put the task away.
+    Delete,
+}
+
+impl Task {
+    /// What a person may do now, the most likely first.
+    pub fn actions(&self) -> Vec<Action> {
+        use Action::{
+            Approve, Cancel, Delete, Edit, Execute, Message, RequestChanges, RequestReview, Retry,
+        };
+        let mut actions = match &self.status {
+            Status::Draft => vec![Execute, Edit, Cancel, Delete],
+            Status::Queued { .. } => vec![Message, Edit, Cancel, Delete],
+            Status::Running(_) => vec![Message, Edit, Cancel],
+            Status::Waiting(Waiting::Review { .. }) => {
+                vec![Approve, RequestChanges, Message, Edit, Cancel, Delete]
+            }
+            Status::Waiting(Waiting::Credentials { .. } | Waiting::RateLimit { .. }) => {
+                vec![Retry, Message, Edit, Cancel, Delete]
+            }
+            Status::Waiting(Waiting::Question | Waiting::Dependency) => {
+                vec![Message, Edit, Cancel, Delete]
+            }
+            Status::Failed { .. } => vec![Retry, Edit, Delete],
+            Status::Completed if self.is_conversation() => vec![Message, Edit, Delete],
+            Status::Completed | Status::Cancelled => vec![Edit, Delete],
+        };
+        if matches!(self.status, Status::Running(_))
+            && self.active_phase().is_some()
+            && !self.review_requested
+        {
+            actions.insert(1, RequestReview);
+        }
+        actions
+    }
+}

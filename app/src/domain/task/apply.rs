@@ -1,0 +1,438 @@
+//! Folding events into the state. Total: a fact can't be refused.
+
+use super::state::Report;
+use super::{
+    Delivery, EventRecord, Feedback, FeedbackStatus, Message, Phase, PhaseStatus, Review,
+    ReviewStatus, Run, Status, Step, StepStatus, Task, TaskEdit, TaskEvent, Tokens, Turn,
+    TurnOutcome, TurnPurpose, UsageDelta, Verification, Waiting,
+};
+use crate::domain::id::{FeedbackId, ReviewId, SessionId};
+use crate::domain::money::Usd;
+use crate::domain::plan::PhasePlan;
+
+impl Task {
+    /// The state after one more event. An event before the creation changes nothing.
+    pub fn apply(task: Option<Self>, record: &EventRecord) -> Option<Self> {
+        let mut task = match (&record.event, task) {
+            (TaskEvent::TaskCreated { .. }, None) => Self::created(record)?,
+            (_, Some(task)) => task,
+            (_, None) => return None,
+        };
+        task.version = record.version;
+        task.updated_at = record.at;
+        task.change(record);
+        Some(task)
+    }
+
+    fn created(record: &EventRecord) -> Option<Self> {
+        let TaskEvent::TaskCreated {
+            title,
+            task_type,
+            description,
+            priority,
+            phases,
+            permission_mode,
+            model,
+            repository,
+            depends_on,
+            auto_approve,
+            budget_usd,
+            budget_tokens,
+        } = record.event.clone()
+        else {
+            return None;
+        };
+        Some(Self {
+            id: record.task_id,
+            version: record.version,
+            title,
+            task_type,
+            description,
+            priority,
+            permission_mode,
+            model,
+            repository,
+            depends_on,
+            auto_approve,
+            budget_usd,
+            budget_tokens,
+            status: Status::Draft,
+            archived: false,
+            phases: (1..)
+                .zip(phases)
+                .map(|(number, plan)| Phase::new(number, plan))
+                .collect(),
+            conversation: None,
+            prompted: false,
+            turn: None,
+            messages: Vec::new(),
+            reviews: Vec::new(),
+            questions: Vec::new(),
+            dependencies: Vec::new(),
+            review_requested: false,
+            failures: 0,
+            limits: 0,
+            tokens: Tokens::default(),
+            cost: Usd::ZERO,
+            created_at: record.at,
+            started_at: None,
+            updated_at: record.at,
+        })
+    }
+
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm per event, nothing to gain by splitting"
+    )]
+    fn change(&mut self, record: &EventRecord) {
+        let at = record.at;
+        match &record.event {
+            TaskEvent::TaskCreated { .. } | TaskEvent::CheckpointCreated { .. } => {}
+            TaskEvent::ErrorReported { .. } => {}
+            TaskEvent::TaskUpdated { edit } => self.edit(edit),
+            TaskEvent::TaskQueued { not_before } => {
+                self.status = Status::Queued {
+                    not_before: *not_before,
+                };
+            }
+            TaskEvent::TaskStarted {} => self.started_at = Some(at),
+            TaskEvent::RunStarted { run, epoch } => {
+                self.status = Status::Running(Run {
+                    id: *run,
+                    epoch: *epoch,
+                });
+            }
+            TaskEvent::RunEnded { run, end } => {
+                if matches!(end, super::RunEnd::Failed { .. }) {
+                    self.failures += 1;
+                }
+                if self.run().is_some_and(|held| held.id == *run) {
+                    self.status = Status::Queued { not_before: None };
+                }
+            }
+            TaskEvent::ConversationStarted { session } => self.conversation = Some(*session),
+            TaskEvent::PhaseStarted {
+                phase,
+                session,
+                base,
+            } => {
+                self.with_phase(*phase, |phase| {
+                    phase.status = PhaseStatus::Active;
+                    phase.session = Some(*session);
+                    phase.base = Some(base.clone());
+                    phase.started_at = Some(at);
+                });
+            }
+            TaskEvent::TurnStarted {
+                message,
+                session,
+                purpose,
+            } => {
+                self.begin_turn(Turn {
+                    message: *message,
+                    session: *session,
+                    purpose: purpose.clone(),
+                });
+            }
+            TaskEvent::TurnEnded { outcome, .. } => self.end_turn(outcome),
+            TaskEvent::StepStarted { phase, step } => {
+                self.with_step(*phase, step, |step| step.status = StepStatus::Active);
+            }
+            TaskEvent::StepCompleted { phase, step, .. } => {
+                self.with_step(*phase, step, |step| step.status = StepStatus::Completed);
+            }
+            TaskEvent::PhaseReported {
+                phase,
+                summary,
+                files,
+            } => {
+                let report = Report {
+                    summary: summary.clone(),
+                    files: files.clone(),
+                };
+                self.with_phase(*phase, |phase| phase.report = Some(report));
+            }
+            TaskEvent::VerificationPassed { phase, checks }
+            | TaskEvent::VerificationFailed { phase, checks } => {
+                let verification = Verification {
+                    checks: checks.clone(),
+                    at,
+                };
+                self.with_phase(*phase, |phase| phase.verification = Some(verification));
+            }
+            TaskEvent::ReworkStarted { phase, rework } => {
+                self.with_phase(*phase, |phase| {
+                    phase.rework_due = true;
+                    phase.reworks = *rework;
+                });
+            }
+            TaskEvent::PhaseCompleted { phase } => {
+                self.with_phase(*phase, |phase| {
+                    phase.status = PhaseStatus::Completed;
+                    phase.completed_at = Some(at);
+                });
+            }
+            TaskEvent::ReviewCreated { review, .. } => self.open_gate(*review, record),
+            TaskEvent::ReviewRequested {} => self.review_requested = true,
+            TaskEvent::FeedbackAdded {
+                review,
+                feedback,
+                file,
+                line,
+                text,
+            } => {
+                let feedback = Feedback {
+                    id: *feedback,
+                    file: file.clone(),
+                    line: *line,
+                    text: text.clone(),
+                    status: FeedbackStatus::Open,
+                };
+                self.with_review(*review, |review| review.feedback.push(feedback));
+            }
+            TaskEvent::FeedbackResolved { feedback } => self.resolve_feedback(*feedback),
+            TaskEvent::ReviewApproved { review, comment } => {
+                let approved = ReviewStatus::Approved {
+                    at,
+                    comment: comment.clone(),
+                };
+                let phase = self.decide_review(*review, approved);
+                self.with_phase(phase, |phase| {
+                    phase.status = PhaseStatus::Active;
+                    phase.reworks = 0;
+                });
+            }
+            TaskEvent::ChangesRequested { review, feedback } => {
+                let sent_back = ReviewStatus::ChangesRequested {
+                    at,
+                    feedback: feedback.clone(),
+                };
+                let phase = self.decide_review(*review, sent_back);
+                self.with_phase(phase, |phase| {
+                    phase.status = PhaseStatus::Active;
+                    phase.rework_due = true;
+                    phase.reworks = 0;
+                });
+            }
+            TaskEvent::QuestionAsked { question, asked } => {
+                self.questions.push((*question, asked.clone()));
+                self.status = Status::Waiting(Waiting::Question);
+            }
+            TaskEvent::DependencyRequested { dependency, needed } => {
+                self.dependencies.push((*dependency, needed.clone()));
+                self.status = Status::Waiting(Waiting::Dependency);
+            }
+            TaskEvent::UsageRecorded { session, usage } => self.add_usage(*session, usage),
+            TaskEvent::MessageSent { message, text } => {
+                self.messages.push(Message {
+                    id: *message,
+                    text: text.clone(),
+                    sent_at: at,
+                    delivery: Delivery::Pending,
+                });
+            }
+            TaskEvent::MessageDelivered { message } => {
+                if let Some(found) = self.messages.iter_mut().find(|known| known.id == *message) {
+                    found.delivery = Delivery::Delivered { at };
+                }
+            }
+            TaskEvent::RateLimited { until } => {
+                self.limits += 1;
+                self.status = Status::Waiting(Waiting::RateLimit { until: *until });
+            }
+            TaskEvent::CredentialsRefused { message } => {
+                let message = message.clone();
+                self.status = Status::Waiting(Waiting::Credentials { message });
+            }
+            TaskEvent::TaskRetried {} => self.failures = 0,
+            TaskEvent::TaskCompleted {} => self.status = Status::Completed,
+            TaskEvent::TaskFailed { reason } => {
+                self.status = Status::Failed {
+                    reason: reason.clone(),
+                };
+            }
+            TaskEvent::TaskCancelled {} => self.status = Status::Cancelled,
+            TaskEvent::TaskArchived {} => self.archived = true,
+        }
+    }
+
+    fn edit(&mut self, edit: &TaskEdit) {
+        let TaskEdit {
+            title,
+            description,
+            priority,
+            auto_approve,
+            permission_mode,
+            model,
+        } = edit;
+        if let Some(title) = title {
+            self.title = title.clone();
+        }
+        if let Some(description) = description {
+            self.description = description.clone();
+        }
+        if let Some(model) = model {
+            self.model = Some(model.clone());
+        }
+        self.priority = priority.unwrap_or(self.priority);
+        self.auto_approve = auto_approve.unwrap_or(self.auto_approve);
+        self.permission_mode = permission_mode.unwrap_or(self.permission_mode);
+    }
+
+    fn with_phase(&mut self, number: u32, change: impl FnOnce(&mut Phase)) {
+        if let Some(phase) = self.phases.iter_mut().find(|phase| phase.number == number) {
+            change(phase);
+        }
+    }
+
+    fn with_step(&mut self, phase: u32, id: &str, change: impl FnOnce(&mut Step)) {
+        self.with_phase(phase, |phase| {
+            if let Some(step) = phase.steps.iter_mut().find(|step| step.plan.id == id) {
+                change(step);
+            }
+        });
+    }
+
+    fn with_review(&mut self, id: ReviewId, change: impl FnOnce(&mut Review)) {
+        if let Some(review) = self.reviews.iter_mut().find(|review| review.id == id) {
+            change(review);
+        }
+    }
+
+    fn begin_turn(&mut self, turn: Turn) {
+        if let TurnPurpose::Step { phase, step } = &turn.purpose {
+            self.with_step(*phase, step, |step| {
+                if step.status == StepStatus::Pending {
+                    step.status = StepStatus::Active;
+                }
+            });
+        }
+        self.turn = Some(turn);
+    }
+
+    fn end_turn(&mut self, outcome: &TurnOutcome) {
+        let Some(turn) = self.turn.take() else { return };
+        match outcome {
+            TurnOutcome::Completed => {
+                self.failures = 0;
+                self.limits = 0;
+                self.settle_purpose(&turn.purpose, true);
+            }
+            TurnOutcome::Unseen => self.settle_purpose(&turn.purpose, false),
+            TurnOutcome::Deferred | TurnOutcome::Interrupted | TurnOutcome::Failed { .. } => {}
+        }
+    }
+
+    /// Marks what the turn was for as done. Of a turn that nobody saw the end of, a step counts
+    /// only if it left its deliverable, a closing only if the agent reported the phase.
+    fn settle_purpose(&mut self, purpose: &TurnPurpose, seen: bool) {
+        match purpose {
+            TurnPurpose::Prompt => self.prompted = true,
+            TurnPurpose::Messages { .. } => {}
+            TurnPurpose::Opening { phase } => self.with_phase(*phase, |phase| phase.opened = true),
+            TurnPurpose::Step { phase, step } => self.with_step(*phase, step, |step| {
+                step.turned = seen || step.status == StepStatus::Completed;
+            }),
+            TurnPurpose::Closing { phase } => self.with_phase(*phase, |phase| {
+                phase.closed = seen || phase.report.is_some();
+            }),
+            TurnPurpose::Rework { phase } => {
+                self.with_phase(*phase, |phase| phase.rework_due = false);
+            }
+        }
+    }
+
+    fn open_gate(&mut self, id: ReviewId, record: &EventRecord) {
+        let TaskEvent::ReviewCreated {
+            phase,
+            round,
+            summary,
+            base,
+            head,
+            interim,
+            ..
+        } = &record.event
+        else {
+            return;
+        };
+        let known = self.phase(*phase);
+        self.reviews.push(Review {
+            id,
+            phase: *phase,
+            round: *round,
+            status: ReviewStatus::Open,
+            summary: summary.clone(),
+            base: base.clone(),
+            head: head.clone(),
+            interim: *interim,
+            verification: known.and_then(|phase| phase.verification.clone()),
+            feedback: Vec::new(),
+            cost: known.map_or(Usd::ZERO, |phase| phase.cost),
+            created_at: record.at,
+        });
+        self.review_requested = false;
+        self.with_phase(*phase, |phase| {
+            phase.status = PhaseStatus::InReview;
+            phase.rounds = *round;
+        });
+        self.status = Status::Waiting(Waiting::Review { review: id });
+    }
+
+    fn decide_review(&mut self, id: ReviewId, decision: ReviewStatus) -> u32 {
+        let mut of = 0;
+        self.with_review(id, |review| {
+            review.status = decision;
+            of = review.phase;
+        });
+        of
+    }
+
+    fn resolve_feedback(&mut self, id: FeedbackId) {
+        let all = self
+            .reviews
+            .iter_mut()
+            .flat_map(|review| &mut review.feedback);
+        for feedback in all.filter(|feedback| feedback.id == id) {
+            feedback.status = FeedbackStatus::Resolved;
+        }
+    }
+
+    fn add_usage(&mut self, session: SessionId, usage: &UsageDelta) {
+        self.tokens += usage.tokens;
+        self.cost += usage.cost;
+        let served = |phase: &&mut Phase| phase.session == Some(session);
+        if let Some(phase) = self.phases.iter_mut().find(served) {
+            phase.tokens += usage.tokens;
+            phase.cost += usage.cost;
+        }
+    }
+}
+
+impl Phase {
+    fn new(number: u32, plan: PhasePlan) -> Self {
+        let step = |plan: &crate::domain::plan::StepPlan| Step {
+            plan: plan.clone(),
+            status: StepStatus::Pending,
+            turned: false,
+        };
+        Self {
+            number,
+            steps: plan.steps.iter().map(step).collect(),
+            plan,
+            status: PhaseStatus::Pending,
+            session: None,
+            base: None,
+            opened: false,
+            closed: false,
+            report: None,
+            rework_due: false,
+            reworks: 0,
+            verification: None,
+            rounds: 0,
+            tokens: Tokens::default(),
+            cost: Usd::ZERO,
+            started_at: None,
+            completed_at: None,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What can be asked of a task. Clock, ids and what lies in the work tree come with the command.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Action, AskedQuestion, Check, NeededDependency, Priority, RunEnd, TurnOutcome, TurnPurpose,
+    UsageDelta,
+};
+use crate::domain::id::{
+    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId,
+    TaskId,
+};
+use crate::domain::money::Usd;
+use crate::domain::permission::PermissionMode;
+use crate::domain::plan::Workflow;
+use crate::domain::text::{Description, ModelName, Note, Title};
+
+/// A job as a person describes it, parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewTask {
+    pub title: Title,
+    pub description: Description,
+    pub workflow: Workflow,
+    pub priority: Priority,
+    pub permission_mode: PermissionMode,
+    pub model: Option<ModelName>,
+    pub repository: Option<String>,
+    pub depends_on: Vec<TaskId>,
+    pub auto_approve: bool,
+    pub budget_usd: Option<Usd>,
+    pub budget_tokens: Option<u64>,
+    /// Queue it at once instead of leaving a draft.
+    pub start: bool,
+}
+
+/// What may change about a task; `None` leaves it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TaskEdit {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Title>,
+    /// Only while the task is a draft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Description>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_approve: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission_mode: Option<PermissionMode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelName>,
+}
+
+/// A remark on a file, or on one of its lines, or on the whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Comment {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Counts from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    pub text: Note,
+}
+
+/// What a reviewer wants done differently.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ChangeRequest {
+    pub feedback: Note,
+    #[serde(default)]
+    pub comments: Vec<Comment>,
+}
+
+/// Something that an agent asked for and a person answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answerable {
+    Question(QuestionId, AskedQuestion),
+    Dependency(DependencyId, NeededDependency),
+}
+
+/// Judged by [`super::Task::decide`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum TaskCommand {
+    Create(Box<NewTask>),
+    Edit(TaskEdit),
+    /// Queue a draft.
+    Execute,
+    Cancel,
+    /// Try a failed or held task again.
+    Retry,
+    Archive,
+    SendMessage {
+        message: MessageId,
+        text: Note,
+    },
+    /// Open a gate at the next end of a turn.
+    RequestReview,
+    AddFeedback {
+        review: ReviewId,
+        feedback: FeedbackId,
+        comment: Comment,
+    },
+    ResolveFeedback {
+        feedback: FeedbackId,
+    },
+    Approve {
+        review: ReviewId,
+        comment: Option<Note>,
+    },
+    RequestChanges {
+        review: ReviewId,
+        feedback: Note,
+        comments: Vec<(FeedbackId, Comment)>,
+    },
+    /// A run claims the task.
+    StartRun {
+        run: RunId,
+        epoch: u64,
+    },
+    /// What the run that holds the task has to say.
+    Run {
+        run: RunId,
+        command: RunCommand,
+    },
+}
+
+/// What only the run that holds the task may say.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunCommand {
+    StartConversation {
+        session: SessionId,
+    },
+    StartPhase {
+        session: SessionId,
+        base: String,
+    },
+    StartTurn {
+        message: MessageId,
+        purpose: TurnPurpose,
+    },
+    DeliverMessage {
+        message: MessageId,
+    },
+    ReportStep {
+        step: String,
+        completed: bool,
+        note: Option<String>,
+    },
+    ReportPhase {
+        phase: u32,
+        summary: String,
+        files: Vec<String>,
+    },
+    ReportError {
+        kind: String,
+        message: String,
+        details: Option<String>,
+    },
+    EndTurn {
+        message: MessageId,
+        outcome: TurnOutcome,
+        usage: Option<UsageDelta>,
+        /// Due files that are there and not empty.
+        present: Vec<String>,
+        /// What the agent waits for a person to answer. The run ends with it.
+        asked: Vec<Answerable>,
+    },
+    /// The result of the checks, and where the work tree stands.
+    Verify {
+        checks: Vec<Check>,
+        review: ReviewId,
+        checkpoint: CheckpointId,
+        head: String,
+    },
+    OpenReview {
+        review: ReviewId,
+        head: String,
+    },
+    Complete,
+    Limit {
+        until: DateTime<Utc>,
+    },
+    RefuseCredentials {
+        message: String,
+    },
+    /// The run is over. After a failure the task is queued again, for `retry_at`, or fails.
+    End {
+        end: RunEnd,
+        retry_at: DateTime<Utc>,
+    },
+}
+
+/// Why a command was refused. Shown to people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Never created, or put away.
+    #[error("there is no such task")]
+    UnknownTask,
+    /// Ids are given once.
+    #[error("the task exists already")]
+    AlreadyCreated,
+    /// No such review in this task.
+    #[error("there is no such review")]
+    UnknownReview,
+    /// No such comment in this task.
+    #[error("there is no such comment")]
+    UnknownFeedback,
+    /// The state forbids it.
+    #[error("a task that is {state} can't {action}")]
+    NotAllowed {
+        /// The state's name with its reason, as in `waiting (review)`.
+        state: String,
+        /// What was asked.
+        action: Action,
+        /// What is possible.
+        allowed: Vec<Action>,
+    },
+    /// The review was decided before.
+    #[error("this review was already {decision}")]
+    AlreadyDecided {
+        /// What came of it.
+        decision: &'static str,
+    },
+    /// A description can't change under a working agent.
+    #[error(
+        "the description can only be changed while the task is a draft; write a message instead"
+    )]
+    DescriptionFixed,
+    /// Too much is waiting already.
+    #[error("at most {limit} {what} are kept")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+        /// Of what.
+        what: &'static str,
+    },
+    /// Another run holds the task now.
+    #[error("this run no longer holds the task")]
+    StaleRun,
+    /// The orchestrator asked for something that is not next.
+    #[error("{0} is not what comes next")]
+    OutOfTurn(&'static str),
+}

@@ -1,0 +1,348 @@
+//! Facts about a task. Their JSON is a contract: fields are only ever added, with a default.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Priority, TaskEdit, Tokens};
+use crate::domain::id::{
+    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId,
+    TaskId,
+};
+use crate::domain::money::Usd;
+use crate::domain::permission::PermissionMode;
+use crate::domain::plan::{PhasePlan, TaskType};
+use crate::domain::text::{Description, ModelName, Note, Title};
+
+/// Who made an event happen.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    derive_more::Display,
+    derive_more::FromStr,
+)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[display(rename_all = "snake_case")]
+#[from_str(rename_all = "snake_case")]
+pub enum Actor {
+    /// Somebody in front of a browser or behind the API.
+    Person,
+    /// The agent, through one of the platform's tools.
+    Agent,
+    /// The platform itself: the orchestrator, a timer, recovery.
+    Platform,
+}
+
+/// An event in its place: stored, numbered, never changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// Whose history it is part of.
+    pub task_id: TaskId,
+    /// Counts from 1 per task, without gaps.
+    pub version: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: TaskEvent,
+    /// Who made it happen.
+    pub actor: Actor,
+    /// When it was stored.
+    pub at: DateTime<Utc>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum TaskEvent {
+    /// Somebody described a job.
+    TaskCreated {
+        title: Title,
+        task_type: TaskType,
+        description: Description,
+        priority: Priority,
+        /// The workflow as it was at this moment.
+        phases: Vec<PhasePlan>,
+        permission_mode: PermissionMode,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<ModelName>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repository: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        depends_on: Vec<TaskId>,
+        #[serde(default)]
+        auto_approve: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget_usd: Option<Usd>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget_tokens: Option<u64>,
+    },
+    /// Somebody changed what was asked for.
+    TaskUpdated { edit: TaskEdit },
+    /// The task waits for its turn to run.
+    TaskQueued {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<DateTime<Utc>>,
+    },
+    /// A run began for the first time.
+    TaskStarted {},
+    /// A run claimed the task. Only writes that carry its epoch count from here on.
+    RunStarted { run: RunId, epoch: u64 },
+    /// The run is over, and why.
+    RunEnded { run: RunId, end: RunEnd },
+    /// A conversation without phases has got its session.
+    ConversationStarted { session: SessionId },
+    /// A phase began, in a session of its own.
+    PhaseStarted {
+        phase: u32,
+        session: SessionId,
+        /// The workspace's commit that the phase's changes are counted from.
+        base: String,
+    },
+    /// A user message is about to be sent to the agent. It is stored before it is sent.
+    TurnStarted {
+        message: MessageId,
+        session: SessionId,
+        purpose: TurnPurpose,
+    },
+    /// The agent's turn is over.
+    TurnEnded {
+        message: MessageId,
+        outcome: TurnOutcome,
+    },
+    /// The agent took up a step.
+    StepStarted { phase: u32, step: String },
+    /// A step is done.
+    StepCompleted {
+        phase: u32,
+        step: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// The agent says that the phase is complete.
+    PhaseReported {
+        phase: u32,
+        summary: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<String>,
+    },
+    /// All that the phase was checked for is as it should be.
+    VerificationPassed { phase: u32, checks: Vec<Check> },
+    /// Something that the phase was checked for is not as it should be.
+    VerificationFailed { phase: u32, checks: Vec<Check> },
+    /// The platform sends the phase back to the agent by itself.
+    ReworkStarted { phase: u32, rework: u32 },
+    /// The phase is through: approved, or without a gate.
+    PhaseCompleted { phase: u32 },
+    /// A person is asked to decide.
+    ReviewCreated {
+        review: ReviewId,
+        phase: u32,
+        /// Counts the reviews of the phase from 1.
+        round: u32,
+        summary: String,
+        base: String,
+        head: String,
+        /// Asked for by a person in the middle of the phase.
+        #[serde(default)]
+        interim: bool,
+    },
+    /// Somebody asked for a review at the next end of a turn.
+    ReviewRequested {},
+    /// A comment on a review.
+    FeedbackAdded {
+        review: ReviewId,
+        feedback: FeedbackId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        line: Option<u32>,
+        text: Note,
+    },
+    /// A comment is settled.
+    FeedbackResolved { feedback: FeedbackId },
+    /// A person approved.
+    ReviewApproved {
+        review: ReviewId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<Note>,
+    },
+    /// A person sent the phase back, with the review's open comments.
+    ChangesRequested { review: ReviewId, feedback: Note },
+    /// The agent asked a person something.
+    QuestionAsked {
+        question: QuestionId,
+        #[serde(flatten)]
+        asked: AskedQuestion,
+    },
+    /// The agent needs something from a person.
+    DependencyRequested {
+        dependency: DependencyId,
+        #[serde(flatten)]
+        needed: NeededDependency,
+    },
+    /// The agent reported that something went wrong.
+    ErrorReported {
+        kind: String,
+        message: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        details: Option<String>,
+    },
+    /// A point that the task can be resumed or forked from.
+    CheckpointCreated {
+        checkpoint: CheckpointId,
+        commit: String,
+        session: SessionId,
+        phase: Option<u32>,
+        label: String,
+    },
+    /// What a turn has used, beyond what was recorded before.
+    UsageRecorded {
+        session: SessionId,
+        #[serde(flatten)]
+        usage: UsageDelta,
+    },
+    /// A person wrote to the agent.
+    MessageSent { message: MessageId, text: Note },
+    /// The agent has got the message.
+    MessageDelivered { message: MessageId },
+    /// The account's limit is reached; the task goes on by itself later.
+    RateLimited { until: DateTime<Utc> },
+    /// Claude refused the credentials; a person has to see to it.
+    CredentialsRefused { message: String },
+    /// Somebody tries a failed or held task again.
+    TaskRetried {},
+    /// All is done.
+    TaskCompleted {},
+    /// The task can't go on.
+    TaskFailed { reason: String },
+    /// Somebody called it off. The work is kept.
+    TaskCancelled {},
+    /// Somebody put the task away. Its history stays.
+    TaskArchived {},
+}
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum RunEnd {
+    /// The task waits, is done, or was called off.
+    Settled,
+    /// The agent or its process failed.
+    Failed { message: String },
+    /// The server is shutting down; the task goes on after the next start.
+    Shutdown,
+    /// The process that drove the run was gone.
+    Lost,
+}
+
+/// What a turn is for, which decides its prompt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum TurnPurpose {
+    /// A conversation's first prompt.
+    Prompt,
+    /// A phase's aim and rules.
+    Opening { phase: u32 },
+    /// One step with its guide.
+    Step { phase: u32, step: String },
+    /// The end of a phase.
+    Closing { phase: u32 },
+    /// Feedback of a person or of the checks.
+    Rework { phase: u32 },
+    /// Messages that a person sent.
+    Messages { messages: Vec<MessageId> },
+}
+
+/// How a turn ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum TurnOutcome {
+    /// The agent finished what it had to say.
+    Completed,
+    /// The agent waits for a person's answer; its call is parked.
+    Deferred,
+    /// Somebody stopped it.
+    Interrupted,
+    /// The model or the agent failed.
+    Failed { message: String },
+    /// The turn had ended, but nobody was there to see how.
+    Unseen,
+}
+
+/// One thing that was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Check {
+    /// Names the rule, as in `deliverable`.
+    pub id: String,
+    /// What it was applied to, a path as a rule.
+    pub subject: String,
+    /// Whether it holds.
+    pub passed: bool,
+    /// What was found.
+    pub evidence: String,
+}
+
+/// The model's use between two points, and what it cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageDelta {
+    /// The models' names, comma separated if several worked.
+    pub model: String,
+    /// Tokens by kind.
+    pub tokens: Tokens,
+    /// US dollars.
+    pub cost: Usd,
+}
+
+/// By which way the agent asked, which decides how an answer reaches it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "way", rename_all = "snake_case")]
+pub enum Via {
+    /// A call that is parked until the answer is there.
+    Tool { tool: String, tool_use_id: String },
+    /// A block in the agent's text.
+    Marker,
+}
+
+/// A question as the agent asked it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedQuestion {
+    /// Questions asked together; the agent goes on when all of them are answered.
+    pub group: Uuid,
+    pub category: String,
+    pub question: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<Choice>,
+    #[serde(default)]
+    pub multi_select: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    pub required: bool,
+    pub via: Via,
+}
+
+/// One of the answers that an agent offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Choice {
+    pub label: String,
+    #[serde(default)]
+    pub description: String,
+}
+
+/// A dependency as the agent asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeededDependency {
+    /// `api_key`, `env_variable`, `service`, `file`, `permission` or `package`.
+    pub kind: String,
+    pub name: String,
+    pub description: String,
+    pub required: bool,
+    pub via: Via,
+}

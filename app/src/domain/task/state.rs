@@ -1,0 +1,405 @@
+//! A task as its events have made it. Each state holds only what is true in it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{AskedQuestion, Check, EventRecord, NeededDependency, Priority, Tokens, TurnPurpose};
+use crate::domain::id::{
+    DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId, TaskId,
+};
+use crate::domain::money::Usd;
+use crate::domain::permission::PermissionMode;
+use crate::domain::plan::{PhasePlan, StepPlan, TaskType};
+use crate::domain::text::{Description, ModelName, Note, Title};
+
+/// A task that was created. Also the content of a snapshot, so its JSON must stay readable; a
+/// snapshot that isn't is dropped and the events are replayed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    pub id: TaskId,
+    /// The number of its newest event.
+    pub version: u64,
+    pub title: Title,
+    pub task_type: TaskType,
+    pub description: Description,
+    pub priority: Priority,
+    pub permission_mode: PermissionMode,
+    pub model: Option<ModelName>,
+    pub repository: Option<String>,
+    pub depends_on: Vec<TaskId>,
+    pub auto_approve: bool,
+    pub budget_usd: Option<Usd>,
+    pub budget_tokens: Option<u64>,
+    pub status: Status,
+    pub archived: bool,
+    pub phases: Vec<Phase>,
+    /// The session of a conversation without phases.
+    pub conversation: Option<SessionId>,
+    /// Whether a conversation's first prompt was answered.
+    pub prompted: bool,
+    /// The turn that was sent and has not ended, even if the process that served it is gone.
+    pub turn: Option<Turn>,
+    pub messages: Vec<Message>,
+    pub reviews: Vec<Review>,
+    pub questions: Vec<(QuestionId, AskedQuestion)>,
+    pub dependencies: Vec<(DependencyId, NeededDependency)>,
+    pub review_requested: bool,
+    /// Failures in a row; a completed turn forgets them.
+    pub failures: u32,
+    /// Rate limits in a row; a completed turn forgets them.
+    pub limits: u32,
+    pub tokens: Tokens,
+    pub cost: Usd,
+    pub created_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Where a task stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Written down, not started.
+    Draft,
+    /// Waiting for a free place, not before the given time.
+    Queued { not_before: Option<DateTime<Utc>> },
+    /// A run holds it.
+    Running(Run),
+    /// Waiting for something that the reason names.
+    Waiting(Waiting),
+    /// All is done.
+    Completed,
+    /// It can't go on.
+    Failed { reason: String },
+    /// Called off.
+    Cancelled,
+}
+
+/// The run that holds a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    pub id: RunId,
+    /// Grows with every run of the task.
+    pub epoch: u64,
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    Review { review: ReviewId },
+    Question,
+    Dependency,
+    RateLimit { until: DateTime<Utc> },
+    Credentials { message: String },
+}
+
+/// A phase and how far it has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Counts from 1.
+    pub number: u32,
+    pub plan: PhasePlan,
+    pub status: PhaseStatus,
+    pub steps: Vec<Step>,
+    pub session: Option<SessionId>,
+    /// The commit that the phase's changes are counted from.
+    pub base: Option<String>,
+    /// Whether the agent was told the phase's aim.
+    pub opened: bool,
+    /// Whether the agent had its closing turn.
+    pub closed: bool,
+    /// The agent's own account of the phase.
+    pub report: Option<Report>,
+    /// A rework is due.
+    pub rework_due: bool,
+    /// Reworks by the platform since a person last saw the phase.
+    pub reworks: u32,
+    pub verification: Option<Verification>,
+    pub rounds: u32,
+    pub tokens: Tokens,
+    pub cost: Usd,
+    pub started_at: Option<DateTime<Utc>>,
+    pub completed_at: Option<DateTime<Utc>>,
+}
+
+/// Where a phase stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, derive_more::Display)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[display(rename_all = "snake_case")]
+pub enum PhaseStatus {
+    Pending,
+    Active,
+    InReview,
+    Completed,
+}
+
+/// A step and how far it has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub plan: StepPlan,
+    pub status: StepStatus,
+    /// Whether the agent had the step's turn.
+    pub turned: bool,
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, derive_more::Display)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[display(rename_all = "snake_case")]
+pub enum StepStatus {
+    Pending,
+    Active,
+    Completed,
+}
+
+/// What the agent said of its phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    pub summary: String,
+    pub files: Vec<String>,
+}
+
+/// What the checks have found last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    pub checks: Vec<Check>,
+    pub at: DateTime<Utc>,
+}
+
+impl Verification {
+    /// Whether every check holds.
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(|check| check.passed)
+    }
+}
+
+/// A user message to the agent whose answer has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    pub message: MessageId,
+    pub session: SessionId,
+    pub purpose: TurnPurpose,
+}
+
+/// What a person wrote to the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub id: MessageId,
+    pub text: Note,
+    pub sent_at: DateTime<Utc>,
+    pub delivery: Delivery,
+}
+
+/// Whether the agent has got a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    Pending,
+    Delivered { at: DateTime<Utc> },
+}
+
+/// One round of a gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    pub id: ReviewId,
+    pub phase: u32,
+    pub round: u32,
+    pub status: ReviewStatus,
+    pub summary: String,
+    /// The commits between which the work under review lies.
+    pub base: String,
+    pub head: String,
+    /// Asked for by a person in the middle of the phase.
+    pub interim: bool,
+    /// The checks' result when the gate opened.
+    pub verification: Option<Verification>,
+    pub feedback: Vec<Feedback>,
+    pub cost: Usd,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What came of a review.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewStatus {
+    Open,
+    Approved {
+        at: DateTime<Utc>,
+        comment: Option<Note>,
+    },
+    ChangesRequested {
+        at: DateTime<Utc>,
+        feedback: Note,
+    },
+}
+
+/// A comment on a review.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feedback {
+    pub id: FeedbackId,
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    pub text: Note,
+    pub status: FeedbackStatus,
+}
+
+/// Whether a comment still asks for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, derive_more::Display)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[display(rename_all = "snake_case")]
+pub enum FeedbackStatus {
+    Open,
+    Resolved,
+}
+
+impl Task {
+    /// The task after these events; `None` if they don't begin with its creation.
+    pub fn replay<'a>(events: impl IntoIterator<Item = &'a EventRecord>) -> Option<Self> {
+        events.into_iter().fold(None, Self::apply)
+    }
+
+    /// Whether it is one free conversation.
+    pub fn is_conversation(&self) -> bool {
+        self.phases.is_empty()
+    }
+
+    /// The run that holds the task.
+    pub fn run(&self) -> Option<Run> {
+        match &self.status {
+            Status::Running(run) => Some(*run),
+            _ => None,
+        }
+    }
+
+    /// The phase that is being worked on or reviewed.
+    pub fn active_phase(&self) -> Option<&Phase> {
+        let at_work =
+            |phase: &&Phase| matches!(phase.status, PhaseStatus::Active | PhaseStatus::InReview);
+        self.phases.iter().find(at_work)
+    }
+
+    /// A phase by its number.
+    pub fn phase(&self, number: u32) -> Option<&Phase> {
+        self.phases.get((number as usize).checked_sub(1)?)
+    }
+
+    /// The session that the agent works in now.
+    pub fn session(&self) -> Option<SessionId> {
+        if self.is_conversation() {
+            self.conversation
+        } else {
+            self.active_phase()?.session
+        }
+    }
+
+    /// Messages that the agent has not got yet, oldest first.
+    pub fn pending_messages(&self) -> impl Iterator<Item = &Message> {
+        self.messages
+            .iter()
+            .filter(|message| message.delivery == Delivery::Pending)
+    }
+
+    /// The review that waits for a decision.
+    pub fn open_review(&self) -> Option<&Review> {
+        self.reviews
+            .iter()
+            .rev()
+            .find(|review| review.status == ReviewStatus::Open)
+    }
+
+    /// The latest review of a phase that was sent back.
+    pub fn latest_change_request(&self, phase: u32) -> Option<&Review> {
+        self.reviews.iter().rev().find(|review| {
+            review.phase == phase && matches!(review.status, ReviewStatus::ChangesRequested { .. })
+        })
+    }
+
+    /// How much is done, in percent. Phases weigh equally, steps share their phase; a phase under
+    /// review counts as done but for its gate.
+    pub fn progress(&self) -> u8 {
+        if self.status == Status::Completed {
+            return 100;
+        }
+        if self.phases.is_empty() {
+            return 0;
+        }
+        let share = |phase: &Phase| match phase.status {
+            PhaseStatus::Pending => 0,
+            PhaseStatus::Completed => 1000,
+            PhaseStatus::InReview => 950,
+            PhaseStatus::Active if phase.steps.is_empty() => 500,
+            PhaseStatus::Active => {
+                let done = phase
+                    .steps
+                    .iter()
+                    .filter(|step| step.status == StepStatus::Completed);
+                done.count() * 900 / phase.steps.len()
+            }
+        };
+        let total: usize = self.phases.iter().map(share).sum();
+        u8::try_from(total / (self.phases.len() * 10)).unwrap_or(100)
+    }
+}
+
+impl Phase {
+    /// The step at work, or else the next one.
+    pub fn current_step(&self) -> Option<&Step> {
+        let active = self
+            .steps
+            .iter()
+            .find(|step| step.status == StepStatus::Active);
+        active.or_else(|| {
+            self.steps
+                .iter()
+                .find(|step| step.status == StepStatus::Pending)
+        })
+    }
+}
+
+impl Status {
+    /// The name on the wire.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Queued { .. } => "queued",
+            Self::Running(_) => "running",
+            Self::Waiting(_) => "waiting",
+            Self::Completed => "completed",
+            Self::Failed { .. } => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// What is waited for, by its name on the wire.
+    pub const fn waiting_reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Waiting(waiting) => Some(waiting.name()),
+            _ => None,
+        }
+    }
+
+    /// For a sentence: `waiting (review)`.
+    pub fn describe(&self) -> String {
+        match self.waiting_reason() {
+            Some(reason) => format!("{} ({reason})", self.name()),
+            None => self.name().to_owned(),
+        }
+    }
+}
+
+impl Waiting {
+    /// The name on the wire.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Review { .. } => "review",
+            Self::Question => "question",
+            Self::Dependency => "dependency",
+            Self::RateLimit { .. } => "rate_limit",
+            Self::Credentials { .. } => "credentials",
+        }
+    }
+}

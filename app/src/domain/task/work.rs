@@ -1,0 +1,86 @@
+//! What comes next for a task that is running. Recovery after a crash asks the same question as
+//! the steady state: the answer follows from the events alone.
+
+use super::{Phase, PhaseStatus, Status, Task, TurnPurpose};
+
+/// The next thing for a run to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Give a conversation its session.
+    StartConversation,
+    /// Give the next phase its session and mark where the work tree stands.
+    StartPhase { phase: u32 },
+    /// Send the agent a user message.
+    Turn(TurnPurpose),
+    /// Check what the phase has left behind.
+    Verify { phase: u32 },
+    /// Ask a person for the review that was requested in between.
+    OpenReview { phase: u32 },
+    /// Nothing is left to do.
+    Complete,
+    /// The task isn't running.
+    Nothing,
+}
+
+impl Task {
+    /// What the run that holds the task does next, if no turn is open.
+    pub fn next_work(&self) -> Work {
+        if !matches!(self.status, Status::Running(_)) {
+            return Work::Nothing;
+        }
+        if self.is_conversation() {
+            self.next_in_conversation()
+        } else {
+            self.next_in_phases()
+        }
+    }
+
+    fn next_in_conversation(&self) -> Work {
+        if self.conversation.is_none() {
+            return Work::StartConversation;
+        }
+        if !self.prompted {
+            return Work::Turn(TurnPurpose::Prompt);
+        }
+        self.next_messages().unwrap_or(Work::Complete)
+    }
+
+    fn next_in_phases(&self) -> Work {
+        let unfinished = |phase: &&Phase| phase.status != PhaseStatus::Completed;
+        let Some(phase) = self.phases.iter().find(unfinished) else {
+            return Work::Complete;
+        };
+        let number = phase.number;
+        if phase.status == PhaseStatus::Pending {
+            return Work::StartPhase { phase: number };
+        }
+        if !phase.opened {
+            return Work::Turn(TurnPurpose::Opening { phase: number });
+        }
+        if let Some(messages) = self.next_messages() {
+            return messages;
+        }
+        if self.review_requested {
+            return Work::OpenReview { phase: number };
+        }
+        if phase.rework_due {
+            return Work::Turn(TurnPurpose::Rework { phase: number });
+        }
+        if let Some(step) = phase.steps.iter().find(|step| !step.turned) {
+            let step = step.plan.id.clone();
+            return Work::Turn(TurnPurpose::Step {
+                phase: number,
+                step,
+            });
+        }
+        if !phase.closed {
+            return Work::Turn(TurnPurpose::Closing { phase: number });
+        }
+        Work::Verify { phase: number }
+    }
+
+    fn next_messages(&self) -> Option<Work> {
+        let messages: Vec<_> = self.pending_messages().map(|message| message.id).collect();
+        (!messages.is_empty()).then_some(Work::Turn(TurnPurpose::Messages { messages }))
+    }
+}
