@@ -1,3 +1,4 @@
 //! server
 
 pub mod agent;
+pub mod scripted_model;
