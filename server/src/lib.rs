@@ -1,4 +1,7 @@
 //! server
 
 pub mod agent;
+pub mod guides;
 pub mod scripted_model;
+pub mod workflows;
+pub mod workspace;
