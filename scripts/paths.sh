@@ -1,14 +1,12 @@
 # Sourced by the other scripts: where things are, which versions are pinned, how to speak.
 # Sets ROOT, TOOLS, TARGET (cargo's directory), SITE (what the server serves or embeds).
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Several checkouts can share their tools and their compiled dependencies.
 TOOLS=${CCS_TOOLS_DIR:-$ROOT/.tools}
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 # The WASM build has a directory of its own, so that it never waits for a native build's lock.
-# shellcheck disable=SC2034
 WASM_TARGET=$TARGET/wasm
-# shellcheck disable=SC2034
 SITE=$ROOT/target/site
 # The server asks for the module by this name and wasm-bindgen writes it: they have to agree.
 export LEPTOS_OUTPUT_NAME=app

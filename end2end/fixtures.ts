@@ -1,0 +1,169 @@
+import { test as base, expect } from "@playwright/test";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Time for the server to answer /healthz; debug builds start in well under a second. */
+const READY_MS = 20_000;
+/** Time for a stopped server to end its agents and itself before it is killed. */
+const STOP_MS = 10_000;
+
+export interface ServerOptions {
+  /** The subcommand and its flags. */
+  arguments: string[];
+  /** Settings on top of the defaults, e.g. `CCS_MAX_AGENTS`. */
+  settings: Record<string, string>;
+}
+
+/** A server process with a data directory of its own, on a loopback port. */
+export class Server {
+  private child: ChildProcess | undefined;
+
+  private constructor(
+    readonly url: string,
+    readonly dataDir: string,
+    private readonly options: ServerOptions,
+  ) {}
+
+  static async start(options: ServerOptions): Promise<Server> {
+    const dataDir = await mkdtemp(join(tmpdir(), "ccs-end2end-"));
+    const server = new Server(`http://127.0.0.1:${await freePort()}`, dataDir, options);
+    try {
+      await server.spawn();
+    } catch (error) {
+      await server.remove();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Starts the process; again after `kill` or `stop`, on the same port and data. */
+  async spawn(): Promise<void> {
+    const binary = required("CCS_TEST_SERVER_BIN");
+    const child = spawn(binary, this.options.arguments, {
+      // Nothing of the environment reaches the server but what is listed here.
+      env: {
+        PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+        HOME: this.dataDir,
+        TMPDIR: tmpdir(),
+        LANG: "C.UTF-8",
+        LEPTOS_OUTPUT_NAME: "app",
+        CCS_ADDR: new URL(this.url).host,
+        CCS_DATA_DIR: this.dataDir,
+        CCS_CLAUDE_BIN: required("CCS_CLAUDE_BIN"),
+        ...this.options.settings,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.child = child;
+    const log = createWriteStream(this.logFile, { flags: "a" });
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+    child.once("close", () => log.end());
+    await this.ready(child);
+  }
+
+  get logFile(): string {
+    return join(this.dataDir, "server.log");
+  }
+
+  get pid(): number {
+    if (this.child?.pid === undefined) throw new Error("the server is not running");
+    return this.child.pid;
+  }
+
+  /** Ends the process as an operator would, and kills it if that takes too long. */
+  async stop(): Promise<void> {
+    const child = this.child;
+    if (!child || hasEnded(child)) return;
+    const closed = once(child, "close");
+    child.kill("SIGTERM");
+    if (!(await settles(closed, STOP_MS))) {
+      child.kill("SIGKILL");
+      await closed;
+    }
+  }
+
+  /** Ends the process the hard way: no handler runs. */
+  async kill(): Promise<void> {
+    const child = this.child;
+    if (!child || hasEnded(child)) return;
+    const closed = once(child, "close");
+    child.kill("SIGKILL");
+    await closed;
+  }
+
+  /** Stops the process and removes its data. */
+  async remove(): Promise<void> {
+    await this.stop();
+    await rm(this.dataDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+
+  private async ready(child: ChildProcess): Promise<void> {
+    const deadline = Date.now() + READY_MS;
+    while (Date.now() < deadline) {
+      if (hasEnded(child)) break;
+      const response = await fetch(`${this.url}/healthz`).catch(() => undefined);
+      if (response?.ok) return;
+      await sleep(50);
+    }
+    const log = await readFile(this.logFile, "utf8").catch(() => "");
+    throw new Error(`the server did not answer ${this.url}/healthz:\n${log}`);
+  }
+}
+
+interface Fixtures {
+  /** How `server` is started; override with `test.use({ serverOptions: … })`. */
+  serverOptions: ServerOptions;
+  /** A fresh server for this test. Pages and requests have its address as their base. */
+  server: Server;
+}
+
+export const test = base.extend<Fixtures>({
+  serverOptions: [{ arguments: ["serve"], settings: {} }, { option: true }],
+  server: async ({ serverOptions }, use, testInfo) => {
+    const server = await Server.start(serverOptions);
+    await use(server);
+    await server.stop();
+    if (testInfo.status !== testInfo.expectedStatus) {
+      const body = await readFile(server.logFile).catch(() => Buffer.alloc(0));
+      await testInfo.attach("server.log", { body, contentType: "text/plain" });
+    }
+    await server.remove();
+  },
+  baseURL: async ({ server }, use) => {
+    await use(server.url);
+  },
+});
+
+export { expect };
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run the browser tests with \`scripts/test.sh browser\``);
+  return value;
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  return Promise.race([promise.then(() => true), sleep(ms, false, { ref: false })]);
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  probe.listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  if (address === null || typeof address === "string") throw new Error("the probe has no port");
+  probe.close();
+  await once(probe, "close");
+  return address.port;
+}

@@ -1,0 +1,36 @@
+import { defineConfig, devices } from "@playwright/test";
+
+// The browser is the system's (scripts/browser.sh finds it): nothing is downloaded by Playwright.
+const executablePath = process.env["CCS_TEST_CHROMIUM"];
+if (!executablePath) {
+  throw new Error("CCS_TEST_CHROMIUM is not set: run the browser tests with `scripts/test.sh browser`");
+}
+
+export default defineConfig({
+  testDir: "tests",
+  // Every test has a server, a database and agents of its own; two cores carry one such test at a time.
+  workers: 1,
+  // A test that passes the second time has found a race: it stays red.
+  retries: 0,
+  timeout: 120_000,
+  expect: { timeout: 10_000 },
+  forbidOnly: Boolean(process.env["CI"]),
+  reporter: [["list"]],
+  use: {
+    ...devices["Desktop Chrome"],
+    trace: "retain-on-failure",
+    screenshot: "only-on-failure",
+    launchOptions: {
+      executablePath,
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+});

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs the server: `run.sh [serve|demo] [flag]...`
+# 15 to 25 min the first time on 2 cores, seconds afterwards. CCS_ADDR and the other settings are passed on.
+set -euo pipefail
+. "$(dirname "$0")/paths.sh"
+cd "$ROOT"
+
+"$ROOT/scripts/build.sh" release
+"$ROOT/scripts/bubblewrap.sh"
+# Without a CLI the server still runs, and says in its pages what is missing.
+if claude=$("$ROOT/scripts/claude-cli.sh"); then export CCS_CLAUDE_BIN=$claude; fi
+export CCS_DATA_DIR=${CCS_DATA_DIR:-$ROOT/data}
+say "Starting on http://${CCS_ADDR:-127.0.0.1:3000} with its data in $CCS_DATA_DIR (Ctrl-C stops it)"
+exec "$ROOT/target/release/claude-code-server" "$@"

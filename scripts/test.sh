@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Every test: Rust tests (SQLite and PostgreSQL, the real Claude Code CLI against a scripted model), then
+# the browser tests. Installs what is missing. 15 to 20 min the first time on 2 cores.
+#   test.sh rust [nextest or cargo test arguments]      only the Rust tests
+#   test.sh browser [Playwright arguments]              only the browser tests
+set -euo pipefail
+. "$(dirname "$0")/paths.sh"
+cd "$ROOT"
+
+part=${1:-all}
+[ $# -eq 0 ] || shift
+
+"$ROOT/scripts/rust.sh"
+"$ROOT/scripts/bubblewrap.sh" required
+CCS_CLAUDE_BIN=$("$ROOT/scripts/claude-cli.sh")
+export CCS_CLAUDE_BIN
+"$ROOT/scripts/build.sh" debug site
+
+# The server's binary is built with its tests, so that both share one set of features and dependencies.
+rust_tests() {
+    say "Rust tests (about 8 min to compile the first time)"
+    if cargo nextest --version >/dev/null 2>&1; then
+        "$ROOT/scripts/postgres.sh" cargo nextest run --workspace --exclude frontend --no-fail-fast "$@"
+        # nextest leaves examples in doc comments to cargo.
+        cargo test --workspace --exclude frontend --doc --quiet
+    else
+        "$ROOT/scripts/postgres.sh" cargo test --workspace --exclude frontend --no-fail-fast "$@"
+    fi
+}
+
+browser_tests() {
+    compgen -G 'end2end/tests/*.spec.ts' >/dev/null || { say "No browser tests"; return; }
+    CCS_TEST_CHROMIUM=$("$ROOT/scripts/browser.sh")
+    "$ROOT/scripts/npm-packages.sh" end2end
+    say "Browser tests"
+    "$ROOT/scripts/build.sh" debug server
+    export CCS_TEST_CHROMIUM CCS_TEST_SERVER_BIN="$ROOT/target/debug/claude-code-server"
+    (cd end2end && node_modules/.bin/playwright test "$@")
+}
+
+case $part in
+    all) rust_tests; browser_tests ;;
+    rust) rust_tests "$@" ;;
+    browser) browser_tests "$@" ;;
+    *) die "usage: test.sh [rust|browser] [argument]..." ;;
+esac
+say "make test: all passed"
