@@ -36,7 +36,7 @@ bind_module() {
         style/node_modules/.bin/wasm-opt -Oz "$work/app_bg.wasm" -o "$work/small.wasm"
         mv "$work/small.wasm" "$work/app_bg.wasm"
     else
-        "$wasm_bindgen" "$module" --target web --no-typescript --keep-debug --out-dir "$work" --out-name app
+        "$wasm_bindgen" "$module" --target web --no-typescript --out-dir "$work" --out-name app
     fi
     rm -rf "$SITE/pkg/snippets"
     cp -R "$work"/. "$SITE/pkg/"

@@ -20,9 +20,9 @@ export CCS_CLAUDE_BIN
 rust_tests() {
     say "Rust tests (about 8 min to compile the first time)"
     if cargo nextest --version >/dev/null 2>&1; then
-        "$ROOT/scripts/postgres.sh" cargo nextest run --workspace --exclude frontend --no-fail-fast "$@"
         # nextest leaves examples in doc comments to cargo.
-        cargo test --workspace --exclude frontend --doc --quiet
+        if [ $# -eq 0 ]; then cargo test --workspace --exclude frontend --doc --quiet; fi
+        "$ROOT/scripts/postgres.sh" cargo nextest run --workspace --exclude frontend --no-fail-fast "$@"
     else
         "$ROOT/scripts/postgres.sh" cargo test --workspace --exclude frontend --no-fail-fast "$@"
     fi
