@@ -1,14 +1,30 @@
 //! Everything between the platform and one process of the Claude CLI.
 //!
-//! Nothing in here knows tasks, the database or HTTP routes: a session loop starts an
-//! [`driver::Agent`], reads its events and answers its questions.
+//! Nothing in here knows tasks, the database or the platform's routes. A session starts an
+//! [`driver::Agent`] with a [`driver::Launcher`], reads its events, answers its questions and the
+//! calls of the platform's tools ([`mcp`]), and sees it to its end.
 
 pub mod control;
+mod conversation;
+pub mod driver;
+pub mod event;
+pub mod exit;
+pub mod lines;
+pub mod log_lines;
 pub mod marker;
 mod marker_block;
+pub mod mcp;
 pub mod message;
+pub mod platform_tool;
+pub mod process;
+pub mod process_tree;
 pub mod protocol;
 pub mod request;
+mod rpc;
+pub mod spawner;
 pub mod stdin;
 pub mod system;
+mod translate;
 pub mod turn_result;
+pub mod usage;
+pub mod version;

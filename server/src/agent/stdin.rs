@@ -70,18 +70,23 @@ pub fn user(uuid: Uuid, text: &str, priority: Option<Priority>) -> String {
     line(&message)
 }
 
-/// Registers the platform's hooks; the CLI answers once it is ready.
-pub fn initialize(request_id: &str, deferrable_tools: &str) -> String {
-    request(
-        request_id,
-        &json!({
-            "subtype": "initialize",
-            "hooks": {
-                "PreToolUse": [{"matcher": deferrable_tools, "hookCallbackIds": ["pre_tool_use"]}],
-                "Stop": [{"hookCallbackIds": ["stop"]}],
-            },
-        }),
-    )
+/// Registers the platform's hooks and adds to the system prompt; the CLI answers once it is ready.
+pub fn initialize(
+    request_id: &str,
+    deferrable_tools: &str,
+    append_system_prompt: Option<&str>,
+) -> String {
+    let mut body = json!({
+        "subtype": "initialize",
+        "hooks": {
+            "PreToolUse": [{"matcher": deferrable_tools, "hookCallbackIds": ["pre_tool_use"]}],
+            "Stop": [{"hookCallbackIds": ["stop"]}],
+        },
+    });
+    if let Some(prompt) = append_system_prompt {
+        body["appendSystemPrompt"] = prompt.into();
+    }
+    request(request_id, &body)
 }
 
 /// Ends the running turn.
@@ -187,7 +192,7 @@ mod tests {
         let lines = [
             user(Uuid::nil(), "go", None),
             user(Uuid::nil(), "then", Some(Priority::Later)),
-            initialize("req-1", "AskUserQuestion"),
+            initialize("req-1", "AskUserQuestion", Some("Be brief.")),
             interrupt("req-2"),
             apply_environment("req-3", &BTreeMap::from([("K".to_owned(), "v".to_owned())])),
             permission_answer(

@@ -52,7 +52,7 @@ pub struct TurnResult {
     pub model_usage: BTreeMap<String, ModelUsage>,
     /// Tokens and dollars by model since this process's previous result.
     #[serde(default)]
-    pub model_usage_since_last_result: BTreeMap<String, ModelUsage>,
+    pub model_usage_since_last_result: Option<BTreeMap<String, ModelUsage>>,
     /// The user messages this turn has consumed.
     #[serde(default)]
     pub user_message_uuids: Vec<Uuid>,
@@ -84,6 +84,10 @@ impl TurnResult {
                 .and_then(Value::as_f64)
                 .unwrap_or_default(),
             model_usage: serde_json::from_value(part("modelUsage")).unwrap_or_default(),
+            model_usage_since_last_result: serde_json::from_value(part(
+                "model_usage_since_last_result",
+            ))
+            .ok(),
             user_message_uuids: serde_json::from_value(part("user_message_uuids"))
                 .unwrap_or_default(),
             deferred_tool_use: serde_json::from_value(part("deferred_tool_use")).ok(),

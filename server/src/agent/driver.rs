@@ -1,0 +1,387 @@
+//! Starts an agent and holds the two ends of the conversation with it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::conversation::{Command, Conversation};
+use super::event::AgentEvent;
+use super::exit::Exit;
+use super::process::AgentSpec;
+use super::process_tree::{ProcessTree, kill_marked};
+use super::stdin::{self, HookAnswer, PermissionAnswer, Priority};
+use super::version::{UnusableCli, judge};
+use crate::sandbox::Sandbox;
+
+/// How long the CLI may take until it is ready.
+const READY_LIMIT: Duration = Duration::from_mins(1);
+
+/// How long the CLI may take to answer a request.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// How many events wait for a session that is behind before the agent's output is held up.
+const EVENTS: usize = 64;
+
+/// Tools that wait for a person: the platform puts their calls off instead of holding a process.
+const DEFERRABLE_TOOLS: &str =
+    "AskUserQuestion|mcp__platform__ask_user|mcp__platform__request_dependency";
+
+/// Starts agents.
+#[derive(Clone, Debug)]
+pub struct Launcher {
+    sandbox: Sandbox,
+    tasks: TaskTracker,
+    owner: String,
+}
+
+/// A running agent: the end that listens.
+#[derive(Debug)]
+pub struct Agent {
+    events: mpsc::Receiver<AgentEvent>,
+    early: VecDeque<AgentEvent>,
+    control: AgentControl,
+}
+
+/// A running agent: the end that speaks. Once the process has ended, what is said is lost; the
+/// event [`AgentEvent::Exited`] tells.
+#[derive(Clone, Debug)]
+pub struct AgentControl {
+    commands: mpsc::Sender<Command>,
+    stop: watch::Sender<Option<Duration>>,
+}
+
+/// Why an agent could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The CLI is missing or too old.
+    #[error("the Claude CLI can't be used")]
+    Cli(#[source] UnusableCli),
+    /// Its directories could not be made.
+    #[error("the directories of the agent could not be prepared")]
+    Preparation(#[source] io::Error),
+    /// The system refused.
+    #[error("the agent could not be started")]
+    Spawn(#[source] io::Error),
+    /// There is a conversation with this id already.
+    #[error("the conversation exists already")]
+    SessionExists,
+    /// There is no conversation with this id.
+    #[error("the conversation does not exist")]
+    SessionMissing,
+    /// It ended before it was ready.
+    #[error("the agent ended with {} before it was ready", exit.cause)]
+    Ended {
+        /// How it ended.
+        exit: Exit,
+    },
+    /// It did not accept the platform's hooks.
+    #[error("the agent refused to start: {reason}")]
+    Refused {
+        /// Its words.
+        reason: String,
+    },
+    /// It was not ready in time.
+    #[error("the agent was not ready within {} s", READY_LIMIT.as_secs())]
+    TimedOut,
+}
+
+/// Why a request to a running agent failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The process has ended.
+    #[error("the agent has ended")]
+    Ended,
+    /// The agent refused.
+    #[error("the agent refused: {reason}")]
+    Refused {
+        /// Its words.
+        reason: String,
+    },
+    /// No answer came in time.
+    #[error("the agent did not answer in time")]
+    TimedOut,
+}
+
+impl Launcher {
+    /// A launcher for agents in this sandbox. `data_dir` tells the processes of this server from
+    /// those of another on the same machine.
+    pub fn new(sandbox: Sandbox, data_dir: &std::path::Path) -> Self {
+        let digest = Sha256::digest(data_dir.as_os_str().as_encoded_bytes());
+        let owner = BASE64_URL_SAFE_NO_PAD.encode(&digest[..9]);
+        Self {
+            sandbox,
+            tasks: TaskTracker::new(),
+            owner,
+        }
+    }
+
+    /// What agents run in.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Kills what an earlier run of this server has left behind; only without a sandbox can there
+    /// be any. Returns how many processes there were. To be called before the first agent starts.
+    pub async fn kill_leftovers(&self) -> usize {
+        kill_marked(&format!("{}.", self.owner)).await
+    }
+
+    /// Waits until every agent is gone. No agent can be started afterwards.
+    pub async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Starts a process and waits until it is ready for messages.
+    pub async fn start(&self, spec: AgentSpec) -> Result<Agent, StartError> {
+        if !spec.program.is_file() {
+            let path = spec.program.display().to_string();
+            return Err(StartError::Cli(UnusableCli::Missing { path }));
+        }
+        let mark = format!("{}.{}", self.owner, Uuid::new_v4());
+        let workspace = spec.inner_workspace(&self.sandbox);
+        let command = spec
+            .prepare(&self.sandbox, &mark)
+            .map_err(StartError::Preparation)?;
+        let child = self
+            .sandbox
+            .spawner()
+            .spawn(command)
+            .await
+            .map_err(StartError::Spawn)?;
+        let root = child
+            .id()
+            .and_then(|pid| i32::try_from(pid).ok())
+            .unwrap_or_default();
+        let tree = ProcessTree::new(root, mark);
+        let append_system_prompt = spec.append_system_prompt.clone();
+        let mut agent = self.converse(child, tree, spec, workspace);
+        let ready = agent.initialize(append_system_prompt.as_deref()).await;
+        match ready.and_then(|answer| judged(&answer)) {
+            Ok(()) => Ok(agent),
+            Err(error) => {
+                agent.stop(Duration::ZERO).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn converse(
+        &self,
+        child: tokio::process::Child,
+        tree: ProcessTree,
+        spec: AgentSpec,
+        workspace: PathBuf,
+    ) -> Agent {
+        let (sender, events) = mpsc::channel(EVENTS);
+        let (commands, inbox) = mpsc::channel(16);
+        let (stop, stopped) = watch::channel(None);
+        let sandboxed = self.sandbox.is_sandboxed();
+        let conversation =
+            Conversation::new(child, tree, sandboxed, workspace, sender, inbox, stopped);
+        self.tasks.spawn(async move {
+            conversation.run().await;
+            if let Err(error) = spec.empty_tmp() {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "tmp was not emptied"
+                );
+            }
+        });
+        Agent {
+            events,
+            early: VecDeque::new(),
+            control: AgentControl { commands, stop },
+        }
+    }
+}
+
+/// Judges the version in the answer to `initialize`. Another program that speaks the protocol need
+/// not tell one.
+fn judged(answer: &Value) -> Result<(), StartError> {
+    match answer
+        .get("claude_code_version")
+        .and_then(Value::as_str)
+        .map(str::parse)
+    {
+        Some(Ok(version)) => judge(version).map(|_| ()).map_err(StartError::Cli),
+        _ => Ok(()),
+    }
+}
+
+impl Agent {
+    /// The end that speaks.
+    pub fn control(&self) -> &AgentControl {
+        &self.control
+    }
+
+    /// The next piece of news; `None` after [`AgentEvent::Exited`].
+    pub async fn next(&mut self) -> Option<AgentEvent> {
+        match self.early.pop_front() {
+            Some(event) => Some(event),
+            None => self.events.recv().await,
+        }
+    }
+
+    /// Ends the process as [`AgentControl::stop`] does, and drops whatever it still says.
+    pub async fn stop(mut self, grace: Duration) -> Option<Exit> {
+        self.control.stop(grace);
+        while let Some(event) = self.next().await {
+            if let AgentEvent::Exited(exit) = event {
+                return Some(exit);
+            }
+        }
+        None
+    }
+
+    /// Registers the hooks. News that come before the answer are kept.
+    async fn initialize(&mut self, system_prompt: Option<&str>) -> Result<Value, StartError> {
+        let system_prompt = system_prompt.map(str::to_owned);
+        let build =
+            move |id: &str| stdin::initialize(id, DEFERRABLE_TOOLS, system_prompt.as_deref());
+        let (reply, answer) = oneshot::channel();
+        let request = Command::Request {
+            build: Box::new(build),
+            reply,
+        };
+        if self.control.commands.send(request).await.is_err() {
+            return Err(self.ended().await);
+        }
+        let answered = async {
+            let mut answer = answer;
+            loop {
+                tokio::select! {
+                    biased;
+                    answer = &mut answer => return answer.ok(),
+                    Some(event) = self.events.recv() => self.early.push_back(event),
+                }
+            }
+        };
+        match timeout(READY_LIMIT, answered).await {
+            Ok(Some(Ok(answer))) => Ok(answer),
+            Ok(Some(Err(ControlError::Refused { reason }))) => Err(StartError::Refused { reason }),
+            Ok(Some(Err(_)) | None) => Err(self.ended().await),
+            Err(_) => Err(StartError::TimedOut),
+        }
+    }
+
+    /// Why the process has ended before it was ready.
+    async fn ended(&mut self) -> StartError {
+        let mut told = Vec::new();
+        let exit = loop {
+            match self.next().await {
+                Some(AgentEvent::Exited(exit)) => break exit,
+                Some(AgentEvent::TurnEnded(result)) => told.extend(result.errors),
+                Some(_) => {}
+                None => return StartError::TimedOut,
+            }
+        };
+        told.extend(exit.stderr_tail.iter().cloned());
+        let says = |words: &str| told.iter().any(|line| line.contains(words));
+        if says("is already in use") {
+            StartError::SessionExists
+        } else if says("No conversation found with session ID") {
+            StartError::SessionMissing
+        } else {
+            StartError::Ended { exit }
+        }
+    }
+}
+
+impl AgentControl {
+    /// Gives the agent a message. The same uuid twice is one message, also over a resume.
+    pub async fn send_user(
+        &self,
+        uuid: Uuid,
+        text: &str,
+        priority: Option<Priority>,
+    ) -> Result<(), ControlError> {
+        self.line(stdin::user(uuid, text, priority)).await
+    }
+
+    /// Answers [`AgentEvent::AskPermission`].
+    pub async fn answer_permission(
+        &self,
+        request_id: &str,
+        answer: &PermissionAnswer,
+    ) -> Result<(), ControlError> {
+        self.line(stdin::permission_answer(request_id, answer))
+            .await
+    }
+
+    /// Answers [`AgentEvent::HookPreToolUse`] and [`AgentEvent::HookStop`].
+    pub async fn answer_hook(
+        &self,
+        request_id: &str,
+        answer: &HookAnswer,
+    ) -> Result<(), ControlError> {
+        self.line(stdin::hook_answer(request_id, answer)).await
+    }
+
+    /// Ends the running turn; its result comes as an event. Harmless when none is running.
+    pub async fn interrupt(&self) -> Result<(), ControlError> {
+        self.request(stdin::interrupt).await.map(|_| ())
+    }
+
+    /// Adds variables to the environment of the agent's commands, effective at once. They are gone
+    /// after a resume.
+    pub async fn apply_environment(
+        &self,
+        variables: BTreeMap<String, String>,
+    ) -> Result<(), ControlError> {
+        self.request(move |id| stdin::apply_environment(id, &variables))
+            .await
+            .map(|_| ())
+    }
+
+    /// Lets the process finish what it is doing and then end by itself.
+    pub async fn close_stdin(&self) -> Result<(), ControlError> {
+        self.commands
+            .send(Command::CloseStdin)
+            .await
+            .map_err(|_| ControlError::Ended)
+    }
+
+    /// Ends the process within `grace`: the turn is interrupted, stdin closed, then SIGTERM and at
+    /// last SIGKILL to everything that is left. News go on to come until
+    /// [`AgentEvent::Exited`].
+    pub fn stop(&self, grace: Duration) {
+        self.stop.send_replace(Some(grace));
+    }
+
+    async fn line(&self, line: String) -> Result<(), ControlError> {
+        self.commands
+            .send(Command::Line(line))
+            .await
+            .map_err(|_| ControlError::Ended)
+    }
+
+    async fn request(
+        &self,
+        build: impl FnOnce(&str) -> String + Send + 'static,
+    ) -> Result<Value, ControlError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Command::Request {
+            build: Box::new(build),
+            reply,
+        };
+        self.commands
+            .send(request)
+            .await
+            .map_err(|_| ControlError::Ended)?;
+        match timeout(ANSWER_LIMIT, answer).await {
+            Ok(answer) => answer.map_err(|_| ControlError::Ended)?,
+            Err(_) => Err(ControlError::TimedOut),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! One process of the CLI: its command line, its environment, its directories.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use tokio::process::Command;
+use uuid::Uuid;
+
+use super::mcp::McpAccess;
+use super::process_tree::MARK;
+use crate::sandbox::{Cell, Inside, Sandbox};
+
+/// The file that tells the CLI of the platform's tools. It holds a secret.
+const MCP_FILE: &str = "platform-mcp.json";
+
+/// Tools that make no sense under the platform: other agents are none of an agent's business, time
+/// and parallel work trees are the platform's, and there is nobody to approve a plan.
+const DISALLOWED_TOOLS: &str = "ListAgents,SendMessage,CronCreate,CronDelete,CronList,\
+                                ScheduleWakeup,EnterWorktree,ExitWorktree,EnterPlanMode,\
+                                ExitPlanMode,Workflow";
+
+/// What every process gets, whatever the task.
+const ENVIRONMENT: [(&str, &str); 16] = [
+    ("LANG", "C.UTF-8"),
+    ("TERM", "dumb"),
+    ("SHELL", "/bin/bash"),
+    ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+    ("DISABLE_AUTOUPDATER", "1"),
+    ("DISABLE_TELEMETRY", "1"),
+    ("DISABLE_ERROR_REPORTING", "1"),
+    ("CLAUDE_CODE_DISABLE_AUTO_MEMORY", "1"),
+    ("CLAUDE_CODE_DISABLE_CRON", "1"),
+    ("CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY", "1"),
+    // A command that outlives its turn would start a turn nobody asked for.
+    ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
+    ("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1"),
+    // The agent's commands don't see the CLI's own key.
+    ("CLAUDE_CODE_SUBPROCESS_ENV_SCRUB", "1"),
+    // A tool of the platform may take its time: by default the CLI gives up after a minute.
+    ("MCP_TOOL_TIMEOUT", "3600000"),
+    ("CLAUDE_CODE_MCP_TOOL_IDLE_TIMEOUT", "3600000"),
+    ("ENABLE_TOOL_SEARCH", "false"),
+];
+
+/// Variables a task can't set, for they would change what the platform has set up.
+const RESERVED_PREFIXES: [&str; 5] = ["CLAUDE", "ANTHROPIC", "CCS_", "LD_", "MCP_"];
+const RESERVED: [&str; 6] = ["PATH", "HOME", "TMPDIR", "SHELL", "BASH_ENV", "ENV"];
+
+/// Everything one process needs to know.
+#[derive(Clone, Debug)]
+pub struct AgentSpec {
+    /// The CLI.
+    pub program: PathBuf,
+    /// The work directory; exists.
+    pub workspace: PathBuf,
+    /// The agent's own configuration and transcripts; created if missing, kept.
+    pub config_dir: PathBuf,
+    /// Holds the agent's `/tmp` and home; emptied before and after.
+    pub tmp_dir: PathBuf,
+    /// Which conversation.
+    pub session: SessionStart,
+    /// The model, or the CLI's own choice.
+    pub model: Option<String>,
+    /// Where the API of the model is, or the CLI's own choice.
+    pub base_url: Option<String>,
+    /// What the process presents to that API.
+    pub api_key: SecretString,
+    /// The platform's tools.
+    pub mcp: McpAccess,
+    /// Variables of the task. Those that belong to the platform are left out.
+    pub environment: BTreeMap<String, SecretString>,
+    /// Rules of the platform, added to the system prompt. Kept by the conversation: what is given
+    /// on a resume is ignored by the CLI.
+    pub append_system_prompt: Option<String>,
+    /// Let the CLI take up a turn that a crash has cut off: see [`super::resume`].
+    pub rerun_interrupted: bool,
+    /// Directories of the host that a sandboxed agent may read, at the same place.
+    pub read_only: Vec<PathBuf>,
+}
+
+/// Which conversation a process serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionStart {
+    /// A new one with this id.
+    New(Uuid),
+    /// An earlier one.
+    Resume(Uuid),
+}
+
+impl SessionStart {
+    /// The conversation's id.
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::New(id) | Self::Resume(id) => id,
+        }
+    }
+}
+
+impl AgentSpec {
+    fn home(&self) -> PathBuf {
+        self.tmp_dir.join("home")
+    }
+
+    fn tmp(&self) -> PathBuf {
+        self.tmp_dir.join("tmp")
+    }
+
+    /// The work directory as the agent sees it.
+    pub fn inner_workspace(&self, sandbox: &Sandbox) -> PathBuf {
+        if sandbox.is_sandboxed() {
+            crate::sandbox::INNER_WORKSPACE.into()
+        } else {
+            self.workspace.clone()
+        }
+    }
+
+    /// Makes the directories and files the process needs, and its command.
+    pub(super) fn prepare(&self, sandbox: &Sandbox, mark: &str) -> io::Result<Command> {
+        self.empty_tmp()?;
+        for directory in [&self.config_dir, &self.tmp(), &self.home()] {
+            fs::create_dir_all(directory)?;
+        }
+        self.write_mcp_file()?;
+        let cell = Cell {
+            program: self.program.canonicalize()?,
+            workspace: self.workspace.canonicalize()?,
+            config: self.config_dir.canonicalize()?,
+            tmp: self.tmp().canonicalize()?,
+            home: self.home().canonicalize()?,
+            read_only: self.read_only.clone(),
+        };
+        let inside = sandbox.inside(&cell);
+        let mut command = sandbox.command(&cell);
+        command
+            .args(self.arguments(&inside))
+            .envs(self.variables(&inside))
+            .env(
+                "PATH",
+                sandbox.visible_path(&cell, &std::env::var("PATH").unwrap_or_default()),
+            )
+            .env(MARK, mark)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Ok(command)
+    }
+
+    /// Removes what the process has left in its temporary directory.
+    pub(super) fn empty_tmp(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.tmp_dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn write_mcp_file(&self) -> io::Result<()> {
+        let path = self.config_dir.join(MCP_FILE);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let bearer = format!("Bearer {}", self.mcp.token.expose_secret());
+        let config = json!({"mcpServers": {"platform": {
+            "type": "http",
+            "url": self.mcp.url,
+            "headers": {"Authorization": bearer},
+            "alwaysLoad": true,
+        }}});
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        file.write_all(config.to_string().as_bytes())
+    }
+
+    fn arguments(&self, inside: &Inside) -> Vec<String> {
+        let mut arguments: Vec<String> = [
+            "-p",
+            "--input-format",
+            "stream-json",
+            "--output-format",
+            "stream-json",
+            "--verbose",
+            "--include-partial-messages",
+            "--permission-prompt-tool",
+            "stdio",
+            "--strict-mcp-config",
+            // Settings in the workspace could switch off permissions: the agent writes there.
+            "--setting-sources=",
+            "--allowedTools=mcp__platform",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        arguments.push(format!(
+            "--mcp-config={}",
+            inside.config.join(MCP_FILE).display()
+        ));
+        arguments.push(format!("--disallowedTools={DISALLOWED_TOOLS}"));
+        arguments.push(match self.session {
+            SessionStart::New(id) => format!("--session-id={id}"),
+            SessionStart::Resume(id) => format!("--resume={id}"),
+        });
+        arguments.extend(self.model.iter().map(|model| format!("--model={model}")));
+        arguments
+    }
+
+    fn variables(&self, inside: &Inside) -> BTreeMap<String, String> {
+        let own = self
+            .environment
+            .iter()
+            .filter(|(name, _)| !is_reserved(name));
+        let mut variables: BTreeMap<_, _> = own
+            .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
+            .collect();
+        variables.extend(ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let path = |path: &Path| path.display().to_string();
+        let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
+        set("HOME", path(&inside.home));
+        set("TMPDIR", path(&inside.tmp));
+        set("CLAUDE_CONFIG_DIR", path(&inside.config));
+        set("ANTHROPIC_API_KEY", self.api_key.expose_secret().to_owned());
+        if let Some(url) = &self.base_url {
+            set("ANTHROPIC_BASE_URL", url.clone());
+        }
+        if self.rerun_interrupted {
+            set("CLAUDE_CODE_RESUME_INTERRUPTED_TURN", "1".to_owned());
+            set("CLAUDE_CODE_RESUME_SHOWS_CUT_OFF_CALLS", "1".to_owned());
+        }
+        variables
+    }
+}
+
+/// Whether a task may not set this variable.
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+        || RESERVED_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        || ENVIRONMENT.iter().any(|(own, _)| *own == name)
+}

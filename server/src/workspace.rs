@@ -1,0 +1,249 @@
+//! A task's files on disk: where they lie, and how the platform reads and records them.
+//!
+//! ```text
+//! <data>/tasks/<task id>/workspace/                 the agent's work tree, with a repository of its own
+//! <data>/tasks/<task id>/record.git/                the platform's record of it, out of the agent's reach
+//! <data>/tasks/<task id>/agents/<session id>/{config,tmp}/
+//! ```
+//!
+//! The record is a second repository over the same work tree. The platform runs git only there:
+//! hooks, filters and settings that an agent leaves in its own repository are never executed.
+
+mod diff;
+mod file;
+mod git;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use app::api::{DeliverableView, Diff};
+use app::domain::id::{SessionId, TaskId};
+use app::domain::task::Task;
+
+pub use file::FileContent;
+pub use git::GitError;
+
+use git::Record;
+
+/// The folders of all tasks.
+#[derive(Clone, Debug)]
+pub struct Workspaces {
+    root: Arc<Path>,
+}
+
+/// A task's files can't be read or recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    /// No such file.
+    #[error("{path} is not there")]
+    NotFound {
+        /// Relative to the workspace.
+        path: String,
+    },
+    /// A link or a path that leads out of the workspace.
+    #[error("{path} leads out of the task's workspace")]
+    Outside {
+        /// Relative to the workspace.
+        path: String,
+    },
+    /// A folder, a device, a pipe.
+    #[error("{path} is not a regular file")]
+    NotAFile {
+        /// Relative to the workspace.
+        path: String,
+    },
+    /// The phase has not begun.
+    #[error("phase {phase} has no changes to show yet")]
+    NoChanges {
+        /// The phase's number.
+        phase: u32,
+    },
+    /// git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The file system failed.
+    #[error("the workspace can't be used")]
+    Io(#[from] std::io::Error),
+}
+
+/// The folders that one agent session works in.
+#[derive(Clone, Debug)]
+pub struct AgentFolders {
+    /// The work tree.
+    pub workspace: PathBuf,
+    /// The CLI's configuration and transcripts.
+    pub config: PathBuf,
+    /// Emptied when the process ends.
+    pub tmp: PathBuf,
+}
+
+impl Workspaces {
+    /// All folders lie below `<data>/tasks`.
+    pub fn new(data: &Path) -> Self {
+        Self {
+            root: data.join("tasks").into(),
+        }
+    }
+
+    fn task(&self, id: TaskId) -> PathBuf {
+        self.root.join(id.to_string())
+    }
+
+    fn workspace(&self, id: TaskId) -> PathBuf {
+        self.task(id).join("workspace")
+    }
+
+    fn record(&self, id: TaskId) -> Record {
+        Record::new(self.task(id).join("record.git"), self.workspace(id))
+    }
+
+    /// Makes the task's workspace if it isn't there: an empty repository, with a first record.
+    pub async fn prepare(&self, id: TaskId) -> Result<(), WorkspaceError> {
+        tokio::fs::create_dir_all(self.workspace(id)).await?;
+        let record = self.record(id);
+        record.prepare().await?;
+        Ok(())
+    }
+
+    /// Makes the folders of an agent session, with an empty folder for temporary files.
+    pub async fn agent(
+        &self,
+        id: TaskId,
+        session: SessionId,
+    ) -> Result<AgentFolders, WorkspaceError> {
+        let own = self.task(id).join("agents").join(session.to_string());
+        let folders = AgentFolders {
+            workspace: self.workspace(id),
+            config: own.join("config"),
+            tmp: own.join("tmp"),
+        };
+        match tokio::fs::remove_dir_all(&folders.tmp).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+        tokio::fs::create_dir_all(&folders.config).await?;
+        tokio::fs::create_dir_all(&folders.tmp).await?;
+        Ok(folders)
+    }
+
+    /// Records the work tree as it is, under `refs/ccs/<name>`, and answers with the commit.
+    pub async fn commit(
+        &self,
+        id: TaskId,
+        name: &str,
+        message: &str,
+    ) -> Result<String, WorkspaceError> {
+        Ok(self.record(id).commit(name, message).await?)
+    }
+
+    /// The files that the task's phases must produce, as they lie there now.
+    pub async fn deliverables(&self, task: &Task) -> Result<Vec<DeliverableView>, WorkspaceError> {
+        let root = self.workspace(task.id);
+        let mut due = Vec::new();
+        for phase in &task.phases {
+            for step in &phase.steps {
+                let rule = step.plan.deliverable.as_ref();
+                due.extend(rule.map(|rule| (phase.number, Some(&step.plan.id), &rule.path)));
+            }
+            let rest = phase.plan.deliverables.iter();
+            due.extend(rest.map(|rule| (phase.number, None, &rule.path)));
+        }
+        let due: Vec<_> = due
+            .into_iter()
+            .map(|(phase, step, path)| (phase, step.cloned(), path.clone()))
+            .collect();
+        let listed = tokio::task::spawn_blocking(move || {
+            let view = |(phase, step, path): (u32, Option<String>, String)| {
+                let size = file::size(&root, &path).ok();
+                DeliverableView {
+                    path,
+                    phase,
+                    step,
+                    exists: size.is_some(),
+                    size: size.unwrap_or(0),
+                }
+            };
+            due.into_iter().map(view).collect()
+        });
+        listed
+            .await
+            .map_err(|error| std::io::Error::other(error).into())
+    }
+
+    /// A file of the workspace, its text cut at 512 KiB.
+    pub async fn read(&self, id: TaskId, path: &str) -> Result<FileContent, WorkspaceError> {
+        let (root, path) = (self.workspace(id), path.to_owned());
+        let read = tokio::task::spawn_blocking(move || file::read(&root, &path));
+        read.await.map_err(std::io::Error::other)?
+    }
+
+    /// A file of the workspace, opened for reading, with its size in bytes.
+    pub async fn open(
+        &self,
+        id: TaskId,
+        path: &str,
+    ) -> Result<(tokio::fs::File, u64), WorkspaceError> {
+        let (root, path) = (self.workspace(id), path.to_owned());
+        let opened = tokio::task::spawn_blocking(move || file::open(&root, &path));
+        let (file, size) = opened.await.map_err(std::io::Error::other)??;
+        Ok((tokio::fs::File::from_std(file), size))
+    }
+
+    /// What a phase has changed: up to its latest review if it is over or under review, else up to
+    /// now. Without a phase, the present or else the last one that began.
+    pub async fn diff(&self, task: &Task, phase: Option<u32>) -> Result<Diff, WorkspaceError> {
+        let begun = task.phases.iter().rev().find(|phase| phase.base.is_some());
+        let number = phase
+            .or_else(|| task.active_phase().map(|phase| phase.number))
+            .or_else(|| begun.map(|phase| phase.number));
+        let record = self.record(task.id);
+        let Some(number) = number else {
+            let head = record.snapshot().await?;
+            return Ok(record.diff(git::START, &head).await?);
+        };
+        let base = task.phase(number).and_then(|phase| phase.base.clone());
+        let base = base.ok_or(WorkspaceError::NoChanges { phase: number })?;
+        let working = task.run().is_some()
+            && task
+                .active_phase()
+                .is_some_and(|phase| phase.number == number);
+        let reviewed = task
+            .reviews
+            .iter()
+            .rev()
+            .find(|review| review.phase == number);
+        let head = match reviewed {
+            Some(review) if !working => review.head.clone(),
+            _ => record.snapshot().await?,
+        };
+        Ok(record.diff(&base, &head).await?)
+    }
+
+    /// Which of these files are there, inside the workspace, and not empty.
+    pub async fn present(
+        &self,
+        id: TaskId,
+        paths: Vec<String>,
+    ) -> Result<Vec<String>, WorkspaceError> {
+        let root = self.workspace(id);
+        let checked = tokio::task::spawn_blocking(move || {
+            let present = |path: &String| file::size(&root, path).is_ok_and(|size| size > 0);
+            paths.into_iter().filter(present).collect()
+        });
+        checked
+            .await
+            .map_err(|error| std::io::Error::other(error).into())
+    }
+
+    /// Removes all of a task's files.
+    pub async fn remove(&self, id: TaskId) -> Result<(), WorkspaceError> {
+        match tokio::fs::remove_dir_all(self.task(id)).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
