@@ -1,8 +1,10 @@
-//! server
+//! Claude Code Server: web server, orchestrator and store in one binary.
 
 pub mod agent;
 pub mod guides;
+pub mod prompts;
 pub mod sandbox;
 pub mod scripted_model;
+pub mod verification;
 pub mod workflows;
 pub mod workspace;
