@@ -103,13 +103,10 @@ async fn messages(
     let (answer, fault) = model.answer(&request, &conversation, &session, &headers)?;
     pause(&model.shutdown, Duration::from_millis(answer.delay_ms)).await?;
     if let Some(Fault::Status {
-        status,
-        message,
-        headers,
-        ..
+        status, message, ..
     }) = &fault
     {
-        return Ok(broken(*status, message.as_deref(), headers.iter()));
+        return Ok(broken(*status, message.as_deref(), &answer.headers));
     }
     let tokens = Tokens::of(&answer, bytes, fresh_bytes(&conversation, bytes));
     let names = Names(Uuid::new_v4());
@@ -171,10 +168,12 @@ impl Model {
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), text_of(Some(value))))
             .collect();
+        let now = chrono::Utc::now().timestamp().unsigned_abs();
         let context = Context {
             session,
             model: &request.model,
             headers: &headers,
+            now,
         };
         let mut answer = select(&self.scenarios, conversation, &context).inspect_err(|refusal| {
             self.notebook.refused(session, refusal);
@@ -269,11 +268,7 @@ fn text_of(value: Option<&HeaderValue>) -> String {
 }
 
 /// The error answer of a scripted fault.
-fn broken<'a>(
-    status: u16,
-    message: Option<&str>,
-    headers: impl Iterator<Item = (&'a String, &'a String)>,
-) -> Response {
+fn broken(status: u16, message: Option<&str>, headers: &[(String, String)]) -> Response {
     // Scenario files are checked, so this can't fail; a plain 500 is the honest way out.
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = error(status, message.unwrap_or("an error of the scripted model"));

@@ -297,7 +297,7 @@ mod tests {
             ),
             (
                 "fault = { status = { status = 429, headers = { 'a b' = '1' } } }",
-                "can't be a header",
+                "can't be the name of a header",
             ),
             (
                 "say = 'x'\nif = { prompt = 'x' }",

@@ -28,11 +28,13 @@ pub struct Report {
     pub sessions: BTreeMap<String, SessionReport>,
 }
 
-/// One refused request.
+/// A refused request.
 #[derive(Clone, Debug, Serialize)]
 pub struct Failure {
     pub session: String,
     pub reason: String,
+    /// How often it came: the CLI repeats a request that was refused with a 400.
+    pub times: u64,
 }
 
 /// What one session has asked.
@@ -80,14 +82,22 @@ impl Notebook {
     pub fn refused(&self, session: &str, refusal: &Refusal) {
         let mut notes = self.notes();
         notes.session(session);
-        if notes.report.failures.len() == MAX_FAILURES {
-            notes.report.failures.pop_front();
+        let failures = &mut notes.report.failures;
+        let reason = refusal.to_string();
+        let is_same =
+            |failure: &&mut Failure| failure.session == session && failure.reason == reason;
+        if let Some(failure) = failures.iter_mut().find(is_same) {
+            failure.times += 1;
+            return;
         }
-        let failure = Failure {
+        if failures.len() == MAX_FAILURES {
+            failures.pop_front();
+        }
+        failures.push_back(Failure {
             session: session.to_owned(),
-            reason: refusal.to_string(),
-        };
-        notes.report.failures.push_back(failure);
+            reason,
+            times: 1,
+        });
     }
 
     /// Whether a fault that strikes `times` requests (`None`: all) strikes this one too.

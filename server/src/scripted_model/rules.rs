@@ -6,8 +6,9 @@ use super::pattern::{Pattern, Template, Variables, json_variables};
 use super::scenario::{Condition, Expectation, Fault, Place, Reply, Scenario, Tool};
 
 /// Facts of the request that every template can name besides its captures.
-const FACTS: [&str; 8] = [
+const FACTS: [&str; 12] = [
     "n",
+    "k",
     "cwd",
     "session",
     "model",
@@ -15,6 +16,9 @@ const FACTS: [&str; 8] = [
     "tool_result",
     "message",
     "feedback",
+    "now",
+    "in_one_minute",
+    "in_one_hour",
 ];
 
 /// A rule that a well-formed file breaks.
@@ -46,7 +50,7 @@ pub enum Problem {
     IncompleteExpectation,
     #[error("{status} is no HTTP error status")]
     NotAnError { status: u16 },
-    #[error("{name:?} can't be a header with that value")]
+    #[error("{name:?} can't be the name of a header")]
     BadHeader { name: String },
     #[error("the input of {tool} has to be a table")]
     InputIsNoTable { tool: String },
@@ -164,6 +168,10 @@ impl Reply {
             .flat_map(Template::variables);
         let mut names: Vec<String> = texts.map(str::to_owned).collect();
         names.extend(self.tools.iter().flat_map(Tool::variables));
+        if let Some(Fault::Status { headers, .. }) = &self.fault {
+            let values = headers.values().flat_map(Template::variables);
+            names.extend(values.map(str::to_owned));
+        }
         names
     }
 }
@@ -226,12 +234,10 @@ impl Fault {
         if !(400..600).contains(status) {
             return Err(Problem::NotAnError { status: *status });
         }
-        let is_bad = |(name, value): &(&String, &String)| {
-            http::HeaderName::try_from(name.as_str()).is_err()
-                || http::HeaderValue::try_from(value.as_str()).is_err()
-        };
-        let bad = headers.iter().find(is_bad);
-        bad.map_or(Ok(()), |(name, _)| {
+        let bad = headers
+            .keys()
+            .find(|name| http::HeaderName::try_from(name.as_str()).is_err());
+        bad.map_or(Ok(()), |name| {
             Err(Problem::BadHeader { name: name.clone() })
         })
     }

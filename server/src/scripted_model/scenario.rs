@@ -54,7 +54,7 @@ pub struct Reply {
     pub think: Option<Template>,
     #[serde(default)]
     pub say: Option<Template>,
-    /// Sends `say` this many times, each a content block of its own; `{{n}}` counts.
+    /// Sends `say` this many times, each a content block of its own; `{{k}}` counts.
     #[serde(default)]
     pub say_times: Option<u32>,
     #[serde(default)]
@@ -188,8 +188,9 @@ pub enum Fault {
         status: u16,
         #[serde(default)]
         message: Option<String>,
+        /// Values may name variables, as in `anthropic-ratelimit-unified-reset = "{{in_one_hour}}"`.
         #[serde(default)]
-        headers: BTreeMap<String, String>,
+        headers: BTreeMap<String, Template>,
         #[serde(default)]
         times: Option<u32>,
     },

@@ -24,6 +24,8 @@ pub struct Answer {
     pub pace: Pace,
     pub delay_ms: u64,
     pub fault: Option<Fault>,
+    /// Headers of the error that a status fault answers with.
+    pub headers: Vec<(String, String)>,
 }
 
 /// One content block of an answer.
@@ -64,6 +66,8 @@ pub struct Context<'a> {
     pub model: &'a str,
     /// Request headers, names in lower case.
     pub headers: &'a [(String, String)],
+    /// Seconds since 1970.
+    pub now: u64,
 }
 
 /// Chooses and fills the reply for the request at the end of a conversation.
@@ -168,6 +172,9 @@ fn facts(conversation: &Conversation, context: &Context<'_>) -> Variables {
         ),
         ("message", turn.message.clone().unwrap_or_default()),
         ("feedback", turn.feedback.clone().unwrap_or_default()),
+        ("now", context.now.to_string()),
+        ("in_one_minute", (context.now + 60).to_string()),
+        ("in_one_hour", (context.now + 3_600).to_string()),
     ];
     facts.map(|(name, value)| (name.to_owned(), value)).into()
 }
@@ -241,10 +248,8 @@ fn fill(
         blocks.push(Content::Thinking(thought.fill(&variables)));
     }
     if let Some(text) = &reply.say {
-        for n in 1..=reply.say_times.unwrap_or(1) {
-            if reply.say_times.is_some() {
-                variables.insert("n".to_owned(), n.to_string());
-            }
+        for k in 1..=reply.say_times.unwrap_or(1) {
+            variables.insert("k".to_owned(), k.to_string());
             blocks.push(Content::Text(text.fill(&variables)));
         }
     }
@@ -263,6 +268,13 @@ fn fill(
             })?);
         }
     }
+    let headers = match &reply.fault {
+        Some(Fault::Status { headers, .. }) => headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.fill(&variables)))
+            .collect(),
+        _ => Vec::new(),
+    };
     let calls_tools = blocks
         .iter()
         .any(|block| matches!(block, Content::ToolUse { .. }));
@@ -279,6 +291,7 @@ fn fill(
         pace: reply.pace.unwrap_or(scenario.pace),
         delay_ms: reply.delay_ms,
         fault: reply.fault.clone(),
+        headers,
     })
 }
 
@@ -348,6 +361,7 @@ pub fn plain(reason: &str) -> Answer {
         pace: Pace::default(),
         delay_ms: 0,
         fault: None,
+        headers: Vec::new(),
     }
 }
 
@@ -393,7 +407,7 @@ expect = [{ in = "header", header = "X-Api-Key", lacks = 'secret' }]
 [[turn]]
 when = 'many'
 [[turn.reply]]
-say = "line {{n}}"
+say = "line {{k}}"
 say_times = 3
 "#;
 
