@@ -1,2 +1,7 @@
+//! Integration tests: one binary, a module for each part.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the tests' own tools stand outside of test functions"
+)]
 
 mod scripted_model;
