@@ -67,7 +67,8 @@ build_site() {
 build_server() {
     say "4/4 Server ($mode; 6 to 14 min the first time)"
     if [ "$mode" = release ]; then
-        cargo build -p server --bin claude-code-server --release
+        # Cargo follows the contents of embedded files; that one was added or removed it learns from this list.
+        CCS_SITE_FILES=$(cd "$SITE" && find . -type f | sort | cksum) cargo build -p server --bin claude-code-server --release
     else
         # Together with the tests: the same features, hence the same compiled dependencies.
         cargo build --workspace --exclude frontend --bins --tests

@@ -49,4 +49,6 @@ npm install --prefix "$work" --no-save --no-audit --no-fund --loglevel=error "$p
 # Into place in one step: another run never sees half of it.
 mkdir -p "$(dirname "$installed")"
 mv "$work/node_modules/$package/claude" "$installed"
+mkdir -p "$TOOLS/bin"
+ln -sfn "../claude-$CLAUDE_VERSION/claude" "$TOOLS/bin/claude"
 echo "$installed"

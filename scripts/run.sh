@@ -10,6 +10,5 @@ cd "$ROOT"
 # Without a CLI the server still runs, and says in its pages what is missing.
 if claude=$("$ROOT/scripts/claude-cli.sh"); then export CCS_CLAUDE_BIN=$claude; fi
 "$ROOT/scripts/build.sh" release
-export CCS_DATA_DIR=${CCS_DATA_DIR:-$ROOT/data}
-say "Starting on http://${CCS_ADDR:-127.0.0.1:3000} with its data in $CCS_DATA_DIR (Ctrl-C stops it)"
+say "Starting on http://${CCS_ADDR:-127.0.0.1:3000} (Ctrl-C stops it)"
 exec "$ROOT/target/release/claude-code-server" "$@"
