@@ -1,1 +1,29 @@
-use sea_orm_migration as _;
+//! The database schema, forward only: one change per file.
+//!
+//! The same statements run on SQLite and on PostgreSQL. Times are milliseconds since 1970 in
+//! UTC, so that both databases give back what was put in. JSON is kept as text: it is a contract
+//! of the events, and no query looks into it.
+
+use sea_orm_migration::prelude::*;
+
+mod m20261122_000001_create_events;
+mod m20261122_000002_create_projections;
+mod m20261122_000003_create_jobs;
+mod m20261122_000004_create_log_chunks;
+mod m20261122_000005_create_idempotency_keys;
+
+/// Brings a database to the present schema.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_create_events::Migration),
+            Box::new(m20261122_000002_create_projections::Migration),
+            Box::new(m20261122_000003_create_jobs::Migration),
+            Box::new(m20261122_000004_create_log_chunks::Migration),
+            Box::new(m20261122_000005_create_idempotency_keys::Migration),
+        ]
+    }
+}
