@@ -6,6 +6,8 @@
 
 use sea_orm_migration::prelude::*;
 
+pub use sea_orm_migration::MigratorTrait;
+
 mod m20261122_000001_create_events;
 mod m20261122_000002_create_projections;
 mod m20261122_000003_create_jobs;

@@ -1,0 +1,144 @@
+//! Reading and searching a log.
+
+use app::domain::id::TaskId;
+use app::domain::log::LogLine;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::chunk::{self, Stored};
+use super::row;
+use crate::store::{Corruption, Store, StoreError, counted, stored};
+
+/// So many chunks are read at a time, which bounds the memory that a reader takes.
+const CHUNKS: u64 = 16;
+
+/// So many chunks are searched for one answer; the client asks again for the rest.
+const MOST_SEARCHED: usize = 256;
+
+impl Store {
+    /// Lines after a number, at most `limit` of them, in order.
+    pub async fn log_after(
+        &self,
+        id: TaskId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<LogLine>, StoreError> {
+        let limit = limit as usize;
+        let (mut lines, mut after) = (Vec::new(), after);
+        while lines.len() < limit {
+            let rows = self.chunks_after(id, after).await?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in &rows {
+                lines.extend(lines_of(row)?.into_iter().filter(|line| line.seq > after));
+                after = counted(row.last_seq);
+                if lines.len() >= limit {
+                    break;
+                }
+            }
+        }
+        lines.truncate(limit);
+        Ok(lines)
+    }
+
+    /// Lines after a number that contain a text, whatever its case, at most `limit` of them; and
+    /// the number up to which the log was searched, from where the search goes on. It is the
+    /// log's end if that equals [`Store::log_head`].
+    pub async fn log_search(
+        &self,
+        id: TaskId,
+        after: u64,
+        limit: u32,
+        q: &str,
+    ) -> Result<(Vec<LogLine>, u64), StoreError> {
+        let limit = (limit as usize).max(1);
+        let wanted = q.to_lowercase();
+        let (mut found, mut after) = (Vec::new(), after);
+        let mut searched = 0;
+        while searched < MOST_SEARCHED {
+            let rows = self.chunks_after(id, after).await?;
+            if rows.is_empty() {
+                break;
+            }
+            searched += rows.len();
+            for row in &rows {
+                for line in lines_of(row)?.into_iter().filter(|line| line.seq > after) {
+                    let seq = line.seq;
+                    if line.text.to_lowercase().contains(&wanted) {
+                        found.push(line);
+                    }
+                    if found.len() == limit {
+                        return Ok((found, seq));
+                    }
+                }
+                after = counted(row.last_seq);
+            }
+            // Unpacking takes no pauses of its own.
+            tokio::task::yield_now().await;
+        }
+        Ok((found, after))
+    }
+
+    /// The number of the newest line; 0 if there is none.
+    pub async fn log_head(&self, id: TaskId) -> Result<u64, StoreError> {
+        Ok(head(self.reader(), id).await?)
+    }
+
+    async fn chunks_after(&self, id: TaskId, after: u64) -> Result<Vec<row::Model>, StoreError> {
+        // The chunk that holds the line `after + 1` begins at or before it: it is the last one
+        // that does, so the index leads straight to it.
+        let begin: Option<i64> = row::Entity::find()
+            .select_only()
+            .column(row::Column::FirstSeq)
+            .filter(row::Column::TaskId.eq(id.as_uuid()))
+            .filter(row::Column::FirstSeq.lte(stored(after.saturating_add(1))))
+            .order_by_desc(row::Column::FirstSeq)
+            .limit(1)
+            .into_tuple()
+            .one(self.reader())
+            .await?;
+        let rows = row::Entity::find()
+            .filter(row::Column::TaskId.eq(id.as_uuid()))
+            .filter(row::Column::FirstSeq.gte(begin.unwrap_or(0)))
+            .filter(row::Column::LastSeq.gt(stored(after)))
+            .order_by_asc(row::Column::FirstSeq)
+            .limit(CHUNKS)
+            .all(self.reader())
+            .await?;
+        Ok(rows)
+    }
+}
+
+pub(super) async fn head(connection: &impl ConnectionTrait, id: TaskId) -> Result<u64, DbErr> {
+    let last: Option<i64> = row::Entity::find()
+        .select_only()
+        .column(row::Column::LastSeq)
+        .filter(row::Column::TaskId.eq(id.as_uuid()))
+        .order_by_desc(row::Column::FirstSeq)
+        .limit(1)
+        .into_tuple()
+        .one(connection)
+        .await?;
+    Ok(last.map_or(0, counted))
+}
+
+fn lines_of(row: &row::Model) -> Result<Vec<LogLine>, StoreError> {
+    let (first_seq, last_seq) = (counted(row.first_seq), counted(row.last_seq));
+    let unpacked = chunk::unpack(&stored_chunk(row), first_seq, last_seq);
+    Ok(unpacked.map_err(|defect| Corruption::Chunk {
+        task: TaskId::from_uuid(row.task_id),
+        first_seq,
+        defect,
+    })?)
+}
+
+pub(super) fn stored_chunk(row: &row::Model) -> Stored<'_> {
+    Stored {
+        encoding: row.encoding,
+        raw_bytes: row.raw_bytes,
+        sha256: &row.sha256,
+        bytes: &row.bytes,
+    }
+}
