@@ -244,6 +244,9 @@ fn fill(
     place: ScriptPlace,
 ) -> Result<Answer, Refusal> {
     let mut blocks = Vec::new();
+    if let Some(text) = aside(scenario, turn, &variables) {
+        blocks.push(Content::Text(text));
+    }
     if let Some(thought) = &reply.think {
         blocks.push(Content::Thinking(thought.fill(&variables)));
     }
@@ -293,6 +296,16 @@ fn fill(
         fault: reply.fault.clone(),
         headers,
     })
+}
+
+/// What the script says to a message that came in the middle of the turn.
+fn aside(scenario: &Scenario, turn: &Turn, variables: &Variables) -> Option<String> {
+    let aside = scenario.aside.as_ref()?;
+    let mut variables = variables.clone();
+    let heard = aside
+        .message
+        .capture(turn.message.as_deref()?, &mut variables);
+    heard.then(|| aside.say.fill(&variables))
 }
 
 /// The call with its short form written out, or the path of a file that isn't there.
@@ -372,6 +385,7 @@ mod tests {
     const SCRIPT: &str = r#"
 about = "a test"
 default = true
+aside = { message = '(?P<wish>.+)', say = "heard: {{wish}}" }
 
 [[turn]]
 when = 'step (?P<step>\w+) in (\w+)'
@@ -475,6 +489,16 @@ say_times = 3
         assert_eq!(denied, "refused: not listed");
         let sent_back = text(|turn| turn.feedback = Some("x.md is missing".into()));
         assert_eq!(sent_back, "I was sent back: x.md is missing");
+    }
+
+    #[test]
+    fn an_aside_answers_a_message_before_the_reply() {
+        let asked = conversation("step a in b", 1, |turn| {
+            turn.message = Some("use blue".into())
+        });
+        let answer = select(&scenarios(), &asked, &Context::default()).unwrap();
+        let texts = ["heard: use blue", "part 1"].map(|text| Content::Text(text.to_owned()));
+        assert_eq!(answer.blocks, texts);
     }
 
     #[test]
