@@ -1,0 +1,366 @@
+//! The settings themselves, by concern, with their defaults and their limits.
+
+use std::fmt::Display;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use secrecy::SecretString;
+
+use super::sources::{Origin, Sources};
+use super::{Config, ConfigError};
+
+/// The web server's.
+#[derive(Clone, Debug)]
+pub struct Http {
+    pub addr: SocketAddr,
+    /// Whether `addr` may be other than loopback.
+    pub allow_remote: bool,
+    /// Names the server is reached by, beside the loopback ones and `addr` itself.
+    pub allowed_hosts: Vec<String>,
+    /// Where the site's files are, if not built in.
+    pub site_dir: Option<PathBuf>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
+            allow_remote: false,
+            allowed_hosts: Vec::new(),
+            site_dir: None,
+        }
+    }
+}
+
+/// What is kept, and where.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// Database, workspaces and agents' folders live below it.
+    pub data_dir: PathBuf,
+    pub database: Database,
+    /// Checked at the start; nothing is encrypted yet.
+    pub master_key: Option<SecretString>,
+}
+
+impl Storage {
+    /// The same in a folder of its own. A database elsewhere stays where it is.
+    #[must_use]
+    pub fn below(mut self, folder: &str) -> Self {
+        let before = std::mem::take(&mut self.data_dir);
+        self.data_dir = before.join(folder);
+        if let Database::Sqlite { file } = &mut self.database
+            && let Ok(rest) = file.strip_prefix(&before)
+        {
+            *file = self.data_dir.join(rest);
+        }
+        self
+    }
+}
+
+/// Which database.
+#[derive(Clone, Debug)]
+pub enum Database {
+    Sqlite {
+        file: PathBuf,
+    },
+    /// The URL holds a password.
+    Postgres {
+        url: SecretString,
+    },
+}
+
+/// What runs tasks.
+#[derive(Clone, Debug)]
+pub struct Agents {
+    /// The CLI, if not to be looked for.
+    pub claude_bin: Option<PathBuf>,
+    pub anthropic_base_url: Option<String>,
+    pub anthropic_api_key: Option<SecretString>,
+    /// Folders that tasks may take repositories from.
+    pub allowed_roots: Vec<PathBuf>,
+    pub guide_dir: Option<PathBuf>,
+    /// How many agents run at once.
+    pub max: u32,
+    pub sandbox: Sandbox,
+}
+
+impl Default for Agents {
+    fn default() -> Self {
+        Self {
+            claude_bin: None,
+            anthropic_base_url: None,
+            anthropic_api_key: None,
+            allowed_roots: Vec::new(),
+            guide_dir: None,
+            max: 3,
+            sandbox: Sandbox::Auto,
+        }
+    }
+}
+
+/// How agents are contained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display, derive_more::FromStr)]
+#[display(rename_all = "snake_case")]
+#[from_str(rename_all = "snake_case")]
+pub enum Sandbox {
+    /// The strongest that works here.
+    Auto,
+    Bwrap,
+    None,
+}
+
+/// Which parts of the platform this process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display, derive_more::FromStr)]
+#[display(rename_all = "snake_case")]
+#[from_str(rename_all = "snake_case")]
+pub enum Role {
+    All,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Directives of `tracing`'s filter.
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// The log's form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display, derive_more::FromStr)]
+#[display(rename_all = "snake_case")]
+#[from_str(rename_all = "snake_case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+pub(super) fn read(sources: &Sources) -> Result<Config, ConfigError> {
+    if let Some((_, origin)) = sources.get("redis_url") {
+        return Err(ConfigError::malformed(
+            origin,
+            "Redis is not supported yet; leave it unset",
+        ));
+    }
+    Ok(Config {
+        role: role(sources)?,
+        http: http(sources)?,
+        storage: storage(sources)?,
+        agents: agents(sources)?,
+        log: log(sources)?,
+    })
+}
+
+fn parsed<T: FromStr<Err: Display>>(
+    sources: &Sources,
+    key: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    let Some((value, origin)) = sources.get(key) else {
+        return Ok(None);
+    };
+    let value = value.trim().parse();
+    value
+        .map(Some)
+        .map_err(|error| ConfigError::malformed(origin, error))
+}
+
+fn one_of<T: FromStr>(
+    sources: &Sources,
+    key: &'static str,
+    names: &str,
+) -> Result<Option<T>, ConfigError> {
+    let Some((value, origin)) = sources.get(key) else {
+        return Ok(None);
+    };
+    let refusal = || ConfigError::malformed(origin, format!("must be {names}, this is {value:?}"));
+    value.trim().parse().map(Some).map_err(|_| refusal())
+}
+
+fn secret(sources: &Sources, key: &'static str) -> Option<SecretString> {
+    let (value, _) = sources.get(key)?;
+    Some(SecretString::from(value.trim()))
+}
+
+/// The path made absolute, for agents work in other folders.
+fn path(sources: &Sources, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
+    let Some((value, origin)) = sources.get(key) else {
+        return Ok(None);
+    };
+    let path = std::path::absolute(value);
+    path.map(Some)
+        .map_err(|error| ConfigError::malformed(origin, error))
+}
+
+fn role(sources: &Sources) -> Result<Role, ConfigError> {
+    if let Some((value @ ("web" | "manager"), origin)) = sources.get("role") {
+        let reason = format!("the role {value} is not supported yet; use all");
+        return Err(ConfigError::malformed(origin, reason));
+    }
+    Ok(one_of(sources, "role", "all, web or manager")?.unwrap_or(Role::All))
+}
+
+fn http(sources: &Sources) -> Result<Http, ConfigError> {
+    let defaults = Http::default();
+    let addr = parsed(sources, "addr")?.unwrap_or(defaults.addr);
+    let allow_remote = one_of(sources, "allow_remote", "true or false")?.unwrap_or(false);
+    if !addr.ip().is_loopback() && !allow_remote {
+        let origin = sources
+            .get("addr")
+            .map_or(Origin::Default("addr"), |(_, origin)| origin);
+        let reason = format!(
+            "{addr} can be reached from other machines, and there is no login yet; \
+             set CCS_ALLOW_REMOTE=true if something else protects it"
+        );
+        return Err(ConfigError::malformed(origin, reason));
+    }
+    let names = |(value, _): (&str, Origin)| {
+        let names = value
+            .split(',')
+            .map(|name| name.trim().to_ascii_lowercase());
+        names.filter(|name| !name.is_empty()).collect()
+    };
+    Ok(Http {
+        addr,
+        allow_remote,
+        allowed_hosts: sources.get("allowed_hosts").map_or_else(Vec::new, names),
+        site_dir: path(sources, "site_dir")?,
+    })
+}
+
+fn storage(sources: &Sources) -> Result<Storage, ConfigError> {
+    let data_dir = match path(sources, "data_dir")? {
+        Some(path) => path,
+        None => sources
+            .user_data()
+            .map(|folder| folder.join("claude-code-server"))
+            .ok_or_else(|| {
+                let reason = "must be set, for there is no home folder to put the data in";
+                ConfigError::malformed(Origin::Default("data_dir"), reason)
+            })?,
+    };
+    let database = match sources.get("database_url") {
+        None => Database::Sqlite {
+            file: data_dir.join("ccs.db"),
+        },
+        Some((url, origin)) => database(url, origin)?,
+    };
+    Ok(Storage {
+        data_dir,
+        database,
+        master_key: master_key(sources)?,
+    })
+}
+
+fn database(url: &str, origin: Origin) -> Result<Database, ConfigError> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Database::Postgres {
+            url: SecretString::from(url),
+        });
+    }
+    let file = url
+        .strip_prefix("sqlite://")
+        .or_else(|| url.strip_prefix("sqlite:"));
+    match file {
+        Some(file) if !file.is_empty() && !file.contains(['?', ':']) => {
+            let file =
+                std::path::absolute(file).map_err(|error| ConfigError::malformed(origin, error))?;
+            Ok(Database::Sqlite { file })
+        }
+        // The URL may hold a password: it isn't repeated.
+        _ => Err(ConfigError::malformed(
+            origin,
+            "must be sqlite:///path or postgres://…",
+        )),
+    }
+}
+
+fn master_key(sources: &Sources) -> Result<Option<SecretString>, ConfigError> {
+    let (key, origin) = match (
+        secret(sources, "master_key"),
+        path(sources, "master_key_file")?,
+    ) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            let origin = Origin::Default("master_key");
+            return Err(ConfigError::malformed(
+                origin,
+                "is set beside CCS_MASTER_KEY_FILE; choose one",
+            ));
+        }
+        (Some(key), None) => (key, Origin::Default("master_key")),
+        (None, Some(path)) => {
+            let origin = Origin::Default("master_key_file");
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| ConfigError::malformed(origin.clone(), error))?;
+            (SecretString::from(text.trim()), origin)
+        }
+    };
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(secrecy::ExposeSecret::expose_secret(&key));
+    match bytes {
+        Ok(bytes) if bytes.len() == 32 => Ok(Some(key)),
+        _ => Err(ConfigError::malformed(
+            origin,
+            "must hold 32 bytes in base64",
+        )),
+    }
+}
+
+fn agents(sources: &Sources) -> Result<Agents, ConfigError> {
+    let defaults = Agents::default();
+    let max = parsed(sources, "max_agents")?.unwrap_or(defaults.max);
+    if let (Some((_, origin)), false) = (sources.get("max_agents"), (1..=100).contains(&max)) {
+        return Err(ConfigError::malformed(origin, "must be between 1 and 100"));
+    }
+    let base_url = sources.get("anthropic_base_url");
+    if let Some((url, origin)) = &base_url
+        && !(url.starts_with("https://") || url.starts_with("http://"))
+    {
+        return Err(ConfigError::malformed(
+            origin.clone(),
+            "must be an http or https URL",
+        ));
+    }
+    let roots = |(value, _): (&str, Origin)| value.split(':').map(PathBuf::from).collect();
+    let allowed_roots: Vec<PathBuf> = sources.get("allowed_roots").map_or_else(Vec::new, roots);
+    if let (Some((_, origin)), true) = (
+        sources.get("allowed_roots"),
+        allowed_roots.iter().any(|root| !root.is_absolute()),
+    ) {
+        return Err(ConfigError::malformed(origin, "must be absolute paths"));
+    }
+    if let Some(("landlock", origin)) = sources.get("sandbox") {
+        return Err(ConfigError::malformed(
+            origin,
+            "landlock is not supported yet; use bwrap, none or auto",
+        ));
+    }
+    Ok(Agents {
+        claude_bin: path(sources, "claude_bin")?,
+        anthropic_base_url: base_url.map(|(url, _)| url.trim_end_matches('/').to_owned()),
+        anthropic_api_key: secret(sources, "anthropic_api_key"),
+        allowed_roots,
+        guide_dir: path(sources, "guide_dir")?,
+        max,
+        sandbox: one_of(sources, "sandbox", "bwrap, landlock, none or auto")?
+            .unwrap_or(defaults.sandbox),
+    })
+}
+
+fn log(sources: &Sources) -> Result<Log, ConfigError> {
+    let filter = sources
+        .get("log")
+        .map_or("info", |(value, _)| value)
+        .to_owned();
+    if let (Err(error), Some((_, origin))) = (
+        tracing_subscriber::EnvFilter::try_new(&filter),
+        sources.get("log"),
+    ) {
+        return Err(ConfigError::malformed(origin, error));
+    }
+    Ok(Log {
+        filter,
+        format: one_of(sources, "log_format", "text or json")?.unwrap_or(LogFormat::Text),
+    })
+}

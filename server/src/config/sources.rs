@@ -1,0 +1,273 @@
+//! Where settings come from: one table of names, three places to set them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgMatches};
+
+use super::ConfigError;
+
+/// A setting's name, as in the TOML file, with what `--help` says of it.
+struct Setting {
+    key: &'static str,
+    help: &'static str,
+}
+
+macro_rules! settings {
+    ($($key:literal: $help:literal,)+) => {
+        &[$(Setting { key: $key, help: $help }),+]
+    };
+}
+
+/// Every setting. The flag is the key with dashes, the variable the key in capitals after `CCS_`.
+const SETTINGS: &[Setting] = settings! {
+    "addr": "Address to listen on [default: 127.0.0.1:3000]",
+    "allow_remote": "Allow an address that is not loopback: there is no login yet [default: false]",
+    "allowed_hosts": "More names the server is reached by, comma separated",
+    "site_dir": "Serve the site's files from here instead of the built-in ones",
+    "data_dir": "Folder for database and workspaces [default: $XDG_DATA_HOME/claude-code-server]",
+    "database_url": "sqlite:///path or postgres://… [default: SQLite in the data folder]",
+    "redis_url": "Reserved: refused until Redis is supported",
+    "master_key_file": "File with the key that secrets are encrypted with (checked, not used yet)",
+    "master_key": "The key itself, 32 bytes in base64 (checked, not used yet)",
+    "role": "all, web or manager; only all is supported yet [default: all]",
+    "claude_bin": "The Claude Code CLI, or any program that speaks its protocol [default: found]",
+    "anthropic_base_url": "Where agents reach the model",
+    "anthropic_api_key": "The API key that agents use",
+    "allowed_roots": "Folders that tasks may take repositories from, colon separated (not used yet)",
+    "guide_dir": "Guides that replace the built-in ones",
+    "max_agents": "How many agents run at once, 1 to 100 [default: 3]",
+    "sandbox": "bwrap, landlock, none or auto [default: auto]",
+    "log": "What is logged, such as info or server=debug [default: info]",
+    "log_format": "text or json [default: text]",
+};
+
+/// Variables of the scripts around the server, which the server leaves alone.
+const FOREIGN: &[&str] = &["CCS_TOOLS_DIR", "CCS_WASM_TARGET"];
+const FOREIGN_PREFIXES: &[&str] = &["CCS_TEST_", "CCS_BENCH_"];
+
+/// Names the place a value was given in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Flag(&'static str),
+    Variable(String),
+    File { path: PathBuf, key: String },
+    Default(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(key) => write!(f, "--{}", key.replace('_', "-")),
+            Self::Variable(name) => f.write_str(name),
+            Self::File { path, key } => write!(f, "{key} in {}", path.display()),
+            Self::Default(key) => write!(f, "{}", variable(key)),
+        }
+    }
+}
+
+fn variable(key: &str) -> String {
+    format!("CCS_{}", key.to_ascii_uppercase())
+}
+
+/// The command line's flags: one per setting, and the file's.
+pub(super) fn flags() -> impl Iterator<Item = Arg> {
+    let flag = |key: &'static str, help: &'static str| {
+        Arg::new(key)
+            .long(key.replace('_', "-"))
+            .value_name("VALUE")
+            .help(help)
+            .global(true)
+    };
+    let file = flag(
+        "config",
+        "TOML file with settings [default: $XDG_CONFIG_HOME/claude-code-server/config.toml]",
+    );
+    SETTINGS
+        .iter()
+        .filter(|setting| !matches!(setting.key, "master_key" | "anthropic_api_key"))
+        .map(move |setting| flag(setting.key, setting.help))
+        .chain([file])
+}
+
+/// All values that were given, by key; the strongest place has won.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    values: BTreeMap<&'static str, (String, Origin)>,
+    home: BTreeMap<&'static str, PathBuf>,
+}
+
+impl Sources {
+    pub(super) fn gather(
+        matches: &ArgMatches,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let mut sources = Self::default();
+        let mut variables = Vec::new();
+        for (name, value) in environment {
+            let Some(name) = name.to_str().map(str::to_owned) else {
+                continue;
+            };
+            sources.note_home(&name, &value);
+            if name.starts_with("CCS_") && !value.is_empty() {
+                let origin = Origin::Variable(name.clone());
+                let value = value
+                    .into_string()
+                    .map_err(|_| ConfigError::malformed(origin, "is not valid UTF-8"))?;
+                variables.push((name, value));
+            }
+        }
+        sources.read_file(matches, &variables)?;
+        for (name, value) in variables {
+            sources.take_variable(name, value)?;
+        }
+        for setting in SETTINGS {
+            if let Ok(Some(value)) = matches.try_get_one::<String>(setting.key) {
+                sources
+                    .values
+                    .insert(setting.key, (value.clone(), Origin::Flag(setting.key)));
+            }
+        }
+        Ok(sources)
+    }
+
+    /// The value of a setting with the place it is from.
+    pub(super) fn get(&self, key: &'static str) -> Option<(&str, Origin)> {
+        debug_assert!(SETTINGS.iter().any(|setting| setting.key == key));
+        let (value, origin) = self.values.get(key)?;
+        Some((value, origin.clone()))
+    }
+
+    /// The user's data folder, as the desktop convention has it.
+    pub(super) fn user_data(&self) -> Option<PathBuf> {
+        self.home_folder("XDG_DATA_HOME", ".local/share")
+    }
+
+    fn home_folder(&self, variable: &'static str, below_home: &str) -> Option<PathBuf> {
+        let given = self
+            .home
+            .get(variable)
+            .filter(|path| path.is_absolute())
+            .cloned();
+        given.or_else(|| Some(self.home.get("HOME")?.join(below_home)))
+    }
+
+    fn note_home(&mut self, name: &str, value: &OsString) {
+        for known in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"] {
+            if known == name && !value.is_empty() {
+                self.home.insert(known, PathBuf::from(value));
+            }
+        }
+    }
+
+    fn take_variable(&mut self, name: String, value: String) -> Result<(), ConfigError> {
+        let foreign = FOREIGN.contains(&name.as_str())
+            || FOREIGN_PREFIXES
+                .iter()
+                .any(|prefix| name.starts_with(prefix));
+        if foreign || name == "CCS_CONFIG" {
+            return Ok(());
+        }
+        match SETTINGS
+            .iter()
+            .find(|setting| variable(setting.key) == name)
+        {
+            Some(setting) => {
+                self.values
+                    .insert(setting.key, (value, Origin::Variable(name)));
+                Ok(())
+            }
+            None => Err(ConfigError::Unknown {
+                suggestion: nearest(&name, SETTINGS.iter().map(|setting| variable(setting.key))),
+                origin: Origin::Variable(name),
+            }),
+        }
+    }
+
+    fn read_file(
+        &mut self,
+        matches: &ArgMatches,
+        variables: &[(String, String)],
+    ) -> Result<(), ConfigError> {
+        let flag = matches.get_one::<String>("config").cloned();
+        let variable = || variables.iter().find(|(name, _)| name == "CCS_CONFIG");
+        let asked = flag.or_else(|| variable().map(|(_, path)| path.clone()));
+        let path = match &asked {
+            Some(path) => PathBuf::from(path),
+            None => match self.home_folder("XDG_CONFIG_HOME", ".config") {
+                Some(folder) => folder.join("claude-code-server/config.toml"),
+                None => return Ok(()),
+            },
+        };
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && asked.is_none() => {
+                return Ok(());
+            }
+            Err(source) => return Err(ConfigError::Unreadable { path, source }),
+        };
+        let table: toml::Table = text.parse().map_err(|source| ConfigError::NotToml {
+            path: path.clone(),
+            source: Box::new(source),
+        })?;
+        for (key, value) in table {
+            self.take_from_file(&path, &key, &value)?;
+        }
+        Ok(())
+    }
+
+    fn take_from_file(
+        &mut self,
+        path: &Path,
+        key: &str,
+        value: &toml::Value,
+    ) -> Result<(), ConfigError> {
+        let origin = Origin::File {
+            path: path.to_owned(),
+            key: key.to_owned(),
+        };
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+            let names = SETTINGS.iter().map(|setting| setting.key.to_owned());
+            return Err(ConfigError::Unknown {
+                suggestion: nearest(key, names),
+                origin,
+            });
+        };
+        let separator = if setting.key == "allowed_roots" {
+            ":"
+        } else {
+            ","
+        };
+        let text = scalar(value).or_else(|| {
+            let items: Option<Vec<_>> = value.as_array()?.iter().map(scalar).collect();
+            Some(items?.join(separator))
+        });
+        let text = text.ok_or_else(|| {
+            ConfigError::malformed(
+                origin.clone(),
+                "must be text, a number, true, false or a list of them",
+            )
+        })?;
+        self.values.insert(setting.key, (text, origin));
+        Ok(())
+    }
+}
+
+fn scalar(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    known
+        .map(|candidate| (crate::spelling::distance(name, &candidate), candidate))
+        .min()
+        .filter(|(distance, _)| *distance <= 4)
+        .map(|(_, candidate)| candidate)
+}

@@ -1,0 +1,120 @@
+use std::ffi::OsString;
+
+use super::*;
+
+fn load_with(flags: &[&str], variables: &[(&str, &str)]) -> Result<(Config, Command), ConfigError> {
+    let flags = std::iter::once("claude-code-server").chain(flags.iter().copied());
+    let home = [("HOME", "/nonexistent/home")];
+    let variables = home.iter().chain(variables);
+    load(
+        flags.map(OsString::from),
+        variables.map(|(name, value)| (OsString::from(name), OsString::from(value))),
+    )
+}
+
+fn refusal(flags: &[&str], variables: &[(&str, &str)]) -> String {
+    load_with(flags, variables)
+        .map(|_| ())
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn without_any_setting_it_serves_on_loopback_with_sqlite_below_the_home_folder() {
+    let (config, command) = load_with(&[], &[]).unwrap();
+    assert_eq!(command, Command::Serve);
+    assert_eq!(config.http.addr.to_string(), "127.0.0.1:3000");
+    let data = "/nonexistent/home/.local/share/claude-code-server";
+    assert_eq!(config.storage.data_dir, PathBuf::from(data));
+    assert!(matches!(config.storage.database, Database::Sqlite { file } if file.starts_with(data)));
+    assert_eq!(config.agents.max, 3);
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ccs.toml");
+    std::fs::write(
+        &file,
+        "max_agents = 5\nlog = \"debug\"\nlog_format = \"json\"\n",
+    )
+    .unwrap();
+    let variables = [
+        ("CCS_CONFIG", file.to_str().unwrap()),
+        ("CCS_MAX_AGENTS", "6"),
+        ("CCS_LOG", "warn"),
+    ];
+    let (config, _) = load_with(&["serve", "--max-agents", "7"], &variables).unwrap();
+    assert_eq!(config.agents.max, 7);
+    assert_eq!(config.log.filter, "warn");
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn an_unknown_name_stops_the_start_and_the_right_one_is_suggested() {
+    assert_eq!(
+        refusal(&[], &[("CCS_MAX_AGENT", "3")]),
+        "CCS_MAX_AGENT is not a setting of this server; did you mean CCS_MAX_AGENTS?"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ccs.toml");
+    std::fs::write(&file, "adr = \"127.0.0.1:1\"").unwrap();
+    let refusal = refusal(&["--config", file.to_str().unwrap()], &[]);
+    assert!(refusal.starts_with("adr in "), "{refusal}");
+    assert!(refusal.ends_with("did you mean addr?"), "{refusal}");
+}
+
+#[test]
+fn malformed_values_are_refused_by_the_name_they_were_given_under() {
+    let cases = [
+        ("CCS_ADDR", "nowhere"),
+        ("CCS_ADDR", "0.0.0.0:3000"),
+        ("CCS_ALLOW_REMOTE", "maybe"),
+        ("CCS_DATABASE_URL", "mysql://secret@host"),
+        ("CCS_REDIS_URL", "redis://localhost"),
+        ("CCS_MASTER_KEY", "short"),
+        ("CCS_MASTER_KEY_FILE", "/nonexistent/key"),
+        ("CCS_ROLE", "manager"),
+        ("CCS_ROLE", "boss"),
+        ("CCS_ANTHROPIC_BASE_URL", "ftp://x"),
+        ("CCS_ALLOWED_ROOTS", "relative"),
+        ("CCS_MAX_AGENTS", "0"),
+        ("CCS_MAX_AGENTS", "many"),
+        ("CCS_SANDBOX", "landlock"),
+        ("CCS_SANDBOX", "paper"),
+        ("CCS_LOG", "server=shout"),
+        ("CCS_LOG_FORMAT", "xml"),
+    ];
+    for (name, value) in cases {
+        let refusal = refusal(&[], &[(name, value)]);
+        assert!(refusal.starts_with(&format!("{name}: ")), "{refusal}");
+        assert!(!refusal.contains("secret"), "{refusal}");
+    }
+}
+
+#[test]
+fn a_remote_address_needs_the_explicit_word() {
+    let variables = [("CCS_ADDR", "0.0.0.0:3000"), ("CCS_ALLOW_REMOTE", "true")];
+    assert!(load_with(&[], &variables).is_ok());
+}
+
+#[test]
+fn secrets_are_not_shown_and_have_no_flags() {
+    let (config, _) = load_with(&[], &[("CCS_ANTHROPIC_API_KEY", "sk-visible")]).unwrap();
+    assert!(!format!("{config:?}").contains("sk-visible"));
+    assert!(load_with(&["--anthropic-api-key", "x"], &[]).is_err());
+}
+
+#[test]
+fn subcommands_take_their_own_arguments() {
+    let (_, command) = load_with(&["backup", "/tmp/copy.db"], &[]).unwrap();
+    assert_eq!(
+        command,
+        Command::Backup {
+            to: "/tmp/copy.db".into()
+        }
+    );
+    let (_, command) = load_with(&["scripted-model", "--listen", "127.0.0.1:4000"], &[]).unwrap();
+    assert!(matches!(command, Command::ScriptedModel { addr, .. } if addr.port() == 4000));
+    assert!(load_with(&["scripted-model", "--listen", "0.0.0.0:1"], &[]).is_err());
+}
