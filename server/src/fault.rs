@@ -1,0 +1,46 @@
+//! Errors as the pages get them.
+
+use app::fault::Fault;
+
+use crate::error::Error;
+use crate::workspace::WorkspaceError;
+
+impl From<Error> for Fault {
+    /// No `_` arm: a new error has to choose. Failures are logged here, for their cause ends here.
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::NotFound { what } => Self::NotFound {
+                what: what.to_owned(),
+            },
+            Error::Invalid { fields } => Self::Invalid { message, fields },
+            Error::Refused { allowed, .. } => Self::Forbidden { message, allowed },
+            Error::Conflict | Error::StaleRun | Error::KeyInUse => Self::Conflict,
+            Error::KeyReused => Self::Invalid {
+                message,
+                fields: Vec::new(),
+            },
+            Error::Workspace(
+                WorkspaceError::NotFound { .. } | WorkspaceError::NoChanges { .. },
+            ) => Self::NotFound {
+                what: "file".to_owned(),
+            },
+            Error::Workspace(WorkspaceError::Outside { .. } | WorkspaceError::NotAFile { .. }) => {
+                Self::Invalid {
+                    message,
+                    fields: Vec::new(),
+                }
+            }
+            Error::Workspace(WorkspaceError::Git(_) | WorkspaceError::Io(_))
+            | Error::Store(_)
+            | Error::OutOfTurn(_)
+            | Error::Undecodable(_) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a use case failed"
+                );
+                Self::Internal
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The use cases. Pages, REST, the orchestrator and timers all end here; nothing else writes.
+
+mod backend;
+mod commands;
+mod new_task;
+mod queries;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::api::ModelSource;
+use app::domain::id::{RunId, TaskId};
+use app::domain::task::{Actor, Refusal, RunCommand, Task, TaskCommand};
+use rand::Rng as _;
+
+use crate::error::Error;
+use crate::orchestrator::Live;
+use crate::store::{Append, Appended, Fence, Store, StoreError};
+use crate::workflows::Workflows;
+use crate::workspace::Workspaces;
+
+/// How often an append is tried against others that append to the same task.
+const ATTEMPTS: u32 = 20;
+
+/// All use cases over one store. Cheap to clone; each clone notes its own cause.
+#[derive(Clone)]
+pub struct Service {
+    parts: Arc<Parts>,
+    cause: Option<Arc<str>>,
+}
+
+/// What the use cases need.
+pub struct Parts {
+    pub store: Store,
+    pub workspaces: Workspaces,
+    pub workflows: Workflows,
+    pub live: Live,
+    pub installation: Installation,
+}
+
+/// What is known of the installation since its start.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    pub agents_max: u32,
+    pub model_source: ModelSource,
+    /// What keeps agents from working, in sentences.
+    pub problems: Vec<String>,
+    /// How agents are contained: `bwrap` or `none`.
+    pub sandbox: String,
+}
+
+impl Service {
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            cause: None,
+        }
+    }
+
+    /// The same use cases, noting `cause` (a request's id) in every event they lead to.
+    #[must_use]
+    pub fn caused_by(&self, cause: &str) -> Self {
+        Self {
+            parts: self.parts.clone(),
+            cause: Some(cause.into()),
+        }
+    }
+
+    /// The store, for those who read forward from a cursor.
+    pub fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    /// Loads the task, lets the domain judge, appends; again if somebody else was faster.
+    pub async fn execute(
+        &self,
+        task: TaskId,
+        actor: Actor,
+        command: TaskCommand,
+    ) -> Result<Appended, Error> {
+        self.append(task, actor, command, None).await
+    }
+
+    /// What the run that holds the task has to say. Refused once another run holds it.
+    pub async fn run_command(
+        &self,
+        task: TaskId,
+        run: RunId,
+        epoch: u64,
+        command: RunCommand,
+    ) -> Result<Task, Error> {
+        let actor = match command {
+            RunCommand::ReportStep { .. }
+            | RunCommand::ReportPhase { .. }
+            | RunCommand::ReportError { .. } => Actor::Agent,
+            _ => Actor::Platform,
+        };
+        let command = TaskCommand::Run { run, command };
+        let appended = self
+            .of_run(run)
+            .append(task, actor, command, Some(Fence { epoch }))
+            .await?;
+        Ok(appended.task)
+    }
+
+    /// A run takes hold of the task.
+    pub async fn start_run(&self, task: TaskId, run: RunId, epoch: u64) -> Result<Task, Error> {
+        let command = TaskCommand::StartRun { run, epoch };
+        let fence = Some(Fence { epoch });
+        let appended = self
+            .of_run(run)
+            .append(task, Actor::Platform, command, fence)
+            .await?;
+        Ok(appended.task)
+    }
+
+    fn of_run(&self, run: RunId) -> Self {
+        self.caused_by(&run.to_string())
+    }
+
+    async fn append(
+        &self,
+        id: TaskId,
+        actor: Actor,
+        command: TaskCommand,
+        fence: Option<Fence>,
+    ) -> Result<Appended, Error> {
+        for attempt in 0..ATTEMPTS {
+            let before = self.parts.store.load(id).await?;
+            let events = Task::decide(before.as_ref(), command.clone())
+                .map_err(|refusal| refused(refusal, before.as_ref()))?;
+            if let (true, Some(task)) = (events.is_empty(), &before) {
+                return Ok(Appended {
+                    records: Vec::new(),
+                    task: task.clone(),
+                });
+            }
+            let append = Append {
+                task: id,
+                before,
+                events,
+                actor,
+                cause: self.cause.as_deref().map(str::to_owned),
+                fence,
+            };
+            match self.parts.store.append(append).await {
+                Err(StoreError::Conflict) => pause(attempt).await,
+                Err(StoreError::Fenced) => return Err(Error::StaleRun),
+                appended => return Ok(appended?),
+            }
+        }
+        Err(Error::Conflict)
+    }
+}
+
+/// Those who met at the same version should not meet again: up to 2 ms at first, 64 ms later.
+async fn pause(attempt: u32) {
+    let most = 2_000 << attempt.min(5);
+    let micros = rand::rng().random_range(0..most);
+    tokio::time::sleep(Duration::from_micros(micros)).await;
+}
+
+fn refused(refusal: Refusal, task: Option<&Task>) -> Error {
+    match (refusal, task) {
+        (Refusal::UnknownTask, _) | (_, None) => Error::NotFound { what: "task" },
+        (Refusal::UnknownReview, _) => Error::NotFound { what: "review" },
+        (Refusal::UnknownFeedback, _) => Error::NotFound { what: "comment" },
+        (Refusal::StaleRun, _) => Error::StaleRun,
+        (Refusal::OutOfTurn(what), _) => Error::OutOfTurn(what),
+        (refusal, Some(task)) => Error::Refused {
+            refusal,
+            state: task.status.describe(),
+            allowed: task.actions(),
+        },
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Conflict,
+            StoreError::Fenced => Self::StaleRun,
+            error => Self::Store(error),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The port to the pages: the same use cases, with errors as pages get them.
+
+use app::api::{
+    CreateTask, DeliverableContent, DeliverableView, Diff, LogPage, LogQuery, Overview, Page,
+    ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
+};
+use app::backend::Backend;
+use app::domain::id::{ReviewId, TaskId};
+use app::domain::task::{ChangeRequest, Comment, TaskEdit};
+use app::domain::text::Note;
+use app::fault::Fault;
+use async_trait::async_trait;
+
+use super::Service;
+
+#[async_trait]
+impl Backend for Service {
+    async fn overview(&self) -> Result<Overview, Fault> {
+        Ok(self.installation().await?)
+    }
+
+    async fn workflows(&self) -> Result<Vec<WorkflowView>, Fault> {
+        Ok(self.workflow_list())
+    }
+
+    async fn tasks(&self, query: TaskQuery) -> Result<Page<TaskView>, Fault> {
+        Ok(self.task_list(&query).await?)
+    }
+
+    async fn task(&self, id: TaskId) -> Result<TaskDetail, Fault> {
+        Ok(self.task_detail(id).await?)
+    }
+
+    async fn create_task(&self, new: CreateTask) -> Result<TaskView, Fault> {
+        Ok(Self::create_task(self, new).await?)
+    }
+
+    async fn edit_task(&self, id: TaskId, edit: TaskEdit) -> Result<TaskView, Fault> {
+        Ok(Self::edit_task(self, id, edit).await?)
+    }
+
+    async fn delete_task(&self, id: TaskId) -> Result<(), Fault> {
+        Ok(Self::delete_task(self, id).await?)
+    }
+
+    async fn execute(&self, id: TaskId) -> Result<TaskView, Fault> {
+        Ok(self.start_task(id).await?)
+    }
+
+    async fn cancel(&self, id: TaskId) -> Result<TaskView, Fault> {
+        Ok(self.cancel_task(id).await?)
+    }
+
+    async fn retry(&self, id: TaskId) -> Result<TaskView, Fault> {
+        Ok(self.retry_task(id).await?)
+    }
+
+    async fn send_message(&self, id: TaskId, text: Note) -> Result<TaskView, Fault> {
+        Ok(Self::send_message(self, id, text).await?)
+    }
+
+    async fn request_review(&self, id: TaskId) -> Result<TaskView, Fault> {
+        Ok(Self::request_review(self, id).await?)
+    }
+
+    async fn approve(&self, id: ReviewId, comment: Option<Note>) -> Result<ReviewView, Fault> {
+        Ok(self.approve_review(id, comment).await?)
+    }
+
+    async fn request_changes(
+        &self,
+        id: ReviewId,
+        request: ChangeRequest,
+    ) -> Result<ReviewView, Fault> {
+        Ok(self.send_back(id, request).await?)
+    }
+
+    async fn add_feedback(&self, id: ReviewId, comment: Comment) -> Result<ReviewView, Fault> {
+        Ok(self.comment_on(id, comment).await?)
+    }
+
+    async fn deliverables(&self, id: TaskId) -> Result<Vec<DeliverableView>, Fault> {
+        Ok(self.list_deliverables(id).await?)
+    }
+
+    async fn deliverable(&self, id: TaskId, path: String) -> Result<DeliverableContent, Fault> {
+        Ok(self.read_deliverable(id, &path).await?)
+    }
+
+    async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<Diff, Fault> {
+        Ok(self.changes(id, phase).await?)
+    }
+
+    async fn log(&self, id: TaskId, query: LogQuery) -> Result<LogPage, Fault> {
+        Ok(self.log_page(id, &query).await?)
+    }
+}

@@ -1,0 +1,156 @@
+//! What people do.
+
+use app::api::{CreateTask, ReviewView, TaskView};
+use app::domain::id::{FeedbackId, MessageId, ReviewId, TaskId};
+use app::domain::task::{Actor, ChangeRequest, Comment, Task, TaskCommand, TaskEdit};
+use app::domain::text::Note;
+use uuid::Uuid;
+
+use super::Service;
+use super::new_task::plain_line;
+use crate::error::Error;
+
+const MAX_PATH: usize = 1_000;
+
+impl Service {
+    pub async fn create_task(&self, new: CreateTask) -> Result<TaskView, Error> {
+        let new = self.parse_new(new).await?;
+        let id = TaskId::from_uuid(Uuid::now_v7());
+        self.act(id, TaskCommand::Create(Box::new(new))).await
+    }
+
+    pub async fn edit_task(&self, id: TaskId, edit: TaskEdit) -> Result<TaskView, Error> {
+        self.act(id, TaskCommand::Edit(edit)).await
+    }
+
+    pub async fn delete_task(&self, id: TaskId) -> Result<(), Error> {
+        self.act(id, TaskCommand::Archive).await.map(drop)
+    }
+
+    pub async fn start_task(&self, id: TaskId) -> Result<TaskView, Error> {
+        self.act(id, TaskCommand::Execute).await
+    }
+
+    pub async fn cancel_task(&self, id: TaskId) -> Result<TaskView, Error> {
+        self.act(id, TaskCommand::Cancel).await
+    }
+
+    pub async fn retry_task(&self, id: TaskId) -> Result<TaskView, Error> {
+        self.act(id, TaskCommand::Retry).await
+    }
+
+    /// Writes to the agent: delivered at its next turn, or when the task runs again.
+    pub async fn send_message(&self, id: TaskId, text: Note) -> Result<TaskView, Error> {
+        let message = MessageId::from_uuid(Uuid::now_v7());
+        self.act(id, TaskCommand::SendMessage { message, text })
+            .await
+    }
+
+    /// Asks for a gate at the next end of a turn.
+    pub async fn request_review(&self, id: TaskId) -> Result<TaskView, Error> {
+        self.act(id, TaskCommand::RequestReview).await
+    }
+
+    pub async fn approve_review(
+        &self,
+        review: ReviewId,
+        comment: Option<Note>,
+    ) -> Result<ReviewView, Error> {
+        self.decide_review(review, TaskCommand::Approve { review, comment })
+            .await
+    }
+
+    pub async fn send_back(
+        &self,
+        review: ReviewId,
+        request: ChangeRequest,
+    ) -> Result<ReviewView, Error> {
+        for (index, comment) in request.comments.iter().enumerate() {
+            check_place(comment, &format!("comments[{index}]."))?;
+        }
+        let comments = request
+            .comments
+            .into_iter()
+            .map(|comment| (new_feedback(), comment));
+        let comments = comments.collect();
+        let feedback = request.feedback;
+        let command = TaskCommand::RequestChanges {
+            review,
+            feedback,
+            comments,
+        };
+        self.decide_review(review, command).await
+    }
+
+    pub async fn comment_on(
+        &self,
+        review: ReviewId,
+        comment: Comment,
+    ) -> Result<ReviewView, Error> {
+        check_place(&comment, "")?;
+        let feedback = new_feedback();
+        self.decide_review(
+            review,
+            TaskCommand::AddFeedback {
+                review,
+                feedback,
+                comment,
+            },
+        )
+        .await
+    }
+
+    async fn act(&self, id: TaskId, command: TaskCommand) -> Result<TaskView, Error> {
+        let appended = self.execute(id, Actor::Person, command).await?;
+        Ok(TaskView::from(&appended.task))
+    }
+
+    async fn decide_review(&self, id: ReviewId, command: TaskCommand) -> Result<ReviewView, Error> {
+        let unknown = || Error::NotFound { what: "review" };
+        let task = self
+            .parts
+            .store
+            .task_of_review(id)
+            .await?
+            .ok_or_else(unknown)?;
+        let appended =
+            self.execute(task, Actor::Person, command)
+                .await
+                .map_err(|error| match error {
+                    Error::NotFound { .. } => unknown(),
+                    error => error,
+                })?;
+        review_view(&appended.task, id).ok_or_else(unknown)
+    }
+}
+
+/// One review of the task.
+pub(super) fn review_view(task: &Task, id: ReviewId) -> Option<ReviewView> {
+    let review = task.reviews.iter().find(|review| review.id == id)?;
+    Some(ReviewView::of(task, review))
+}
+
+fn new_feedback() -> FeedbackId {
+    FeedbackId::from_uuid(Uuid::now_v7())
+}
+
+/// A comment's place is data for the agent, not a path that is opened; it only has to be readable.
+fn check_place(comment: &Comment, prefix: &str) -> Result<(), Error> {
+    if let Some(file) = &comment.file {
+        let inside =
+            !file.is_empty() && !file.starts_with('/') && !file.split('/').any(|part| part == "..");
+        if !inside {
+            return Err(Error::field(
+                &format!("{prefix}file"),
+                "must be a path inside the workspace",
+            ));
+        }
+        plain_line(file, MAX_PATH)
+            .map_err(|message| Error::field(&format!("{prefix}file"), message))?;
+    }
+    match (comment.line, &comment.file) {
+        (Some(0), _) => Err(Error::field(&format!("{prefix}line"), "counts from 1")),
+        (Some(_), None) => Err(Error::field(&format!("{prefix}line"), "needs a file")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,106 @@
+//! A job as it was sent, made into one that the domain takes.
+
+use app::api::CreateTask;
+use app::domain::plan::TaskType;
+use app::domain::task::NewTask;
+use app::fault::FieldFault;
+
+use super::Service;
+use crate::error::Error;
+use crate::spelling;
+
+const MAX_DEPENDENCIES: usize = 50;
+const MAX_REPOSITORY: usize = 2_000;
+
+impl Service {
+    /// Checks what only the server can know: types, dependencies.
+    pub(super) async fn parse_new(&self, new: CreateTask) -> Result<NewTask, Error> {
+        let mut faults = Vec::new();
+        let mut fault = |field: &str, message: String| {
+            faults.push(FieldFault {
+                field: field.to_owned(),
+                message,
+            });
+        };
+        let workflow = self
+            .workflow(&new.task_type)
+            .map_err(|message| fault("type", message))
+            .ok();
+        if let Some(repository) = &new.repository
+            && let Err(message) = plain_line(repository, MAX_REPOSITORY)
+        {
+            fault("repository", message);
+        }
+        if new.budget_tokens == Some(0) {
+            fault("budget_tokens", "must be more than 0".to_owned());
+        }
+        if new.depends_on.len() > MAX_DEPENDENCIES {
+            fault(
+                "depends_on",
+                format!("must be at most {MAX_DEPENDENCIES} tasks"),
+            );
+        } else {
+            for id in &new.depends_on {
+                let known = self.parts.store.load(*id).await?;
+                if known.is_none_or(|task| task.archived) {
+                    fault("depends_on", format!("names {id}, which is no task"));
+                }
+            }
+        }
+        let Some(workflow) = workflow.filter(|_| faults.is_empty()) else {
+            return Err(Error::Invalid { fields: faults });
+        };
+        Ok(NewTask {
+            title: new.title,
+            description: new.description,
+            workflow,
+            priority: new.priority,
+            permission_mode: new.permission_mode,
+            model: new.model,
+            repository: new
+                .repository
+                .filter(|repository| !repository.trim().is_empty()),
+            depends_on: new.depends_on,
+            auto_approve: new.auto_approve,
+            budget_usd: new.budget_usd,
+            budget_tokens: new.budget_tokens,
+            start: new.start,
+        })
+    }
+
+    fn workflow(&self, name: &str) -> Result<app::domain::plan::Workflow, String> {
+        let available = self
+            .parts
+            .workflows
+            .all()
+            .iter()
+            .map(|workflow| workflow.id.to_string());
+        let available: Vec<String> = available.collect();
+        let Ok(task_type) = name.parse::<TaskType>() else {
+            let nearest = spelling::nearest(name, available.iter().map(String::as_str));
+            let nearest = nearest.unwrap_or_default();
+            return Err(format!(
+                "is not a task type; did you mean {nearest}? Possible: {}",
+                available.join(", ")
+            ));
+        };
+        let workflow = self.parts.workflows.get(task_type).cloned();
+        workflow.ok_or_else(|| {
+            format!(
+                "{name} is not available yet. Possible: {}",
+                available.join(", ")
+            )
+        })
+    }
+}
+
+/// One line of text without control characters.
+pub(super) fn plain_line(text: &str, limit: usize) -> Result<(), String> {
+    if text.chars().count() > limit {
+        return Err(format!("must be at most {limit} characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err("must not contain control characters".to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,285 @@
+//! What is shown.
+
+use app::api::{
+    DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogPage, LogQuery,
+    MessageView, Overview, Page, PhaseView, ReviewView, TaskDetail, TaskQuery, TaskStatus,
+    TaskView, WorkflowPhaseView, WorkflowView,
+};
+use app::domain::id::{ReviewId, TaskId};
+use app::domain::plan::Workflow;
+use app::domain::task::{EventRecord, Task};
+
+use super::Service;
+use super::commands::review_view;
+use crate::error::Error;
+use crate::markdown;
+use crate::store::TaskFilter;
+
+/// Lines and events on one page, unless asked for otherwise.
+const PAGE: u32 = 200;
+const MAX_PAGE: u32 = 1_000;
+/// The most characters that are searched for.
+const MAX_SEARCH: usize = 200;
+/// The newest messages that a task's page shows.
+const MESSAGES: usize = 100;
+
+impl Service {
+    /// A task that was not put away.
+    pub async fn load(&self, id: TaskId) -> Result<Task, Error> {
+        let task = self.parts.store.load(id).await?;
+        task.filter(|task| !task.archived)
+            .ok_or(Error::NotFound { what: "task" })
+    }
+
+    /// A task as it was at one of its versions.
+    pub async fn load_version(&self, id: TaskId, version: u64) -> Result<Task, Error> {
+        let now = self.load(id).await?;
+        if version == 0 || version > now.version {
+            return Err(Error::NotFound { what: "version" });
+        }
+        let then = self.parts.store.load_at(id, version).await?;
+        then.ok_or(Error::NotFound { what: "version" })
+    }
+
+    pub async fn task_list(&self, query: &TaskQuery) -> Result<Page<TaskView>, Error> {
+        if let Some(text) = &query.q {
+            search_text(text)?;
+        }
+        let filter = TaskFilter::parse(query)
+            .map_err(|error| Error::field(error.field(), error.to_string()))?;
+        Ok(self.parts.store.tasks(&filter).await?)
+    }
+
+    pub async fn task_detail(&self, id: TaskId) -> Result<TaskDetail, Error> {
+        // Read before the task: a line that comes in between is sent again, not missed.
+        let log_seq = self.parts.store.log_head(id).await?;
+        let task = self.load(id).await?;
+        let skipped = task.messages.len().saturating_sub(MESSAGES);
+        Ok(TaskDetail {
+            phases: phases(&task),
+            reviews: reviews(&task),
+            messages: task
+                .messages
+                .iter()
+                .skip(skipped)
+                .map(MessageView::from)
+                .collect(),
+            questions: task.question_views(),
+            dependencies: task.dependency_views(),
+            log_seq,
+            agent: self.parts.live.agent(id),
+            task: TaskView::from(&task),
+        })
+    }
+
+    pub async fn status(&self, id: TaskId) -> Result<TaskStatus, Error> {
+        let log_seq = self.parts.store.log_head(id).await?;
+        let view = TaskView::from(&self.load(id).await?);
+        Ok(TaskStatus {
+            status: view.status,
+            waiting_reason: view.waiting_reason,
+            phase: view.phase,
+            step: view.step,
+            progress: view.progress,
+            version: view.version,
+            log_seq,
+            cost_usd: view.cost_usd,
+            tokens: view.tokens,
+            agent: self.parts.live.agent(id),
+        })
+    }
+
+    /// What happened to a task, in order.
+    pub async fn events(&self, id: TaskId, query: &EventQuery) -> Result<Page<EventView>, Error> {
+        let limit = page_size(query.limit)?;
+        self.load(id).await?;
+        let mut records = self
+            .parts
+            .store
+            .events_after(id, query.after, limit + 1)
+            .await?;
+        let more = records.len() > limit as usize;
+        records.truncate(limit as usize);
+        let last = records
+            .last()
+            .filter(|_| more)
+            .map(|record| record.version.to_string());
+        let items = records.iter().map(event_view).collect::<Result<_, _>>()?;
+        Ok(Page {
+            items,
+            next_cursor: last,
+        })
+    }
+
+    /// Lines of a task's log, in order; with `q` only those that contain it.
+    pub async fn log_page(&self, id: TaskId, query: &LogQuery) -> Result<LogPage, Error> {
+        let limit = page_size(query.limit)?;
+        self.load(id).await?;
+        let store = &self.parts.store;
+        if let Some(text) = query.q.as_deref().filter(|text| !text.is_empty()) {
+            search_text(text)?;
+            let (items, searched) = store.log_search(id, query.after, limit, text).await?;
+            let more = searched < store.log_head(id).await?;
+            return Ok(Page {
+                items,
+                next_cursor: more.then(|| searched.to_string()),
+            });
+        }
+        let mut items = store.log_after(id, query.after, limit + 1).await?;
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|line| line.seq.to_string());
+        Ok(Page { items, next_cursor })
+    }
+
+    pub async fn phases(&self, id: TaskId) -> Result<Vec<PhaseView>, Error> {
+        Ok(phases(&self.load(id).await?))
+    }
+
+    /// Newest first.
+    pub async fn reviews(&self, id: TaskId) -> Result<Vec<ReviewView>, Error> {
+        Ok(reviews(&self.load(id).await?))
+    }
+
+    pub async fn review(&self, id: ReviewId) -> Result<ReviewView, Error> {
+        let unknown = || Error::NotFound { what: "review" };
+        let task = self
+            .parts
+            .store
+            .task_of_review(id)
+            .await?
+            .ok_or_else(unknown)?;
+        review_view(&self.load(task).await?, id).ok_or_else(unknown)
+    }
+
+    pub async fn list_deliverables(&self, id: TaskId) -> Result<Vec<DeliverableView>, Error> {
+        let task = self.load(id).await?;
+        Ok(self.parts.workspaces.deliverables(&task).await?)
+    }
+
+    /// A file of the task's workspace, rendered if it is Markdown.
+    pub async fn read_deliverable(
+        &self,
+        id: TaskId,
+        path: &str,
+    ) -> Result<DeliverableContent, Error> {
+        self.load(id).await?;
+        let file = self.parts.workspaces.read(id, path).await?;
+        let is_markdown = std::path::Path::new(path)
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
+        let html = file
+            .text
+            .as_deref()
+            .filter(|_| is_markdown)
+            .map(markdown::to_html);
+        Ok(DeliverableContent {
+            path: path.to_owned(),
+            size: file.size,
+            text: file.text,
+            html,
+            truncated: file.truncated,
+        })
+    }
+
+    /// A file of the task's workspace as it is, with its size in bytes.
+    pub async fn open_deliverable(
+        &self,
+        id: TaskId,
+        path: &str,
+    ) -> Result<(tokio::fs::File, u64), Error> {
+        self.load(id).await?;
+        Ok(self.parts.workspaces.open(id, path).await?)
+    }
+
+    /// What a phase has changed in the workspace; nothing before the agent began.
+    pub async fn changes(&self, id: TaskId, phase: Option<u32>) -> Result<Diff, Error> {
+        let task = self.load(id).await?;
+        let begun =
+            task.conversation.is_some() || task.phases.iter().any(|phase| phase.base.is_some());
+        if !begun && phase.is_none() {
+            return Ok(Diff::default());
+        }
+        Ok(self.parts.workspaces.diff(&task, phase).await?)
+    }
+
+    pub fn workflow_list(&self) -> Vec<WorkflowView> {
+        self.parts
+            .workflows
+            .all()
+            .iter()
+            .map(workflow_view)
+            .collect()
+    }
+
+    pub async fn installation(&self) -> Result<Overview, Error> {
+        let known = &self.parts.installation;
+        let counts = self.parts.store.counts().await?;
+        Ok(Overview {
+            agents_running: self.parts.live.running(),
+            agents_max: known.agents_max,
+            needs_you: u32::try_from(counts.needs_you).unwrap_or(u32::MAX),
+            model_source: known.model_source,
+            problems: known.problems.clone(),
+            sandbox: known.sandbox.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+}
+
+fn phases(task: &Task) -> Vec<PhaseView> {
+    task.phases.iter().map(PhaseView::from).collect()
+}
+
+fn reviews(task: &Task) -> Vec<ReviewView> {
+    task.reviews
+        .iter()
+        .rev()
+        .map(|review| ReviewView::of(task, review))
+        .collect()
+}
+
+fn page_size(limit: Option<u32>) -> Result<u32, Error> {
+    match limit.unwrap_or(PAGE) {
+        limit @ 1..=MAX_PAGE => Ok(limit),
+        _ => Err(Error::field(
+            "limit",
+            format!("must be a number from 1 to {MAX_PAGE}"),
+        )),
+    }
+}
+
+fn search_text(text: &str) -> Result<(), Error> {
+    super::new_task::plain_line(text, MAX_SEARCH).map_err(|message| Error::field("q", message))
+}
+
+fn workflow_view(workflow: &Workflow) -> WorkflowView {
+    let phase = |phase: &app::domain::plan::PhasePlan| WorkflowPhaseView {
+        name: phase.name.clone(),
+        steps: u32::try_from(phase.steps.len()).unwrap_or(u32::MAX),
+        gate: phase.gate,
+    };
+    WorkflowView {
+        id: workflow.id,
+        title: workflow.title.clone(),
+        summary: workflow.summary.clone(),
+        phases: workflow.phases.iter().map(phase).collect(),
+    }
+}
+
+/// The stored form is the one on the wire, with the name taken out of it.
+fn event_view(record: &EventRecord) -> Result<EventView, Error> {
+    let mut stored = serde_json::to_value(&record.event).map_err(Error::Undecodable)?;
+    let event_type = stored["type"].as_str().unwrap_or_default().to_owned();
+    Ok(EventView {
+        task_id: record.task_id,
+        version: record.version,
+        event_type,
+        data: stored["data"].take(),
+        actor: record.actor,
+        at: record.at,
+    })
+}
