@@ -41,7 +41,7 @@ pub struct CreateTask {
 
 /// Which tasks to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskQuery {
     /// A status by its name, or `active` for all that are not finished, or `needs_you` for all
@@ -60,7 +60,7 @@ pub struct TaskQuery {
 
 /// Which lines of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct LogQuery {
     /// Lines after this number; 0 is the start.
@@ -73,7 +73,7 @@ pub struct LogQuery {
 
 /// Which events of a task.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct EventQuery {
     /// Events after this version; 0 is the start.
@@ -84,7 +84,7 @@ pub struct EventQuery {
 
 /// Which changes of a task's workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct DiffQuery {
     /// The phase whose changes are asked for; the present or last one unless given.

@@ -473,12 +473,7 @@ impl Task {
             phase: Some(number),
             label: format!("{} finished", phase.plan.name),
         }];
-        if passed {
-            events.push(TaskEvent::VerificationPassed {
-                phase: number,
-                checks,
-            });
-        } else {
+        if !passed {
             events.push(TaskEvent::VerificationFailed {
                 phase: number,
                 checks,
@@ -491,6 +486,11 @@ impl Task {
                 });
                 return Ok(events);
             }
+        } else {
+            events.push(TaskEvent::VerificationPassed {
+                phase: number,
+                checks,
+            });
         }
         if phase.plan.gate && !(self.auto_approve && passed) {
             events.push(self.review_created(number, review, head, false));

@@ -1,0 +1,76 @@
+//! The web server: routes, and what stands around all of them.
+
+pub mod assets;
+pub mod board;
+mod envelope;
+mod extract;
+mod files;
+pub mod gate;
+mod idempotency;
+mod inbound;
+mod installation;
+pub mod listener;
+mod openapi;
+pub mod problem;
+mod reviews;
+mod sse;
+mod tasks;
+
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Router, middleware};
+use bytes::Bytes;
+use http::Method;
+use http::header::CONTENT_TYPE;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::AppState;
+use problem::{Kind, Problem};
+
+/// All routes with all that surrounds them. From the inside out: compression, panics, who may
+/// ask, the body's limits, and the envelope that every answer gets.
+pub fn router(state: AppState) -> Router {
+    let (api, document) = api().split_for_parts();
+    let document = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
+    let describe = async move || ([(CONTENT_TYPE, "application/json")], document.clone());
+    let api = api
+        .route("/api/openapi.json", get(describe))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            idempotency::once,
+        ));
+    Router::new()
+        .merge(api)
+        .fallback(elsewhere)
+        .layer(DefaultBodyLimit::disable()) // the guard below counts for all
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(envelope::after_panic))
+        .layer(middleware::from_fn_with_state(
+            state.gate.clone(),
+            gate::check,
+        ))
+        .layer(middleware::from_fn(inbound::guard))
+        .layer(middleware::from_fn(envelope::wrap))
+        .with_state(state)
+}
+
+fn api() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(tasks::routes())
+        .merge(reviews::routes())
+        .merge(files::routes())
+        .merge(sse::routes())
+        .merge(installation::routes())
+}
+
+/// The site's files, and what isn't there.
+async fn elsewhere(State(state): State<AppState>, request: Request) -> Response {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if reads && let Some(file) = state.site.serve(request.uri(), request.headers()) {
+        return file;
+    }
+    Problem::new(Kind::NotFound, "There is nothing at this address.").into_response()
+}

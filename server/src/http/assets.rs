@@ -1,0 +1,152 @@
+//! The site's files: script, style sheet, module, icons. Built in, or from a folder.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use rust_embed::RustEmbed;
+use sha2::{Digest as _, Sha256};
+
+/// A debug build reads the folder at run time, a release build holds its files.
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/../target/site"]
+#[allow_missing = true]
+struct Embedded;
+
+/// Where the site's files are.
+#[derive(Clone, Debug)]
+pub struct Site {
+    folder: Option<Arc<Path>>,
+}
+
+struct File {
+    content: Cow<'static, [u8]>,
+    sha256: [u8; 32],
+}
+
+impl Site {
+    /// The built-in files, or those of a folder.
+    pub fn new(folder: Option<PathBuf>) -> Self {
+        Self {
+            folder: folder.map(Arc::from),
+        }
+    }
+
+    /// The file at this address; `None` if there is none.
+    pub fn serve(&self, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
+        let path = uri.path().trim_start_matches('/');
+        if path == "favicon.ico" && self.read(path).is_none() {
+            // Browsers ask for it unasked; the pages name the icon they have.
+            return Some(StatusCode::NO_CONTENT.into_response());
+        }
+        let plain = self.read(path)?;
+        let etag = URL_SAFE_NO_PAD.encode(&plain.sha256[..12]);
+        let quoted = format!("\"{etag}\"");
+        // An address that names the content never changes its meaning.
+        let pinned = uri
+            .query()
+            .is_some_and(|query| query == format!("v={etag}"));
+        let caching = if pinned {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        };
+        let known = headers
+            .get(IF_NONE_MATCH)
+            .and_then(|tags| tags.to_str().ok());
+        let is_known = known.is_some_and(|tags| {
+            tags.split(',')
+                .any(|tag| tag.trim().trim_start_matches("W/") == quoted)
+        });
+        let mut response = if is_known {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            self.content(path, plain, headers)
+        };
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        if let Ok(etag) = HeaderValue::from_str(&quoted) {
+            headers.insert(ETAG, etag);
+        }
+        Some(response)
+    }
+
+    fn content(&self, path: &str, plain: File, headers: &HeaderMap) -> Response {
+        let wanted = headers
+            .get(ACCEPT_ENCODING)
+            .and_then(|encodings| encodings.to_str().ok());
+        let takes_brotli =
+            wanted.is_some_and(|encodings| encodings.split(',').any(|one| one.trim() == "br"));
+        let packed = takes_brotli
+            .then(|| self.read(&format!("{path}.br")))
+            .flatten();
+        let is_packed = packed.is_some();
+        let content = packed.unwrap_or(plain).content;
+        let body = match content {
+            Cow::Borrowed(bytes) => Body::from(bytes),
+            Cow::Owned(bytes) => Body::from(bytes),
+        };
+        let mut response = body.into_response();
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(media_type(path)));
+        if is_packed {
+            response
+                .headers_mut()
+                .insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
+        }
+        response
+    }
+
+    fn read(&self, path: &str) -> Option<File> {
+        let parts = || path.split('/');
+        if path.is_empty()
+            || parts().any(|part| part.is_empty() || part.starts_with('.'))
+            || path.contains(['\\', '\0', '%'])
+        {
+            return None;
+        }
+        match &self.folder {
+            None => {
+                let file = Embedded::get(path)?;
+                Some(File {
+                    sha256: file.metadata.sha256_hash(),
+                    content: file.data,
+                })
+            }
+            Some(folder) => {
+                let content = std::fs::read(folder.join(path)).ok()?;
+                Some(File {
+                    sha256: Sha256::digest(&content).into(),
+                    content: content.into(),
+                })
+            }
+        }
+    }
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit('.').next().unwrap_or_default() {
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "wasm" => "application/wasm",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "json" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "txt" => "text/plain; charset=utf-8",
+        "html" => "text/html; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}

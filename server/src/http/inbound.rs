@@ -1,0 +1,195 @@
+//! Request bodies: capped, not waited for for ever, and read to the end when the answer was given
+//! early, so that a sender that is still sending gets to see it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use super::problem::{Kind, Problem};
+
+/// The most that a request's body may hold, in bytes.
+pub const BODY_LIMIT: u64 = 2 * 1024 * 1024;
+/// How much of an unwanted body is read, in bytes.
+const DRAIN_LIMIT: u64 = 16 * 1024 * 1024;
+const DRAIN_TIME: Duration = Duration::from_secs(10);
+/// The longest pause within a body.
+const STALL: Duration = Duration::from_secs(30);
+
+/// Caps the body, and reads what the answer left of it.
+pub async fn guard(request: Request, next: Next) -> Response {
+    let declared: Option<u64> = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    // A sender that waits to be asked has not sent anything that would have to be read.
+    let waits = request.headers().contains_key(EXPECT);
+    let (parts, body) = request.into_parts();
+    if declared.is_some_and(|length| length > BODY_LIMIT) {
+        if !waits {
+            drain(body).await;
+        }
+        return too_large();
+    }
+    let (rest, left_over) = oneshot::channel();
+    let verdict = Arc::new(AtomicU8::new(FINE));
+    let body = Inbound {
+        body: Some(body),
+        rest: Some(rest),
+        read: 0,
+        stall: None,
+        verdict: verdict.clone(),
+    };
+    let response = next.run(Request::from_parts(parts, Body::new(body))).await;
+    let verdict = verdict.load(Ordering::Relaxed);
+    // An answer that is still reading the body keeps it, and nothing has to be drained.
+    let mut left_over = left_over;
+    if let Ok(Left { body, begun }) = left_over.try_recv()
+        && verdict != STALLED
+        && (begun || !waits)
+    {
+        drain(body).await;
+    }
+    match verdict {
+        TOO_LARGE => too_large(),
+        STALLED => Problem::new(Kind::Timeout, "The request's body did not arrive in time.")
+            .into_response(),
+        _ => response,
+    }
+}
+
+fn too_large() -> Response {
+    let detail = format!(
+        "A request may hold at most {} MiB.",
+        BODY_LIMIT / 1024 / 1024
+    );
+    Problem::new(Kind::TooLarge, detail).into_response()
+}
+
+async fn drain(mut body: Body) {
+    let read = async {
+        let mut seen = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            seen += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if seen > DRAIN_LIMIT {
+                break;
+            }
+        }
+    };
+    // Whoever sends more slowly than that doesn't see the answer.
+    timeout(DRAIN_TIME, read).await.ok();
+}
+
+const FINE: u8 = 0;
+const TOO_LARGE: u8 = 1;
+const STALLED: u8 = 2;
+
+/// What the handler left of a body.
+struct Left {
+    body: Body,
+    /// Whether something of it was read.
+    begun: bool,
+}
+
+/// The body as handlers see it.
+struct Inbound {
+    /// `None` at its end.
+    body: Option<Body>,
+    /// Takes what is left when the handler drops it.
+    rest: Option<oneshot::Sender<Left>>,
+    read: u64,
+    stall: Option<Pin<Box<Sleep>>>,
+    verdict: Arc<AtomicU8>,
+}
+
+/// Why the body ended early.
+#[derive(Debug, thiserror::Error)]
+enum Cut {
+    #[error("the body is larger than allowed")]
+    TooLarge,
+    #[error("the body stalled")]
+    Stalled,
+    #[error("the body could not be read")]
+    Broken(#[source] axum::Error),
+}
+
+impl HttpBody for Inbound {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let this = &mut *self;
+        let Some(body) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
+            let stall = this.stall.get_or_insert_with(|| Box::pin(sleep(STALL)));
+            if stall.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            this.verdict.store(STALLED, Ordering::Relaxed);
+            return Poll::Ready(Some(Err(Cut::Stalled)));
+        };
+        if let Some(stall) = &mut this.stall {
+            stall.as_mut().reset(Instant::now() + STALL);
+        }
+        match frame {
+            None => {
+                this.body = None;
+                Poll::Ready(None)
+            }
+            Some(Err(error)) => {
+                this.body = None;
+                Poll::Ready(Some(Err(Cut::Broken(error))))
+            }
+            Some(Ok(frame)) => {
+                this.read += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if this.read > BODY_LIMIT {
+                    this.verdict.store(TOO_LARGE, Ordering::Relaxed);
+                    return Poll::Ready(Some(Err(Cut::TooLarge)));
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), HttpBody::size_hint)
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        if let (Some(body), Some(rest)) = (self.body.take(), self.rest.take())
+            && !body.is_end_stream()
+        {
+            // Nobody listens any more if the connection is gone.
+            rest.send(Left {
+                body,
+                begun: self.read > 0,
+            })
+            .ok();
+        }
+    }
+}

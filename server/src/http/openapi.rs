@@ -1,0 +1,46 @@
+//! The API's description: `/api/openapi.json`, made from the annotated handlers.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response as Described};
+use utoipa::{IntoResponses, OpenApi};
+
+use super::problem::Content as Problem;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Claude Code Server",
+        description = "Tasks that Claude Code carries out phase by phase, with a person at every gate. \
+                       Errors are application/problem+json (RFC 9457).",
+    ),
+    paths(super::files::show),
+    components(schemas(Problem)),
+    tags(
+        (name = "tasks", description = "Jobs and what becomes of them"),
+        (name = "reviews", description = "The stops after phases"),
+        (name = "files", description = "What lies in a task's workspace"),
+        (name = "streams", description = "Server-sent events"),
+        (name = "installation", description = "What this server offers and how it is doing"),
+    )
+)]
+struct Base;
+
+/// What the handlers' descriptions are added to.
+pub fn base() -> Document {
+    Base::openapi()
+}
+
+/// Every error of every route.
+pub struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        let schema = Ref::from_schema_name("Problem");
+        let described = Described::builder()
+            .description("What went wrong, with a stable `type`")
+            .content("application/problem+json", Content::new(Some(schema)))
+            .build();
+        BTreeMap::from([("default".to_owned(), described.into())])
+    }
+}

@@ -1,0 +1,186 @@
+//! Live streams. The channel only says "look again": every subscriber holds a cursor and reads
+//! forward from the store, so nothing is lost, doubled or queued for anybody.
+
+mod tail;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use app::api::TaskView;
+use app::domain::id::TaskId;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use self::tail::Cursor;
+use self::tail::Tail;
+use super::board::Tasks;
+use super::extract::{Id, Params};
+use super::openapi::Problems;
+use super::problem::{Kind, Problem};
+use crate::error::Error;
+use crate::state::AppState;
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a client waits before it connects again.
+const RETRY: Duration = Duration::from_secs(2);
+
+type Events = BoxStream<'static, Result<Event, Error>>;
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(task))
+        .routes(routes!(tab))
+}
+
+/// Where a stream goes on.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+struct Position {
+    /// `<version>.<log seq>`, both exclusive; from the beginning unless given. `Last-Event-ID`
+    /// outranks it.
+    after: Option<String>,
+}
+
+/// What one browser tab watches.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+struct Watched {
+    /// The task whose full stream is wanted.
+    task: Option<TaskId>,
+    /// `<version>.<log seq>` of that task.
+    after: Option<String>,
+}
+
+/// One task live: every event exactly once and in order, and its log.
+#[utoipa::path(get, path = "/api/tasks/{id}/stream", tag = "streams", params(("id" = TaskId, Path), Position,
+    ("Last-Event-ID" = Option<String>, Header, description = "Goes on after this event")),
+    responses((status = 200, content_type = "text/event-stream", body = String,
+        description = "Events `log phase_update step_update dependency_request user_question review_required \
+                       complete error status usage reset`"), Problems))]
+async fn task(
+    State(state): State<AppState>,
+    Id(id): Id<TaskId>,
+    Params(position): Params<Position>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let after = cursor(&headers, position.after.as_deref())?;
+    let tail = Tail::open(&state.service, id, after).await?;
+    Ok(answer(&state, tail.into_events()))
+}
+
+/// What a page watches: the status of all tasks, and one task's full stream.
+#[utoipa::path(get, path = "/api/stream", tag = "streams", params(Watched,
+    ("Last-Event-ID" = Option<String>, Header, description = "Goes on after this event of the task")),
+    responses((status = 200, content_type = "text/event-stream", body = String,
+        description = "`status` without an id for every task, first as it is and then on every change; \
+                       for `task` the events of its own stream"), Problems))]
+async fn tab(
+    State(state): State<AppState>,
+    Params(watched): Params<Watched>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (tasks, changes) = state.board.watch().await?;
+    let statuses = statuses(tasks, changes);
+    let Some(id) = watched.task else {
+        return Ok(answer(&state, statuses));
+    };
+    let after = cursor(&headers, watched.after.as_deref())?;
+    let tail = Tail::open(&state.service, id, after).await?;
+    Ok(answer(
+        &state,
+        stream::select(statuses, tail.into_events()).boxed(),
+    ))
+}
+
+fn cursor(headers: &HeaderMap, after: Option<&str>) -> Result<Cursor, Problem> {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let last = last.filter(|id| !id.is_empty());
+    let chosen = match (last.map(str::parse), after) {
+        (Some(Ok(cursor)), _) => return Ok(cursor),
+        // The page knows where it was rendered, even if the browser is confused.
+        (_, Some(after)) => after.parse(),
+        (Some(Err(error)), None) => Err(error),
+        (None, None) => return Ok(Cursor::default()),
+    };
+    let message = "must be <version>.<log seq>, such as 12.345";
+    chosen.map_err(|_| Problem::field(Kind::Malformed, "after", message))
+}
+
+fn answer(state: &AppState, events: Events) -> Response {
+    let first = stream::once(async { Ok(Event::default().retry(RETRY)) });
+    let shutdown = state.shutdown.clone().cancelled_owned();
+    let events = first
+        .chain(events)
+        .inspect_err(|error| {
+            tracing::error!(
+                error = error as &dyn std::error::Error,
+                "a stream broke off"
+            );
+        })
+        .take_until(shutdown); // an endless body would hold up the shutdown
+    let alive = KeepAlive::new().interval(HEARTBEAT);
+    let mut response = Sse::new(events).keep_alive(alive).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-transform"),
+    );
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
+    response
+}
+
+/// An event with its data as JSON.
+fn event(name: &'static str, data: &impl Serialize) -> Result<Event, Error> {
+    let data = serde_json::to_string(data).map_err(Error::Undecodable)?;
+    Ok(Event::default().event(name).data(data))
+}
+
+/// All tasks as they are, then those that change.
+fn statuses(tasks: Tasks, changes: watch::Receiver<Tasks>) -> Events {
+    let known = HashMap::new();
+    let start = (Some(tasks), changes, known);
+    stream::unfold(start, |(ready, mut changes, mut known)| async move {
+        let tasks = if let Some(tasks) = ready {
+            tasks
+        } else {
+            changes.changed().await.ok()?;
+            changes.borrow_and_update().clone()
+        };
+        let events = changed(&tasks, &mut known);
+        Some((stream::iter(events), (None, changes, known)))
+    })
+    .flatten()
+    .boxed()
+}
+
+fn changed(tasks: &[TaskView], known: &mut HashMap<TaskId, u64>) -> Vec<Result<Event, Error>> {
+    let mut events = Vec::new();
+    let mut gone: HashMap<TaskId, u64> = known.clone();
+    for task in tasks {
+        gone.remove(&task.id);
+        let shown = known.get(&task.id).copied().unwrap_or(0);
+        if task.version > shown {
+            known.insert(task.id, task.version);
+            events.push(event("status", task));
+        }
+    }
+    for id in gone.into_keys() {
+        known.remove(&id);
+        // Put away: whoever shows it reads the list again.
+        events.push(event("reset", &serde_json::json!({ "task_id": id })));
+    }
+    events
+}

@@ -1,0 +1,298 @@
+//! One task, read forward from a cursor.
+
+use std::fmt;
+use std::str::FromStr;
+
+use app::api::{PhaseView, ReviewView, TaskView, UsageView};
+use app::domain::id::TaskId;
+use app::domain::log::LogLine;
+use app::domain::task::{EventRecord, Task, TaskEvent};
+use axum::response::sse::Event;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::sync::watch;
+
+use super::{Events, event};
+use crate::error::Error;
+use crate::service::Service;
+
+/// Domain events in one look.
+const EVENTS: u32 = 200;
+/// Log lines in one look.
+const LINES: u32 = 2_000;
+/// Log lines in one event.
+const BATCH_LINES: usize = 500;
+/// Text in one `log` event, in bytes; a single longer line goes alone.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// How far a client has come: both are exclusive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    pub version: u64,
+    pub log_seq: u64,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.version, self.log_seq)
+    }
+}
+
+/// The text is no cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor")]
+pub struct NotACursor;
+
+impl FromStr for Cursor {
+    type Err = NotACursor;
+
+    fn from_str(text: &str) -> Result<Self, NotACursor> {
+        let number = |digits: &str| {
+            let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            plain
+                .then(|| digits.parse().ok())
+                .flatten()
+                .ok_or(NotACursor)
+        };
+        let (version, log_seq) = text.split_once('.').ok_or(NotACursor)?;
+        Ok(Self {
+            version: number(version)?,
+            log_seq: number(log_seq)?,
+        })
+    }
+}
+
+/// A reader of one task's history.
+pub struct Tail {
+    service: Service,
+    id: TaskId,
+    head: watch::Receiver<u64>,
+    cursor: Cursor,
+    /// The task as it was at the cursor.
+    task: Option<Task>,
+    /// What is sent before the first look.
+    greeting: Option<Event>,
+    ended: bool,
+}
+
+impl Tail {
+    /// Starts behind the cursor; if the history is shorter than that, the client is told to begin
+    /// anew.
+    pub async fn open(service: &Service, id: TaskId, after: Cursor) -> Result<Self, Error> {
+        let head = service.store().heads().task(id);
+        let log_seq = service.store().log_head(id).await?;
+        let now = service.load(id).await?;
+        let mut tail = Self {
+            service: service.clone(),
+            id,
+            head,
+            cursor: after,
+            task: None,
+            greeting: None,
+            ended: false,
+        };
+        if after.version > now.version || after.log_seq > log_seq {
+            tail.cursor = Cursor {
+                version: now.version,
+                log_seq,
+            };
+            let reset = event("reset", &TaskView::from(&now))?;
+            tail.greeting = Some(reset.id(tail.cursor.to_string()));
+            tail.task = Some(now);
+        } else if after.version == now.version {
+            tail.task = Some(now);
+        } else if after.version > 0 {
+            tail.task = service.store().load_at(id, after.version).await?;
+        }
+        Ok(tail)
+    }
+
+    /// Everything from here on, without an end.
+    pub fn into_events(self) -> Events {
+        stream::try_unfold(self, Self::next_page)
+            .map_ok(|page| stream::iter(page).map(Ok))
+            .try_flatten()
+            .boxed()
+    }
+
+    async fn next_page(mut self) -> Result<Option<(Vec<Event>, Self)>, Error> {
+        if let Some(greeting) = self.greeting.take() {
+            return Ok(Some((vec![greeting], self)));
+        }
+        while !self.ended {
+            self.head.mark_unchanged(); // before reading: a commit in between wakes us
+            let page = self.look().await?;
+            if !page.is_empty() {
+                return Ok(Some((page, self)));
+            }
+            if self.head.changed().await.is_err() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn look(&mut self) -> Result<Vec<Event>, Error> {
+        let store = self.service.store();
+        let records = store
+            .events_after(self.id, self.cursor.version, EVENTS)
+            .await?;
+        let lines = store.log_after(self.id, self.cursor.log_seq, LINES).await?;
+        let mut page = Vec::new();
+        for record in &records {
+            self.task = Task::apply(self.task.take(), record);
+            self.cursor.version = record.version;
+            self.ended |= matches!(record.event, TaskEvent::TaskArchived {});
+            if let Some(task) = &self.task {
+                page.push(announce(record, task)?.id(self.cursor.to_string()));
+            }
+        }
+        for batch in batches(&lines) {
+            self.cursor.log_seq = batch.last().map_or(self.cursor.log_seq, |line| line.seq);
+            page.push(event("log", &batch)?.id(self.cursor.to_string()));
+        }
+        Ok(page)
+    }
+}
+
+/// The lines in groups that are small enough for one event each.
+fn batches(lines: &[LogLine]) -> impl Iterator<Item = &[LogLine]> {
+    let mut rest = lines;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |line: &&LogLine| {
+            bytes += line.text.len();
+            bytes <= BATCH_BYTES
+        };
+        let fitting = rest.iter().take(BATCH_LINES).take_while(fits).count();
+        let (batch, more) = rest.split_at_checked(fitting.max(1))?;
+        rest = more;
+        Some(batch)
+    })
+}
+
+/// A domain event as clients get it: a name, and the object that it changed, as of its version.
+fn announce(record: &EventRecord, task: &Task) -> Result<Event, Error> {
+    match &record.event {
+        TaskEvent::PhaseStarted { phase, .. }
+        | TaskEvent::PhaseCompleted { phase }
+        | TaskEvent::PhaseReported { phase, .. }
+        | TaskEvent::VerificationPassed { phase, .. }
+        | TaskEvent::VerificationFailed { phase, .. }
+        | TaskEvent::ReworkStarted { phase, .. } => {
+            event("phase_update", &task.phase(*phase).map(PhaseView::from))
+        }
+        TaskEvent::StepStarted { phase, .. } | TaskEvent::StepCompleted { phase, .. } => {
+            event("step_update", &task.phase(*phase).map(PhaseView::from))
+        }
+        TaskEvent::DependencyRequested { dependency, .. } => {
+            let views = task.dependency_views();
+            event(
+                "dependency_request",
+                &views.iter().find(|view| view.id == *dependency),
+            )
+        }
+        TaskEvent::QuestionAsked { question, .. } => {
+            let views = task.question_views();
+            event(
+                "user_question",
+                &views.iter().find(|view| view.id == *question),
+            )
+        }
+        TaskEvent::ReviewCreated { review, .. } => {
+            let review = task.reviews.iter().find(|known| known.id == *review);
+            event(
+                "review_required",
+                &review.map(|review| ReviewView::of(task, review)),
+            )
+        }
+        TaskEvent::UsageRecorded { .. } => event(
+            "usage",
+            &UsageView {
+                cost_usd: task.cost,
+                tokens: task.tokens,
+            },
+        ),
+        TaskEvent::TaskCompleted {} => event("complete", &TaskView::from(task)),
+        TaskEvent::TaskFailed { .. } | TaskEvent::CredentialsRefused { .. } => {
+            event("error", &TaskView::from(task))
+        }
+        TaskEvent::TaskCreated { .. }
+        | TaskEvent::TaskUpdated { .. }
+        | TaskEvent::TaskQueued { .. }
+        | TaskEvent::TaskStarted {}
+        | TaskEvent::RunStarted { .. }
+        | TaskEvent::RunEnded { .. }
+        | TaskEvent::ConversationStarted { .. }
+        | TaskEvent::TurnStarted { .. }
+        | TaskEvent::TurnEnded { .. }
+        | TaskEvent::ReviewRequested {}
+        | TaskEvent::FeedbackAdded { .. }
+        | TaskEvent::FeedbackResolved { .. }
+        | TaskEvent::ReviewApproved { .. }
+        | TaskEvent::ChangesRequested { .. }
+        | TaskEvent::ErrorReported { .. }
+        | TaskEvent::CheckpointCreated { .. }
+        | TaskEvent::MessageSent { .. }
+        | TaskEvent::MessageDelivered { .. }
+        | TaskEvent::RateLimited { .. }
+        | TaskEvent::TaskRetried {}
+        | TaskEvent::TaskCancelled {}
+        | TaskEvent::TaskArchived {} => event("status", &TaskView::from(task)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use app::domain::log::{LogKind, LogStream};
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn line(seq: u64, length: usize) -> LogLine {
+        LogLine {
+            seq,
+            at: DateTime::UNIX_EPOCH,
+            stream: LogStream::Agent,
+            kind: LogKind::Text,
+            text: "x".repeat(length),
+        }
+    }
+
+    #[test]
+    fn a_cursor_reads_back_what_it_prints() {
+        let cursor = Cursor {
+            version: 12,
+            log_seq: 345,
+        };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        for text in [
+            "",
+            "1",
+            ".",
+            "1.",
+            ".1",
+            "a.b",
+            "1.2.3",
+            "-1.2",
+            "+1.2",
+            "99999999999999999999.1",
+            " 1.2",
+        ] {
+            assert_eq!(text.parse::<Cursor>(), Err(NotACursor), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn batches_are_bounded_and_complete() {
+        let many: Vec<_> = (1..=1_200).map(|seq| line(seq, 10)).collect();
+        let sizes: Vec<_> = batches(&many).map(<[_]>::len).collect();
+        assert_eq!(sizes, [500, 500, 200]);
+        let big: Vec<_> = [100, 300_000, 100, 200_000, 100_000]
+            .into_iter()
+            .zip(1..)
+            .map(|(length, seq)| line(seq, length))
+            .collect();
+        let sizes: Vec<_> = batches(&big).map(<[_]>::len).collect();
+        assert_eq!(sizes, [1, 1, 2, 1]);
+    }
+}

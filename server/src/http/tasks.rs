@@ -1,0 +1,208 @@
+//! Tasks: `/api/tasks`.
+
+use app::api::{
+    CreateTask, DependencyView, EventQuery, EventView, LogPage, LogQuery, MessageText, MessageView,
+    Page, PhaseView, QuestionView, TaskDetail, TaskQuery, TaskStatus, TaskView,
+};
+use app::domain::id::TaskId;
+use app::domain::task::TaskEdit;
+use axum::Json;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use http::header::LOCATION;
+use serde::Deserialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::extract::{Id, Input, Params};
+use super::openapi::Problems;
+use crate::error::Error;
+use crate::service::Service;
+use crate::state::AppState;
+
+type Answer<T> = Result<Json<T>, Error>;
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(show, edit, delete))
+        .routes(routes!(execute))
+        .routes(routes!(cancel))
+        .routes(routes!(retry))
+        .routes(routes!(messages, send_message))
+        .routes(routes!(status))
+        .routes(routes!(detail))
+        .routes(routes!(phases))
+        .routes(routes!(events))
+        .routes(routes!(logs))
+        .routes(routes!(questions))
+        .routes(routes!(dependencies))
+}
+
+/// Tasks that were not put away, newest first.
+#[utoipa::path(get, path = "/api/tasks", tag = "tasks", params(TaskQuery),
+    responses((status = 200, body = Page<TaskView>), Problems))]
+async fn list(service: Service, Params(query): Params<TaskQuery>) -> Answer<Page<TaskView>> {
+    Ok(Json(service.task_list(&query).await?))
+}
+
+/// Describes a job. It stays a draft unless `start` is true.
+#[utoipa::path(post, path = "/api/tasks", tag = "tasks", request_body = CreateTask,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to send this again")),
+    responses((status = 201, body = TaskView, headers(("Location" = String))), Problems))]
+async fn create(
+    service: Service,
+    Input(new): Input<CreateTask>,
+) -> Result<impl IntoResponse, Error> {
+    let task = service.create_task(new).await?;
+    let location = format!("/api/tasks/{}", task.id);
+    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(task)))
+}
+
+/// Which moment of a task's history.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+struct Moment {
+    /// The task as it was after this many events; as it is now unless given.
+    version: Option<u64>,
+}
+
+/// A task, now or as it was.
+#[utoipa::path(get, path = "/api/tasks/{id}", tag = "tasks", params(("id" = TaskId, Path), Moment),
+    responses((status = 200, body = TaskView), Problems))]
+async fn show(
+    service: Service,
+    Id(id): Id<TaskId>,
+    Params(moment): Params<Moment>,
+) -> Answer<TaskView> {
+    let task = match moment.version {
+        Some(version) => service.load_version(id, version).await?,
+        None => service.load(id).await?,
+    };
+    Ok(Json(TaskView::from(&task)))
+}
+
+/// Changes details. The description only while the task is a draft.
+#[utoipa::path(patch, path = "/api/tasks/{id}", tag = "tasks", params(("id" = TaskId, Path)),
+    request_body = TaskEdit, responses((status = 200, body = TaskView), Problems))]
+async fn edit(
+    service: Service,
+    Id(id): Id<TaskId>,
+    Input(edit): Input<TaskEdit>,
+) -> Answer<TaskView> {
+    Ok(Json(service.edit_task(id, edit).await?))
+}
+
+/// Puts a task away. Its events stay.
+#[utoipa::path(delete, path = "/api/tasks/{id}", tag = "tasks", params(("id" = TaskId, Path)),
+    responses((status = 204), Problems))]
+async fn delete(service: Service, Id(id): Id<TaskId>) -> Result<StatusCode, Error> {
+    service.delete_task(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Starts a draft.
+#[utoipa::path(post, path = "/api/tasks/{id}/execute", tag = "tasks", params(("id" = TaskId, Path)),
+    responses((status = 200, body = TaskView), Problems))]
+async fn execute(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
+    Ok(Json(service.start_task(id).await?))
+}
+
+/// Calls a task off. The work is kept.
+#[utoipa::path(post, path = "/api/tasks/{id}/cancel", tag = "tasks", params(("id" = TaskId, Path)),
+    responses((status = 200, body = TaskView), Problems))]
+async fn cancel(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
+    Ok(Json(service.cancel_task(id).await?))
+}
+
+/// Tries a failed or held task again.
+#[utoipa::path(post, path = "/api/tasks/{id}/retry", tag = "tasks", params(("id" = TaskId, Path)),
+    responses((status = 200, body = TaskView), Problems))]
+async fn retry(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
+    Ok(Json(service.retry_task(id).await?))
+}
+
+/// What people wrote to the agent, oldest first, the last 100.
+#[utoipa::path(get, path = "/api/tasks/{id}/messages", tag = "tasks", params(("id" = TaskId, Path)),
+    responses((status = 200, body = Page<MessageView>), Problems))]
+async fn messages(service: Service, Id(id): Id<TaskId>) -> Answer<Page<MessageView>> {
+    Ok(Json(whole(service.task_detail(id).await?.messages)))
+}
+
+/// Writes to the agent.
+#[utoipa::path(post, path = "/api/tasks/{id}/messages", tag = "tasks", params(("id" = TaskId, Path),
+    ("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to send this again")),
+    request_body = MessageText, responses((status = 200, body = TaskView), Problems))]
+async fn send_message(
+    service: Service,
+    Id(id): Id<TaskId>,
+    Input(message): Input<MessageText>,
+) -> Answer<TaskView> {
+    Ok(Json(service.send_message(id, message.text).await?))
+}
+
+/// The state in short, for polling.
+#[utoipa::path(get, path = "/api/tasks/{id}/status", tag = "tasks", params(("id" = TaskId, Path)),
+    responses((status = 200, body = TaskStatus), Problems))]
+async fn status(service: Service, Id(id): Id<TaskId>) -> Answer<TaskStatus> {
+    Ok(Json(service.status(id).await?))
+}
+
+/// Everything that a task's page shows at first.
+#[utoipa::path(get, path = "/api/tasks/{id}/detail", tag = "tasks", params(("id" = TaskId, Path)),
+    responses((status = 200, body = TaskDetail), Problems))]
+async fn detail(service: Service, Id(id): Id<TaskId>) -> Answer<TaskDetail> {
+    Ok(Json(service.task_detail(id).await?))
+}
+
+/// The phases with their steps.
+#[utoipa::path(get, path = "/api/tasks/{id}/phases", tag = "tasks", params(("id" = TaskId, Path)),
+    responses((status = 200, body = Page<PhaseView>), Problems))]
+async fn phases(service: Service, Id(id): Id<TaskId>) -> Answer<Page<PhaseView>> {
+    Ok(Json(whole(service.phases(id).await?)))
+}
+
+/// What happened, in order.
+#[utoipa::path(get, path = "/api/tasks/{id}/events", tag = "tasks", params(("id" = TaskId, Path), EventQuery),
+    responses((status = 200, body = Page<EventView>), Problems))]
+async fn events(
+    service: Service,
+    Id(id): Id<TaskId>,
+    Params(query): Params<EventQuery>,
+) -> Answer<Page<EventView>> {
+    Ok(Json(service.events(id, &query).await?))
+}
+
+/// The agent's output, in order.
+#[utoipa::path(get, path = "/api/tasks/{id}/logs", tag = "tasks", params(("id" = TaskId, Path), LogQuery),
+    responses((status = 200, body = LogPage), Problems))]
+async fn logs(
+    service: Service,
+    Id(id): Id<TaskId>,
+    Params(query): Params<LogQuery>,
+) -> Answer<LogPage> {
+    Ok(Json(service.log_page(id, &query).await?))
+}
+
+/// Questions that wait for an answer.
+#[utoipa::path(get, path = "/api/tasks/{id}/questions", tag = "tasks", params(("id" = TaskId, Path)),
+    responses((status = 200, body = Page<QuestionView>), Problems))]
+async fn questions(service: Service, Id(id): Id<TaskId>) -> Answer<Page<QuestionView>> {
+    Ok(Json(whole(service.load(id).await?.question_views())))
+}
+
+/// What the agent waits for a person to provide.
+#[utoipa::path(get, path = "/api/tasks/{id}/dependencies", tag = "tasks", params(("id" = TaskId, Path)),
+    responses((status = 200, body = Page<DependencyView>), Problems))]
+async fn dependencies(service: Service, Id(id): Id<TaskId>) -> Answer<Page<DependencyView>> {
+    Ok(Json(whole(service.load(id).await?.dependency_views())))
+}
+
+/// A collection that fits on one page.
+pub(super) fn whole<T>(items: Vec<T>) -> Page<T> {
+    Page {
+        items,
+        next_cursor: None,
+    }
+}
