@@ -93,8 +93,11 @@ fn assistant_lines(
         .iter()
         .filter_map(|block| match block {
             Block::Text { text } if text.trim().is_empty() => None,
-            Block::Text { text } if assistant.is_synthetic() => {
+            Block::Text { text } if assistant.is_failure() => {
                 Some(line(LogStream::System, LogKind::Error, introduced(text)))
+            }
+            Block::Text { text } if assistant.is_synthetic() => {
+                Some(line(LogStream::System, LogKind::Note, introduced(text)))
             }
             Block::Text { text } => Some(line(LogStream::Agent, LogKind::Text, introduced(text))),
             Block::Thinking { thinking } if thinking.trim().is_empty() => None,
@@ -303,6 +306,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         #[test]
         fn no_line_is_longer_than_its_limit(strings in prop::collection::vec(".{0,30000}", 0..6)) {
             let line = json!({"type": "assistant", "message": {"content": [

@@ -39,9 +39,14 @@ pub struct AssistantBody {
 }
 
 impl Assistant {
-    /// Whether the CLI wrote this itself, to tell about a failure.
+    /// Whether this tells about a failure.
+    pub fn is_failure(&self) -> bool {
+        self.is_api_error_message || self.error.is_some()
+    }
+
+    /// Whether the CLI wrote this itself.
     pub fn is_synthetic(&self) -> bool {
-        self.is_api_error_message || self.error.is_some() || self.message.model == "<synthetic>"
+        self.is_failure() || self.message.model == "<synthetic>"
     }
 }
 

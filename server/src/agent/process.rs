@@ -26,7 +26,7 @@ const DISALLOWED_TOOLS: &str = "ListAgents,SendMessage,CronCreate,CronDelete,Cro
                                 ExitPlanMode,Workflow";
 
 /// What every process gets, whatever the task.
-const ENVIRONMENT: [(&str, &str); 16] = [
+const ENVIRONMENT: [(&str, &str); 15] = [
     ("LANG", "C.UTF-8"),
     ("TERM", "dumb"),
     ("SHELL", "/bin/bash"),
@@ -40,8 +40,6 @@ const ENVIRONMENT: [(&str, &str); 16] = [
     // A command that outlives its turn would start a turn nobody asked for.
     ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
     ("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1"),
-    // The agent's commands don't see the CLI's own key.
-    ("CLAUDE_CODE_SUBPROCESS_ENV_SCRUB", "1"),
     // A tool of the platform may take its time: by default the CLI gives up after a minute.
     ("MCP_TOOL_TIMEOUT", "3600000"),
     ("CLAUDE_CODE_MCP_TOOL_IDLE_TIMEOUT", "3600000"),

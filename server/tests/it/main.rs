@@ -4,4 +4,6 @@
     reason = "the tests' own tools stand outside of test functions"
 )]
 
+mod agent;
+mod agent_lab;
 mod scripted_model;
