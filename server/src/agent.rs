@@ -22,6 +22,7 @@ pub mod process;
 pub mod process_tree;
 pub mod protocol;
 pub mod request;
+pub mod resume;
 mod rpc;
 pub mod shell_command;
 pub mod spawner;

@@ -190,6 +190,8 @@ impl AgentSpec {
             "--permission-prompt-tool",
             "stdio",
             "--strict-mcp-config",
+            // Else a resumed process may run a deferred call before it knows the hooks.
+            "--await-initialize",
             // Settings in the workspace could switch off permissions: the agent writes there.
             "--setting-sources=",
             "--allowedTools=mcp__platform",

@@ -6,4 +6,5 @@
 
 mod agent;
 mod agent_lab;
+mod agent_resume;
 mod scripted_model;

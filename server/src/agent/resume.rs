@@ -1,0 +1,282 @@
+//! What to do with a conversation whose process is gone: read from the CLI's own transcript.
+//!
+//! Measured with version 2.1.330:
+//! - The transcript is written about a tenth of a second behind. What a killed process had just
+//!   said may be missing, up to the whole file; the conversation then goes on from what is there.
+//! - A user message that is in the transcript is never run again by sending it again, even if its
+//!   turn was cut off: the CLI answers `completed` at once. It has to be told to take up the turn
+//!   ([`super::process::AgentSpec::rerun_interrupted`]). It does so by itself then, under a message
+//!   of its own, so the turn's result does not name the uuid that was sent.
+//! - A cut tool call stays visible to the model, with "outcome unknown" as its result.
+//! - A tool call that was put off by a hook is put before the hook again, whether the turn is to be
+//!   taken up or not. Allowed, it is executed; its turn ends with a result of its own.
+//! - A conversation whose last turn had ended does nothing until it gets a message.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::process::SessionStart;
+
+/// How a conversation goes on in a new process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResumePlan {
+    /// There is no transcript: begin the conversation, and send the message.
+    Fresh,
+    /// The message is not in the transcript: resume, and send it with its uuid.
+    SendAgain,
+    /// The turn was cut off: resume with `rerun_interrupted`, and send nothing. Should no turn
+    /// start within some seconds, a new message helps.
+    RunsByItself,
+    /// The turn has ended to wait for a person: resume, and send nothing. The call comes before
+    /// the hook again.
+    Deferred {
+        /// The call.
+        tool_use_id: String,
+    },
+    /// The turn had ended, but its result was lost: resume, and send a new message.
+    AlreadyDone,
+}
+
+impl ResumePlan {
+    /// How the process has to be started.
+    pub fn session_start(&self, session: Uuid) -> SessionStart {
+        match self {
+            Self::Fresh => SessionStart::New(session),
+            _ => SessionStart::Resume(session),
+        }
+    }
+
+    /// Whether the process has to take up the turn by itself.
+    pub fn is_rerun(&self) -> bool {
+        *self == Self::RunsByItself
+    }
+}
+
+/// Reads the transcript of a conversation. `open_message` is the message whose turn has no result
+/// yet, if there is one.
+pub fn resume_plan(
+    config_dir: &Path,
+    session: Uuid,
+    open_message: Option<Uuid>,
+) -> io::Result<ResumePlan> {
+    let Some(path) = transcript(config_dir, session)? else {
+        return Ok(ResumePlan::Fresh);
+    };
+    plan(BufReader::new(File::open(path)?), open_message)
+}
+
+/// The file of a conversation, whatever directory it was held in.
+fn transcript(config_dir: &Path, session: Uuid) -> io::Result<Option<PathBuf>> {
+    let projects = match fs::read_dir(config_dir.join("projects")) {
+        Ok(projects) => projects,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for project in projects {
+        let path = project?.path().join(format!("{session}.jsonl"));
+        if path.is_file() {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+/// One line of a transcript, as far as it matters.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default, rename = "isSidechain")]
+    is_sidechain: bool,
+    #[serde(default)]
+    message: Option<EntryMessage>,
+    #[serde(default)]
+    attachment: Option<Attachment>,
+}
+
+#[derive(Deserialize)]
+struct EntryMessage {
+    #[serde(default)]
+    content: Value,
+    #[serde(default)]
+    stop_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Attachment {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default, rename = "toolUseID")]
+    tool_use_id: Option<String>,
+}
+
+/// Where a conversation stands.
+enum Stand {
+    Nothing,
+    CutOff,
+    Deferred(String),
+    Ended,
+}
+
+fn plan(mut lines: impl BufRead, open_message: Option<Uuid>) -> io::Result<ResumePlan> {
+    let wanted = open_message.map(|uuid| uuid.to_string());
+    let mut is_known = wanted.is_none();
+    let mut stand = Stand::Nothing;
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        // A torn last line is no entry yet.
+        if let Ok(entry) = serde_json::from_slice::<Entry>(&line) {
+            let text = String::from_utf8_lossy(&line);
+            is_known |= entry.kind != "queue-operation"
+                && wanted
+                    .as_ref()
+                    .is_some_and(|uuid| text.contains(uuid.as_str()));
+            if let Some(next) = next_stand(&entry) {
+                stand = next;
+            }
+        }
+        line.clear();
+    }
+    Ok(match stand {
+        Stand::Nothing => ResumePlan::Fresh,
+        _ if !is_known => ResumePlan::SendAgain,
+        Stand::Deferred(tool_use_id) => ResumePlan::Deferred { tool_use_id },
+        Stand::CutOff if wanted.is_some() => ResumePlan::RunsByItself,
+        Stand::CutOff | Stand::Ended => ResumePlan::AlreadyDone,
+    })
+}
+
+/// Where the conversation stands after this entry, if the entry changes that.
+fn next_stand(entry: &Entry) -> Option<Stand> {
+    if entry.is_sidechain {
+        return None;
+    }
+    if let Some(attachment) = &entry.attachment {
+        let is_deferral = attachment.kind == "hook_deferred_tool";
+        let call = attachment.tool_use_id.clone().filter(|_| is_deferral)?;
+        return Some(Stand::Deferred(call));
+    }
+    let message = entry.message.as_ref()?;
+    match entry.kind.as_str() {
+        "user" if is_interruption(&message.content) => Some(Stand::Ended),
+        "user" => Some(Stand::CutOff),
+        "assistant" => match message.stop_reason.as_deref() {
+            None | Some("tool_use" | "pause_turn") => Some(Stand::CutOff),
+            Some(_) => Some(Stand::Ended),
+        },
+        _ => None,
+    }
+}
+
+/// The note the CLI leaves when a turn was ended on request.
+fn is_interruption(content: &Value) -> bool {
+    let text = content
+        .as_str()
+        .or_else(|| content.pointer("/0/text").and_then(Value::as_str));
+    text.is_some_and(|text| text.starts_with("[Request interrupted by user"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const OPEN: Uuid = Uuid::from_u128(7);
+
+    fn prompt() -> String {
+        format!(r#"{{"type":"user","uuid":"{OPEN}","message":{{"role":"user","content":"go"}}}}"#)
+    }
+
+    const QUEUED: &str = r#"{"type":"queue-operation","operation":"enqueue","content":"00000000-0000-0000-0000-000000000007"}"#;
+    const CALL: &str = r#"{"type":"assistant","message":{"content":[{"type":"tool_use"}],"stop_reason":"tool_use"}}"#;
+    const RESULT: &str = r#"{"type":"user","message":{"content":[{"type":"tool_result"}]}}"#;
+    const END: &str =
+        r#"{"type":"assistant","message":{"content":[{"type":"text"}],"stop_reason":"end_turn"}}"#;
+    const STOP: &str = r#"{"type":"system","subtype":"stop_hook_summary"}"#;
+    const DEFERRED: &str =
+        r#"{"type":"attachment","attachment":{"type":"hook_deferred_tool","toolUseID":"toolu_1"}}"#;
+    const SIDE: &str = r#"{"type":"user","isSidechain":true,"message":{"content":"sub"}}"#;
+    const STOPPED: &str = r#"{"type":"user","message":{"content":[{"type":"text","text":"[Request interrupted by user]"}]}}"#;
+
+    fn read(lines: &[&str]) -> ResumePlan {
+        plan(lines.join("\n").as_bytes(), Some(OPEN)).unwrap()
+    }
+
+    #[test]
+    fn a_message_that_did_not_arrive_is_sent() {
+        assert_eq!(read(&[]), ResumePlan::Fresh);
+        assert_eq!(read(&[QUEUED]), ResumePlan::Fresh);
+        let earlier = r#"{"type":"user","uuid":"x","message":{"content":"a"}}"#;
+        assert_eq!(read(&[earlier, END, QUEUED]), ResumePlan::SendAgain);
+    }
+
+    #[test]
+    fn a_turn_that_was_cut_off_runs_by_itself() {
+        let prompt = prompt();
+        assert_eq!(read(&[&prompt]), ResumePlan::RunsByItself);
+        assert_eq!(read(&[&prompt, CALL]), ResumePlan::RunsByItself);
+        assert_eq!(read(&[&prompt, CALL, RESULT]), ResumePlan::RunsByItself);
+        assert_eq!(
+            read(&[&prompt, END, STOP, RESULT]),
+            ResumePlan::RunsByItself
+        );
+        assert_eq!(
+            read(&[&prompt, CALL, &END[..40]]),
+            ResumePlan::RunsByItself,
+            "torn"
+        );
+        assert_eq!(read(&[&prompt, DEFERRED, RESULT]), ResumePlan::RunsByItself);
+    }
+
+    #[test]
+    fn a_turn_that_had_ended_is_done() {
+        let prompt = prompt();
+        assert_eq!(
+            read(&[&prompt, CALL, RESULT, END, STOP]),
+            ResumePlan::AlreadyDone
+        );
+        assert_eq!(read(&[&prompt, END, SIDE]), ResumePlan::AlreadyDone);
+        assert_eq!(read(&[&prompt, CALL, STOPPED]), ResumePlan::AlreadyDone);
+        assert_eq!(
+            plan(CALL.as_bytes(), None).unwrap(),
+            ResumePlan::AlreadyDone
+        );
+    }
+
+    #[test]
+    fn a_call_that_was_put_off_comes_again() {
+        let deferred = ResumePlan::Deferred {
+            tool_use_id: "toolu_1".to_owned(),
+        };
+        assert_eq!(read(&[&prompt(), CALL, DEFERRED]), deferred);
+        assert_eq!(plan(DEFERRED.as_bytes(), None).unwrap(), deferred);
+    }
+
+    #[test]
+    fn a_conversation_is_found_in_any_project() {
+        let config = tempfile::TempDir::new().unwrap();
+        assert_eq!(
+            resume_plan(config.path(), OPEN, None).unwrap(),
+            ResumePlan::Fresh
+        );
+        let project = config.path().join("projects/-workspace");
+        fs::create_dir_all(&project).unwrap();
+        fs::write(project.join(format!("{OPEN}.jsonl")), prompt()).unwrap();
+        let plan = resume_plan(config.path(), OPEN, Some(OPEN)).unwrap();
+        assert_eq!(plan, ResumePlan::RunsByItself);
+        assert_eq!(plan.session_start(OPEN), SessionStart::Resume(OPEN));
+        assert!(plan.is_rerun());
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            plan(bytes.as_slice(), Some(OPEN)).unwrap();
+        }
+    }
+}
