@@ -113,6 +113,7 @@ fn without_a_sandbox_a_command_stays_in_the_work_directory() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn tools_are_judged_by_mode() {
     use PermissionMode::{Autonomous, Balanced, Strict};
     let write = |path: &str| json!({"file_path": path, "content": "x"});

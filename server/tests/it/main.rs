@@ -5,6 +5,4 @@
 )]
 
 mod agent;
-mod agent_lab;
-mod agent_resume;
 mod scripted_model;

@@ -12,6 +12,8 @@ use server::scripted_model::{Error, Observer, Scenarios, ScriptedModel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub use cli::claude_bin;
+
 use cli::Home;
 use platform::Platform;
 

@@ -18,8 +18,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::scripted_model::claude_bin;
+
 /// Longer than any step of a test takes, even on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_mins(1);
 
 pub struct Lab {
     pub directory: TempDir,
@@ -27,12 +29,6 @@ pub struct Lab {
     pub mcp: McpServer,
     pub base_url: String,
     _tasks: JoinSet<()>,
-}
-
-/// The CLI that tests run.
-pub fn claude() -> PathBuf {
-    let path = std::env::var_os("CCS_CLAUDE_BIN").expect("CCS_CLAUDE_BIN names the Claude CLI");
-    PathBuf::from(path)
 }
 
 impl Lab {
@@ -88,7 +84,7 @@ impl Lab {
     pub fn spec(&self, session: SessionStart) -> (AgentSpec, McpCalls) {
         let (mcp, calls) = self.mcp.register();
         let spec = AgentSpec {
-            program: claude(),
+            program: claude_bin(),
             workspace: self.workspace(),
             config_dir: self.config(),
             tmp_dir: self.directory.path().join("tmp"),
@@ -150,7 +146,7 @@ pub async fn until(
     match timeout(LIMIT, search).await {
         Ok(true) => seen,
         Ok(false) => panic!("the agent ended: {seen:#?}"),
-        Err(_) => panic!("it did not come: {seen:#?}"),
+        Err(elapsed) => panic!("it did not come ({elapsed}): {seen:#?}"),
     }
 }
 
@@ -194,10 +190,13 @@ pub fn log(events: &[AgentEvent]) -> String {
         AgentEvent::Log(lines) => Some(lines),
         _ => None,
     });
-    lines
+    let lines = lines
         .flatten()
-        .map(|line| format!("{}: {}\n", line.kind, line.text))
-        .collect()
+        .map(|line| format!("{}: {}", line.kind, line.text));
+    lines.collect::<Vec<_>>().join(
+        "
+",
+    )
 }
 
 /// Command lines of all processes whose environment or arguments show a text.

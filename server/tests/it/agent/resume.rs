@@ -11,7 +11,7 @@ use server::agent::stdin::HookAnswer;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::agent_lab::{LIMIT, Lab, allow, log, prompt, send, turn, until};
+use super::lab::{LIMIT, Lab, allow, log, prompt, send, turn, until};
 
 const SCENARIO: &str = r#"
 [[turn]]
@@ -66,6 +66,13 @@ async fn planned(lab: &Lab, session: Uuid, message: Uuid, expected: &ResumePlan)
     }
 }
 
+/// Whether the transcript shows a text.
+fn is_recorded(lab: &Lab, session: Uuid, text: &str) -> bool {
+    let project = lab.config().join("projects/-workspace");
+    let transcript = std::fs::read_to_string(project.join(format!("{session}.jsonl")));
+    transcript.is_ok_and(|transcript| transcript.contains(text))
+}
+
 async fn resumed(lab: &Lab, session: Uuid, message: Uuid) -> (Agent, McpCalls) {
     let plan = resume_plan(&lab.config(), session, Some(message)).unwrap();
     let (mut spec, calls) = lab.spec(plan.session_start(session));
@@ -94,10 +101,13 @@ async fn a_turn_killed_while_it_streams_is_taken_up() {
 async fn a_turn_killed_during_a_command_is_taken_up_and_the_model_knows() {
     let lab = Lab::new(SCENARIO).await;
     let (mut agent, _calls, session, message) = working(&lab, "bash").await;
-    until(&mut agent, |event| {
-        matches!(event, AgentEvent::AskPermission(_))
-    })
-    .await;
+    let asked = |event: &AgentEvent| matches!(event, AgentEvent::AskPermission(_));
+    let events = until(&mut agent, asked).await;
+    allow(&agent, events.last().unwrap()).await;
+    let call = r#""type":"tool_use""#;
+    while !lab.workspace().join("started").exists() || !is_recorded(&lab, session, call) {
+        sleep(Duration::from_millis(20)).await;
+    }
     planned(&lab, session, message, &ResumePlan::RunsByItself).await;
     agent.stop(Duration::ZERO).await;
     let (mut agent, _calls) = resumed(&lab, session, message).await;
