@@ -27,7 +27,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Result<(), StoreError> {
     for record in change.records {
-        let TaskEvent::DependencyRequested { dependency, .. } = &record.event else {
+        let TaskEvent::DependencyRequested { id: dependency, .. } = &record.event else {
             continue;
         };
         let views = change.after.dependency_views();

@@ -28,7 +28,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Result<(), StoreError> {
     for record in change.records {
-        let TaskEvent::QuestionAsked { question, .. } = &record.event else {
+        let TaskEvent::QuestionAsked { id: question, .. } = &record.event else {
             continue;
         };
         let views = change.after.question_views();

@@ -214,12 +214,12 @@ impl Task {
                     phase.reworks = 0;
                 });
             }
-            TaskEvent::QuestionAsked { question, asked } => {
-                self.questions.push((*question, asked.clone()));
+            TaskEvent::QuestionAsked { id, asked } => {
+                self.questions.push((*id, asked.clone()));
                 self.status = Status::Waiting(Waiting::Question);
             }
-            TaskEvent::DependencyRequested { dependency, needed } => {
-                self.dependencies.push((*dependency, needed.clone()));
+            TaskEvent::DependencyRequested { id, needed } => {
+                self.dependencies.push((*id, needed.clone()));
                 self.status = Status::Waiting(Waiting::Dependency);
             }
             TaskEvent::UsageRecorded { session, usage } => self.add_usage(*session, usage),

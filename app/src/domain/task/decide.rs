@@ -586,9 +586,7 @@ const fn queued() -> TaskEvent {
 
 fn ask(asked: Answerable) -> TaskEvent {
     match asked {
-        Answerable::Question(question, asked) => TaskEvent::QuestionAsked { question, asked },
-        Answerable::Dependency(dependency, needed) => {
-            TaskEvent::DependencyRequested { dependency, needed }
-        }
+        Answerable::Question(id, asked) => TaskEvent::QuestionAsked { id, asked },
+        Answerable::Dependency(id, needed) => TaskEvent::DependencyRequested { id, needed },
     }
 }

@@ -176,13 +176,13 @@ pub enum TaskEvent {
     ChangesRequested { review: ReviewId, feedback: Note },
     /// The agent asked a person something.
     QuestionAsked {
-        question: QuestionId,
+        id: QuestionId,
         #[serde(flatten)]
         asked: AskedQuestion,
     },
     /// The agent needs something from a person.
     DependencyRequested {
-        dependency: DependencyId,
+        id: DependencyId,
         #[serde(flatten)]
         needed: NeededDependency,
     },

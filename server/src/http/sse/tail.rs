@@ -184,14 +184,14 @@ fn announce(record: &EventRecord, task: &Task) -> Result<Event, Error> {
         TaskEvent::StepStarted { phase, .. } | TaskEvent::StepCompleted { phase, .. } => {
             event("step_update", &task.phase(*phase).map(PhaseView::from))
         }
-        TaskEvent::DependencyRequested { dependency, .. } => {
+        TaskEvent::DependencyRequested { id: dependency, .. } => {
             let views = task.dependency_views();
             event(
                 "dependency_request",
                 &views.iter().find(|view| view.id == *dependency),
             )
         }
-        TaskEvent::QuestionAsked { question, .. } => {
+        TaskEvent::QuestionAsked { id: question, .. } => {
             let views = task.question_views();
             event(
                 "user_question",
