@@ -1,6 +1,7 @@
 //! Claude Code Server: web server, orchestrator and store in one binary.
 
 pub mod agent;
+pub mod assembly;
 pub mod config;
 mod database;
 pub mod error;
@@ -29,24 +30,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use app::api::ModelSource;
+use assembly::Assembly;
 use leptos::config::LeptosOptions;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use config::{Command, Config};
 use http::assets::Site;
 use http::board::Board;
 use http::gate::Gate;
 use lock::DataLock;
-use service::{Installation, Parts, Service};
 use state::AppState;
-use store::Store;
-use workflows::Workflows;
-use workspace::Workspaces;
 
 /// How long background work may take to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -59,7 +55,7 @@ pub enum RunError {
     #[error(transparent)]
     Store(#[from] store::StoreError),
     #[error(transparent)]
-    Workflow(#[from] workflows::WorkflowError),
+    Assembly(#[from] assembly::AssemblyError),
     #[error(transparent)]
     Backup(#[from] database::BackupError),
     #[error("the scripted model failed")]
@@ -79,8 +75,12 @@ pub async fn run(config: Config, command: Command) -> Result<(), RunError> {
     let shutdown = CancellationToken::new();
     let _signals = stop_on_signals(&shutdown)?;
     match command {
-        Command::Serve => serve(config, ModelSource::Account, shutdown).await,
-        Command::Demo => demo(config, shutdown).await,
+        Command::Serve => serve(config, false, shutdown).await,
+        Command::Demo => {
+            // The demo's tasks are not to be mixed with real ones.
+            let storage = config.storage.below("demo");
+            serve(Config { storage, ..config }, true, shutdown).await
+        }
         Command::ScriptedModel { addr, scenarios } => {
             Ok(scripted_model::run(addr, scenarios.as_deref(), shutdown).await?)
         }
@@ -105,34 +105,9 @@ pub async fn run(config: Config, command: Command) -> Result<(), RunError> {
     }
 }
 
-async fn demo(mut config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
-    // The demo's tasks are not to be mixed with real ones.
-    config.storage = config.storage.below("demo");
-    let scenarios = scripted_model::Scenarios::built_in().map_err(scripted_model::Error::from)?;
-    let model =
-        scripted_model::ScriptedModel::bind(SocketAddr::from(([127, 0, 0, 1], 0)), scenarios)
-            .await?;
-    config.agents.anthropic_base_url = Some(model.base_url());
-    config.agents.anthropic_api_key = Some("scripted".into());
-    let background = TaskTracker::new();
-    let stopped = shutdown.clone();
-    background.spawn(async move {
-        if let Err(error) = model.serve(stopped).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the scripted model failed"
-            );
-        }
-    });
-    let served = serve(config, ModelSource::Scripted, shutdown).await;
-    background.close();
-    timeout(GRACE, background.wait()).await.ok(); // it holds nothing that could be lost
-    served
-}
-
 async fn serve(
     config: Config,
-    model: ModelSource,
+    only_scripted: bool,
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     let _lock = DataLock::take(&config.storage.data_dir)?;
@@ -142,48 +117,38 @@ async fn serve(
     let listen = |source| RunError::Listen { addr, source };
     let listener = TcpListener::bind(addr).await.map_err(listen)?;
     let bound = listener.local_addr().map_err(listen)?;
-    let state = wire(&config, store.clone(), model, bound, shutdown.clone())?;
-    let background = TaskTracker::new();
-    background.spawn(state.board.clone().run(shutdown.clone()));
-    tracing::info!(%bound, data = %config.storage.data_dir.display(), "serving http://{bound}");
-    http::listener::serve(listener, http::router(state), shutdown.clone()).await;
-    shutdown.cancel();
-    background.close();
-    if timeout(GRACE, background.wait()).await.is_err() {
-        tracing::warn!("background work did not end in time");
-    }
-    Ok(store.close().await?)
-}
-
-/// Puts the parts together.
-fn wire(
-    config: &Config,
-    store: Store,
-    model: ModelSource,
-    bound: SocketAddr,
-    shutdown: CancellationToken,
-) -> Result<AppState, RunError> {
-    let has_key = config.agents.anthropic_api_key.is_some();
-    let service = Service::new(Parts {
-        store,
-        workspaces: Workspaces::new(&config.storage.data_dir),
-        workflows: Workflows::built_in()?,
-        live: orchestrator::Live::default(),
-        installation: Installation {
-            agents_max: config.agents.max,
-            model_source: if has_key { model } else { ModelSource::None },
-            problems: Vec::new(),
-            sandbox: config.agents.sandbox.to_string(),
-        },
-    });
-    Ok(AppState {
+    let Assembly {
+        service,
+        orchestrator,
+        background,
+        services,
+    } = assembly::assemble(&config, store.clone(), only_scripted).await?;
+    let state = AppState {
         board: Board::new(service.clone()),
         service,
         gate: Gate::new(&config.http, bound),
         site: Site::new(config.http.site_dir.clone()),
         leptos: leptos_options(bound),
-        shutdown,
-    })
+        shutdown: shutdown.clone(),
+    };
+    background.spawn(state.board.clone().run(shutdown.clone()));
+    tracing::info!(%bound, data = %config.storage.data_dir.display(), "serving http://{bound}");
+    let agents = async {
+        if let Some(deps) = orchestrator {
+            orchestrator::run(deps, shutdown.clone()).await;
+        }
+    };
+    let web = async {
+        http::listener::serve(listener, http::router(state), shutdown.clone()).await;
+        shutdown.cancel();
+    };
+    tokio::join!(web, agents);
+    services.cancel();
+    background.close();
+    if timeout(GRACE, background.wait()).await.is_err() {
+        tracing::warn!("background work did not end in time");
+    }
+    Ok(store.close().await?)
 }
 
 /// What the pages' shell needs to know; the names are those of the build script.

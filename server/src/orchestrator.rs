@@ -1,5 +1,202 @@
 //! Claims tasks and drives each with one agent.
+//!
+//! ```text
+//! queue ── claim (lease, epoch) ──► supervisor ── a task per run ──► run ── turn ── session (agent)
+//!                                        └── a task per lease, renewing it
+//! ```
 
+mod asked;
+pub mod lease;
 mod live;
+pub mod model;
+mod outcome;
+mod run;
+mod session;
+mod turn;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::api::AgentState;
+use app::domain::id::RunId;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use uuid::Uuid;
 
 pub use live::Live;
+
+use crate::agent::driver::Launcher;
+use crate::agent::mcp::McpServer;
+use crate::guides::Guides;
+use crate::jobs::Claim;
+use crate::logs::LogWriter;
+use crate::service::Service;
+use crate::store::{Store, StoreError};
+use crate::workspace::Workspaces;
+use model::Models;
+use run::Run;
+
+/// How long the queue sleeps at most: wake-ups may get lost, the database doesn't.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How long runs may take to end when the server stops.
+const SHUTDOWN: Duration = Duration::from_secs(20);
+
+/// What the orchestrator works with.
+#[derive(Clone)]
+pub struct Deps {
+    pub service: Service,
+    pub store: Store,
+    pub logs: LogWriter,
+    pub workspaces: Workspaces,
+    pub guides: Guides,
+    pub launcher: Launcher,
+    pub mcp: McpServer,
+    pub models: Models,
+    pub live: Live,
+    pub options: Arc<Options>,
+}
+
+/// How the orchestrator works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The Claude CLI.
+    pub program: PathBuf,
+    /// The most agents at a time.
+    pub max_agents: usize,
+    /// How long a claim holds without being renewed.
+    pub lease: Duration,
+    /// How often a claim is renewed.
+    pub renew: Duration,
+    /// Names this process in the claims.
+    pub owner: String,
+    /// No other process uses the database: leases that are left there are of dead ones.
+    pub alone: bool,
+}
+
+/// Runs until `stop` is cancelled and every run has ended.
+pub async fn run(deps: Deps, stop: CancellationToken) {
+    reconcile(&deps).await;
+    let slots = Arc::new(Semaphore::new(deps.options.max_agents));
+    let mut runs = JoinSet::new();
+    loop {
+        while runs.try_join_next().is_some() {}
+        let slot = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
+        };
+        match next_claim(&deps, &stop).await {
+            Some(claim) => supervise(&mut runs, &deps, claim, slot, &stop),
+            None => break,
+        }
+    }
+    let ended = timeout(SHUTDOWN, async {
+        while runs.join_next().await.is_some() {}
+    });
+    if ended.await.is_err() {
+        tracing::warn!(
+            runs = runs.len(),
+            "runs did not end in time; they go on after a restart"
+        );
+        runs.shutdown().await;
+    }
+    deps.launcher.finish().await;
+}
+
+/// Clears away what an earlier process has left, so that its tasks can be claimed at once.
+async fn reconcile(deps: &Deps) {
+    let killed = deps.launcher.kill_leftovers().await;
+    if killed > 0 {
+        tracing::warn!(
+            processes = killed,
+            "killed what an earlier server had left behind"
+        );
+    }
+    if !deps.options.alone {
+        return;
+    }
+    match deps.store.expire_leases().await {
+        Ok(0) => {}
+        Ok(leases) => tracing::info!(leases, "tasks of an earlier server go on"),
+        Err(error) => {
+            // They expire by themselves, only later.
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "leases were not expired"
+            );
+        }
+    }
+}
+
+/// The next task to run; `None` when the server stops.
+async fn next_claim(deps: &Deps, stop: &CancellationToken) -> Option<Claim> {
+    let mut wake = deps.store.heads().jobs();
+    loop {
+        wake.mark_unchanged();
+        match deps
+            .store
+            .claim(&deps.options.owner, deps.options.lease)
+            .await
+        {
+            Ok(Some(claim)) => return Some(claim),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "no task can be claimed"
+                );
+            }
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return None,
+            _ = wake.changed() => {}
+            () = sleep(POLL) => {}
+        }
+    }
+}
+
+fn supervise(
+    runs: &mut JoinSet<()>,
+    deps: &Deps,
+    claim: Claim,
+    slot: OwnedSemaphorePermit,
+    stop: &CancellationToken,
+) {
+    let id = RunId::from_uuid(Uuid::now_v7());
+    let span = tracing::info_span!("run", run.id = %id, task.id = %claim.task);
+    let lost = CancellationToken::new();
+    deps.live.set(claim.task, AgentState::Starting);
+    let run = Run {
+        deps: deps.clone(),
+        task: claim.task,
+        id,
+        epoch: claim.epoch,
+        stop: stop.clone(),
+        lost: lost.clone(),
+        session: None,
+    };
+    let keeping = lease::keep(deps.store.clone(), Arc::clone(&deps.options), claim, lost);
+    let live = deps.live.clone();
+    let driven = async move {
+        let slot = slot;
+        let task = run.task;
+        let mut keeper = JoinSet::new();
+        keeper.spawn(keeping);
+        run.drive().await;
+        live.remove(task);
+        keeper.shutdown().await;
+        drop(slot);
+    };
+    runs.spawn(driven.instrument(span));
+}
+
+/// Whether an error means that the claim is somebody else's now.
+fn is_fenced(error: &StoreError) -> bool {
+    matches!(error, StoreError::Fenced)
+}

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use secrecy::SecretString;
@@ -84,6 +85,8 @@ pub struct Agents {
     /// How many agents run at once.
     pub max: u32,
     pub sandbox: Sandbox,
+    /// How long a claim on a task holds without being renewed; renewed three times as often.
+    pub lease: Duration,
 }
 
 impl Default for Agents {
@@ -96,6 +99,7 @@ impl Default for Agents {
             guide_dir: None,
             max: 3,
             sandbox: Sandbox::Auto,
+            lease: Duration::from_secs(15),
         }
     }
 }
@@ -345,7 +349,18 @@ fn agents(sources: &Sources) -> Result<Agents, ConfigError> {
         max,
         sandbox: one_of(sources, "sandbox", "bwrap, landlock, none or auto")?
             .unwrap_or(defaults.sandbox),
+        lease: lease(sources)?.unwrap_or(defaults.lease),
     })
+}
+
+fn lease(sources: &Sources) -> Result<Option<Duration>, ConfigError> {
+    let seconds: Option<u64> = parsed(sources, "lease_seconds")?;
+    match (seconds, sources.get("lease_seconds")) {
+        (Some(seconds), Some((_, origin))) if !(2..=300).contains(&seconds) => {
+            Err(ConfigError::malformed(origin, "must be between 2 and 300"))
+        }
+        (seconds, _) => Ok(seconds.map(Duration::from_secs)),
+    }
 }
 
 fn log(sources: &Sources) -> Result<Log, ConfigError> {

@@ -39,6 +39,7 @@ const SETTINGS: &[Setting] = settings! {
     "allowed_roots": "Folders that tasks may take repositories from, colon separated (not used yet)",
     "guide_dir": "Guides that replace the built-in ones",
     "max_agents": "How many agents run at once, 1 to 100 [default: 3]",
+    "lease_seconds": "How long a claim on a task holds without being renewed, 2 to 300 [default: 15]",
     "sandbox": "bwrap, landlock, none or auto [default: auto]",
     "log": "What is logged, such as info or server=debug [default: info]",
     "log_format": "text or json [default: text]",

@@ -5,4 +5,8 @@
 )]
 
 mod agent;
+mod crash;
+mod installation;
 mod scripted_model;
+mod watcher;
+mod whole_task;

@@ -1,0 +1,209 @@
+//! Puts the parts of a serving process together, in the order in which they need each other.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::agent::driver::Launcher;
+use crate::agent::mcp::McpServer;
+use crate::agent::version::{self, UnusableCli};
+use crate::config::{Agents, Config, Database};
+use crate::guides::Guides;
+use crate::logs::LogWriter;
+use crate::orchestrator::model::{Account, Models, Starting};
+use crate::orchestrator::{Deps, Live, Options};
+use crate::sandbox::{Sandbox, SandboxChoice, SandboxError};
+use crate::scripted_model::{self, ScriptedModel};
+use crate::service::{Installation, Parts, Service};
+use crate::store::Store;
+use crate::workflows::{WorkflowError, Workflows};
+use crate::workspace::Workspaces;
+
+/// Everything that serves, and what it runs on.
+pub struct Assembly {
+    pub service: Service,
+    /// Absent while there is no CLI that agents could be made of.
+    pub orchestrator: Option<Deps>,
+    /// What runs beside it. Ends once `services` is cancelled.
+    pub background: TaskTracker,
+    /// To be cancelled when the orchestrator has ended: it needs these to the last.
+    pub services: CancellationToken,
+}
+
+/// Why the parts could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssemblyError {
+    #[error(transparent)]
+    Workflow(#[from] WorkflowError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("the listener for the agents' tools can't be opened")]
+    Tools(#[source] io::Error),
+}
+
+/// Builds all parts over a store whose schema is up to date.
+pub async fn assemble(
+    config: &Config,
+    store: Store,
+    only_scripted: bool,
+) -> Result<Assembly, AssemblyError> {
+    let services = CancellationToken::new();
+    let background = TaskTracker::new();
+    let (logs, writing) = LogWriter::start(store.clone(), services.clone());
+    background.spawn(writing);
+    let sandbox = Sandbox::probe(choice(config)).await?;
+    let (mcp, serving) = McpServer::bind(services.clone())
+        .await
+        .map_err(AssemblyError::Tools)?;
+    background.spawn(logged(serving, "the agents' tools failed"));
+    let models = models(&config.agents, only_scripted, &background, &services);
+    let program = find_cli(config.agents.claude_bin.as_deref());
+    let cli = version::installed(sandbox.spawner(), &program).await;
+    let live = Live::default();
+    let workspaces = Workspaces::new(&config.storage.data_dir);
+    let service = Service::new(Parts {
+        store: store.clone(),
+        workspaces: workspaces.clone(),
+        workflows: Workflows::built_in()?,
+        live: live.clone(),
+        installation: installation(config, &models, &sandbox, cli.as_ref().err()),
+    });
+    let orchestrator = match cli {
+        Ok(version) => {
+            tracing::info!(cli.version = %version, sandbox = %sandbox.tier(), "agents can run");
+            Some(Deps {
+                service: service.clone(),
+                store,
+                logs,
+                workspaces,
+                guides: Guides::new(config.agents.guide_dir.clone()),
+                launcher: Launcher::new(sandbox, &config.storage.data_dir),
+                mcp,
+                models,
+                live,
+                options: Arc::new(options(config, program)),
+            })
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "no agent can run");
+            None
+        }
+    };
+    Ok(Assembly {
+        service,
+        orchestrator,
+        background,
+        services,
+    })
+}
+
+fn options(config: &Config, program: PathBuf) -> Options {
+    Options {
+        program,
+        max_agents: config.agents.max as usize,
+        lease: config.agents.lease,
+        renew: config.agents.lease / 3,
+        owner: Uuid::now_v7().to_string(),
+        // The lock on the data directory holds for the database in it, and for no other.
+        alone: matches!(config.storage.database, Database::Sqlite { .. }),
+    }
+}
+
+fn choice(config: &Config) -> SandboxChoice {
+    match config.agents.sandbox {
+        crate::config::Sandbox::Auto => SandboxChoice::Auto,
+        crate::config::Sandbox::Bwrap => SandboxChoice::Bwrap,
+        crate::config::Sandbox::None => SandboxChoice::None,
+    }
+}
+
+fn installation(
+    config: &Config,
+    models: &Models,
+    sandbox: &Sandbox,
+    cli: Option<&UnusableCli>,
+) -> Installation {
+    let mut problems = Vec::new();
+    if let Some(error) = cli {
+        problems.push(format!(
+            "No agent can run: {error} Set CCS_CLAUDE_BIN, or let `make run` install the CLI, and \
+             start the server again."
+        ));
+    }
+    if !sandbox.is_sandboxed() {
+        problems.push(sandbox.explanation().to_owned());
+    }
+    Installation {
+        agents_max: config.agents.max,
+        model_source: models.source(),
+        problems,
+        sandbox: sandbox.tier().to_string(),
+    }
+}
+
+/// The CLI: as configured, else on the path, else where the set-up script puts it.
+fn find_cli(configured: Option<&Path>) -> PathBuf {
+    if let Some(configured) = configured {
+        return configured.to_owned();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join("claude"));
+    let found = on_path
+        .chain([PathBuf::from(".tools/bin/claude")])
+        .find(|file| file.is_file());
+    found.unwrap_or_else(|| "claude".into())
+}
+
+fn models(
+    agents: &Agents,
+    only_scripted: bool,
+    background: &TaskTracker,
+    services: &CancellationToken,
+) -> Models {
+    let base_url = agents.anthropic_base_url.clone();
+    let account = match (&agents.anthropic_api_key, base_url) {
+        (Some(api_key), base_url) => Some(Account {
+            base_url,
+            api_key: api_key.clone(),
+        }),
+        // A gateway may hold the key itself.
+        (None, Some(url)) => Some(Account {
+            base_url: Some(url),
+            api_key: SecretString::from("sk-unused"),
+        }),
+        (None, None) => None,
+    };
+    let (background, services) = (background.clone(), services.clone());
+    Models::new(account, only_scripted, move || -> Starting {
+        Box::pin(start_scripted_model(background.clone(), services.clone()))
+    })
+}
+
+async fn start_scripted_model(
+    background: TaskTracker,
+    stop: CancellationToken,
+) -> io::Result<String> {
+    let scenarios = scripted_model::Scenarios::built_in().map_err(io::Error::other)?;
+    let address = SocketAddr::from(([127, 0, 0, 1], 0));
+    let model = ScriptedModel::bind(address, scenarios)
+        .await
+        .map_err(io::Error::other)?;
+    let url = model.base_url();
+    background.spawn(logged(model.serve(stop), "the scripted model failed"));
+    Ok(url)
+}
+
+async fn logged<E: std::error::Error + 'static>(
+    work: impl Future<Output = Result<(), E>>,
+    failure: &'static str,
+) {
+    if let Err(error) = work.await {
+        tracing::error!(error = &error as &dyn std::error::Error, "{failure}");
+    }
+}

@@ -1,0 +1,154 @@
+//! What an agent asks of a person, by whichever way, in the domain's terms. Pure but for the ids.
+
+use app::domain::id::{DependencyId, QuestionId};
+use app::domain::task::{Answerable, AskedQuestion, Choice, NeededDependency, Via};
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::agent::event::ToolHook;
+use crate::agent::platform_tool::PlatformTool;
+use crate::agent::request::{DependencyRequest, UserQuestion};
+
+/// The prefix by which the CLI names the platform's tools.
+const PLATFORM: &str = "mcp__platform__";
+
+/// The input of the CLI's own question tool.
+#[derive(Deserialize)]
+struct AskUserQuestion {
+    questions: Vec<CliQuestion>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CliQuestion {
+    question: String,
+    #[serde(default)]
+    options: Vec<Choice>,
+    #[serde(default)]
+    multi_select: bool,
+}
+
+/// What the call of a tool that waits for a person asks; the error tells the agent what is wrong.
+pub fn by_tool(hook: &ToolHook) -> Result<Vec<Answerable>, String> {
+    let via = Via::Tool {
+        tool: hook.tool.clone(),
+        tool_use_id: hook.tool_use_id.clone(),
+    };
+    if hook.tool == "AskUserQuestion" {
+        let input: AskUserQuestion = serde_json::from_value(hook.input.clone())
+            .map_err(|error| format!("The questions can't be read: {error}."))?;
+        return Ok(by_cli(input, &via));
+    }
+    let name = hook.tool.strip_prefix(PLATFORM).unwrap_or(&hook.tool);
+    match PlatformTool::read(name, hook.input.clone()).map_err(|error| error.to_string())? {
+        PlatformTool::AskUser(asked) => Ok(vec![question(asked, via)]),
+        PlatformTool::RequestDependency(needed) => Ok(vec![dependency(needed, via)]),
+        _ => Err("This tool does not wait for a person.".to_owned()),
+    }
+}
+
+fn by_cli(input: AskUserQuestion, via: &Via) -> Vec<Answerable> {
+    let group = Uuid::now_v7();
+    let asked = input.questions.into_iter().map(|asked| {
+        let asked = AskedQuestion {
+            group,
+            category: "choice".to_owned(),
+            question: asked.question,
+            options: asked.options,
+            multi_select: asked.multi_select,
+            default: None,
+            required: true,
+            via: via.clone(),
+        };
+        Answerable::Question(QuestionId::from_uuid(Uuid::now_v7()), asked)
+    });
+    asked.collect()
+}
+
+/// A question by tool or marker.
+pub fn question(asked: UserQuestion, via: Via) -> Answerable {
+    let option = |label: String| Choice {
+        label,
+        description: String::new(),
+    };
+    let asked = AskedQuestion {
+        group: Uuid::now_v7(),
+        category: asked.category.to_string(),
+        question: asked.question,
+        options: asked.options.into_iter().map(option).collect(),
+        multi_select: false,
+        default: asked.default,
+        required: asked.required,
+        via,
+    };
+    Answerable::Question(QuestionId::from_uuid(Uuid::now_v7()), asked)
+}
+
+/// A dependency by tool or marker.
+pub fn dependency(needed: DependencyRequest, via: Via) -> Answerable {
+    let needed = NeededDependency {
+        kind: needed.kind.to_string(),
+        name: needed.name,
+        description: needed.description,
+        required: needed.required,
+        via,
+    };
+    Answerable::Dependency(DependencyId::from_uuid(Uuid::now_v7()), needed)
+}
+
+/// The file or command that a tool call names, for a refusal's text.
+pub fn subject(input: &Value) -> &str {
+    let named = ["command", "file_path", "path", "url"];
+    named
+        .iter()
+        .find_map(|name| input.get(name)?.as_str())
+        .unwrap_or("it")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn hook(tool: &str, input: Value) -> ToolHook {
+        ToolHook {
+            request_id: "r".to_owned(),
+            tool: tool.to_owned(),
+            input,
+            tool_use_id: "toolu_1".to_owned(),
+        }
+    }
+
+    #[test]
+    fn questions_of_one_call_share_a_group() {
+        let asked = by_tool(&hook(
+            "AskUserQuestion",
+            json!({"questions": [
+                {"question": "Which?", "header": "H", "multiSelect": true,
+                 "options": [{"label": "A", "description": "a"}, {"label": "B"}]},
+                {"question": "And?", "options": []},
+            ]}),
+        ))
+        .unwrap();
+        let groups: Vec<_> = asked
+            .iter()
+            .map(|asked| match asked {
+                Answerable::Question(_, asked) => (asked.group, asked.multi_select),
+                Answerable::Dependency(..) => panic!("a question"),
+            })
+            .collect();
+        assert_eq!(groups.len(), 2);
+        assert_eq!(groups[0].0, groups[1].0);
+        assert!(groups[0].1 && !groups[1].1);
+    }
+
+    #[test]
+    fn a_call_that_breaks_the_schema_is_explained_to_the_agent() {
+        let wrong = by_tool(&hook("mcp__platform__ask_user", json!({"question": 7})));
+        assert!(wrong.unwrap_err().contains("schema"));
+        let wrong = by_tool(&hook("AskUserQuestion", json!({})));
+        assert!(wrong.unwrap_err().contains("questions"));
+    }
+}

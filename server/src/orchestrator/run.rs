@@ -1,0 +1,326 @@
+//! One run: from the claim of a task to the point where it waits, is done or has failed.
+//!
+//! A run asks the task what comes next, does it, and asks again. After a crash the next run does
+//! the same: nothing that decides is held in memory.
+
+use app::api::AgentState;
+use app::domain::id::{CheckpointId, MessageId, ReviewId, RunId, SessionId, TaskId};
+use app::domain::task::{RunCommand, RunEnd, Task, TurnPurpose, Work};
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Deps;
+use super::model::NoModel;
+use super::outcome;
+use super::session::{self, Session, SessionError};
+use crate::agent::resume::ResumePlan;
+use crate::error::Error;
+use crate::verification;
+use crate::workspace::WorkspaceError;
+
+/// A task that this process holds.
+pub struct Run {
+    pub deps: Deps,
+    pub task: TaskId,
+    pub id: RunId,
+    pub epoch: u64,
+    /// The server is shutting down.
+    pub stop: CancellationToken,
+    /// The lease is lost: somebody else may hold the task.
+    pub lost: CancellationToken,
+    pub session: Option<Session>,
+}
+
+/// How a run came to its end.
+#[derive(Debug)]
+pub enum Ending {
+    /// The task waits, is done, or was called off, and its events say so already.
+    Settled,
+    /// The server is shutting down.
+    Shutdown,
+    /// The account's limit is reached.
+    Limited { until: DateTime<Utc> },
+    /// There are no credentials that work.
+    Refused { message: String },
+    /// The agent failed.
+    Failed { message: String },
+}
+
+/// Why a run could not go on, beyond what the agent did.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Service(#[from] Error),
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error("the log can't be written")]
+    Log(#[from] crate::logs::LogError),
+    #[error("the guide for this step can't be read")]
+    Guide(#[from] crate::guides::GuideError),
+}
+
+impl RunError {
+    /// Whether the task is simply no longer this run's: called off, or taken over by another.
+    fn is_stale(&self) -> bool {
+        matches!(
+            self,
+            Self::Service(Error::StaleRun | Error::NotFound { .. })
+                | Self::Log(crate::logs::LogError::Fenced)
+        )
+    }
+}
+
+impl Run {
+    /// Drives the task until it settles, and records how the run ended.
+    pub async fn drive(mut self) {
+        let driven = self.work().await;
+        if let Some(session) = self.session.take() {
+            session.stop().await;
+        }
+        self.deps.live.remove(self.task);
+        let ending = match driven {
+            Ok(ending) => ending,
+            Err(error) if error.is_stale() => Ending::Settled,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the run failed");
+                Ending::Failed {
+                    message: error.to_string(),
+                }
+            }
+        };
+        if let Err(error) = self.record(ending).await
+            && !error.is_stale()
+        {
+            // The lease runs out, and the next run takes the task up from its events.
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the end is not recorded"
+            );
+        }
+    }
+
+    async fn record(&mut self, ending: Ending) -> Result<(), RunError> {
+        let now = Utc::now();
+        let command = match ending {
+            Ending::Settled => return Ok(()),
+            Ending::Limited { until } => RunCommand::Limit { until },
+            Ending::Refused { message } => RunCommand::RefuseCredentials { message },
+            Ending::Shutdown => RunCommand::End {
+                end: RunEnd::Shutdown,
+                retry_at: now,
+            },
+            Ending::Failed { message } => {
+                let failures = self.load().await?.map_or(0, |task| task.failures);
+                let retry_at = outcome::retry_at(now, failures);
+                RunCommand::End {
+                    end: RunEnd::Failed { message },
+                    retry_at,
+                }
+            }
+        };
+        self.say(command).await.map(drop)
+    }
+
+    async fn work(&mut self) -> Result<Ending, RunError> {
+        let service = &self.deps.service;
+        let mut task = service.start_run(self.task, self.id, self.epoch).await?;
+        self.deps.workspaces.prepare(self.task).await?;
+        loop {
+            if self.stop.is_cancelled() {
+                return Ok(Ending::Shutdown);
+            }
+            if self.lost.is_cancelled() {
+                return Ok(Ending::Settled);
+            }
+            let ending = match (&task.turn, task.next_work()) {
+                (Some(turn), _) => {
+                    let (message, purpose) = (turn.message, turn.purpose.clone());
+                    self.take_up_turn(&task, message, purpose).await?
+                }
+                (None, Work::Turn(purpose)) => self.begin_turn(&task, purpose).await?,
+                (None, Work::Nothing) => return Ok(Ending::Settled),
+                (None, work) => {
+                    self.between_turns(&task, work).await?;
+                    None
+                }
+            };
+            if let Some(ending) = ending {
+                return Ok(ending);
+            }
+            match self.load().await? {
+                Some(now) => task = now,
+                None => return Ok(Ending::Settled),
+            }
+        }
+    }
+
+    /// What the platform does by itself. The agent's process has ended before: what it left behind
+    /// must not change while it is looked at.
+    async fn between_turns(&mut self, task: &Task, work: Work) -> Result<(), RunError> {
+        if let Some(session) = self.session.take() {
+            session.stop().await;
+        }
+        let session = SessionId::from_uuid(Uuid::new_v4());
+        let review = ReviewId::from_uuid(Uuid::now_v7());
+        let command = match work {
+            Work::StartConversation => RunCommand::StartConversation { session },
+            Work::StartPhase { phase } => {
+                let base = self
+                    .commit(task, phase, &format!("phase-{phase}/start"))
+                    .await?;
+                RunCommand::StartPhase { session, base }
+            }
+            Work::Verify { phase } => {
+                self.deps.live.set(self.task, AgentState::Verifying);
+                let head = self.commit_round(task, phase).await?;
+                let checks = verification::verify(&self.deps.workspaces, task, phase).await?;
+                let checkpoint = CheckpointId::from_uuid(Uuid::now_v7());
+                RunCommand::Verify {
+                    checks,
+                    review,
+                    checkpoint,
+                    head,
+                }
+            }
+            Work::OpenReview { phase } => {
+                let head = self.commit_round(task, phase).await?;
+                RunCommand::OpenReview { review, head }
+            }
+            Work::Complete => RunCommand::Complete,
+            Work::Turn(_) | Work::Nothing => return Ok(()),
+        };
+        self.say(command).await.map(drop)
+    }
+
+    async fn commit_round(&self, task: &Task, phase: u32) -> Result<String, RunError> {
+        let rounds = task.phase(phase).map_or(0, |phase| phase.rounds);
+        self.commit(task, phase, &format!("phase-{phase}/round-{}", rounds + 1))
+            .await
+    }
+
+    async fn commit(&self, task: &Task, phase: u32, name: &str) -> Result<String, RunError> {
+        let title = task
+            .phase(phase)
+            .map_or("", |phase| phase.plan.name.as_str());
+        let message = format!("{title}: {name}");
+        Ok(self
+            .deps
+            .workspaces
+            .commit(self.task, name, &message)
+            .await?)
+    }
+
+    async fn begin_turn(
+        &mut self,
+        task: &Task,
+        purpose: TurnPurpose,
+    ) -> Result<Option<Ending>, RunError> {
+        let plan = match self.ensure_session(task, None).await {
+            Ok(plan) => plan,
+            Err(error) => return Ok(Some(ending_of(&error))),
+        };
+        debug_assert_ne!(plan, ResumePlan::RunsByItself, "no turn was open");
+        let message = MessageId::from_uuid(Uuid::new_v4());
+        let command = RunCommand::StartTurn {
+            message,
+            purpose: purpose.clone(),
+        };
+        let task = self.say(command).await?;
+        self.deliver_turn(&task, message, purpose, true).await
+    }
+
+    /// Goes on with a turn that an earlier run has left open.
+    async fn take_up_turn(
+        &mut self,
+        task: &Task,
+        message: MessageId,
+        purpose: TurnPurpose,
+    ) -> Result<Option<Ending>, RunError> {
+        let plan = match self.ensure_session(task, Some(message)).await {
+            Ok(plan) => plan,
+            Err(error) => return Ok(Some(ending_of(&error))),
+        };
+        self.note("The server was restarted; the agent goes on where it was.")
+            .await?;
+        match plan {
+            ResumePlan::AlreadyDone => self.end_unseen(task, message).await,
+            ResumePlan::RunsByItself | ResumePlan::Deferred { .. } => {
+                self.deliver_turn(task, message, purpose, false).await
+            }
+            ResumePlan::Fresh | ResumePlan::SendAgain => {
+                self.deliver_turn(task, message, purpose, true).await
+            }
+        }
+    }
+
+    /// Makes sure that an agent serves the task's present session.
+    async fn ensure_session(
+        &mut self,
+        task: &Task,
+        open: Option<MessageId>,
+    ) -> Result<ResumePlan, SessionError> {
+        let wanted = task.session();
+        if let Some(session) = self.session.take() {
+            if Some(session.id) == wanted && open.is_none() {
+                self.session = Some(session);
+                return Ok(ResumePlan::SendAgain);
+            }
+            session.stop().await;
+        }
+        let Some(id) = wanted else {
+            return Ok(ResumePlan::Fresh);
+        };
+        self.deps.live.set(self.task, AgentState::Starting);
+        let started = session::start(&self.deps, task, id, open).await?;
+        self.session = Some(started.session);
+        self.deps.live.set(self.task, AgentState::Running);
+        Ok(started.plan)
+    }
+
+    pub(super) async fn say(&self, command: RunCommand) -> Result<Task, RunError> {
+        let service = &self.deps.service;
+        Ok(service
+            .run_command(self.task, self.id, self.epoch, command)
+            .await?)
+    }
+
+    pub(super) async fn load(&self) -> Result<Option<Task>, RunError> {
+        Ok(self.deps.store.load(self.task).await.map_err(Error::from)?)
+    }
+
+    /// The due files of the present phase that are there.
+    pub(super) async fn present(&self, task: &Task) -> Result<Vec<String>, RunError> {
+        let Some(phase) = task.active_phase() else {
+            return Ok(Vec::new());
+        };
+        let due = phase.plan.due().map(|due| due.path.clone()).collect();
+        Ok(self.deps.workspaces.present(self.task, due).await?)
+    }
+}
+
+fn ending_of(error: &SessionError) -> Ending {
+    if let SessionError::Model(NoModel::NoCredentials) = error {
+        return Ending::Refused {
+            message: error.to_string(),
+        };
+    }
+    tracing::warn!(
+        error = error as &dyn std::error::Error,
+        "the agent did not start"
+    );
+    Ending::Failed {
+        message: chain(error),
+    }
+}
+
+/// An error with its causes, for people who can mend the installation.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text.chars().take(2_000).collect()
+}

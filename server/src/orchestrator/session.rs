@@ -1,0 +1,104 @@
+//! An agent process that serves a session of a task, and what the platform keeps beside it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use app::domain::id::{MessageId, SessionId};
+use app::domain::task::Task;
+
+use super::Deps;
+use super::model::{Endpoint, NoModel};
+use crate::agent::driver::{Agent, StartError};
+use crate::agent::mcp::McpCalls;
+use crate::agent::process::AgentSpec;
+use crate::agent::resume::{ResumePlan, resume_plan};
+use crate::agent::usage::UsageMeter;
+use crate::prompts;
+use crate::workspace::WorkspaceError;
+
+/// How long an agent may take to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A live agent.
+pub struct Session {
+    pub id: SessionId,
+    pub agent: Agent,
+    pub calls: McpCalls,
+    pub meter: UsageMeter,
+    /// The work directory as the agent sees it.
+    pub workspace: PathBuf,
+}
+
+/// Why an agent is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error(transparent)]
+    Model(#[from] NoModel),
+    #[error("the agent's folders can't be used")]
+    Folders(#[from] WorkspaceError),
+    #[error("the agent's transcript can't be read")]
+    Transcript(#[source] std::io::Error),
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// An agent that has been started, and what is to be done about the turn that was open.
+pub struct Started {
+    pub session: Session,
+    pub plan: ResumePlan,
+}
+
+/// Starts the process that serves a session: a new conversation, or the earlier one if there is a
+/// transcript. `open` is the message of a turn that had not ended.
+pub async fn start(
+    deps: &Deps,
+    task: &Task,
+    id: SessionId,
+    open: Option<MessageId>,
+) -> Result<Started, SessionError> {
+    let endpoint = deps.models.endpoint(task).await?;
+    let folders = deps.workspaces.agent(task.id, id).await?;
+    let uuid = id.as_uuid();
+    let plan = resume_plan(&folders.config, uuid, open.map(MessageId::as_uuid))
+        .map_err(SessionError::Transcript)?;
+    let (access, calls) = deps.mcp.register();
+    let Endpoint {
+        base_url,
+        api_key,
+        model,
+    } = endpoint;
+    let spec = AgentSpec {
+        program: deps.options.program.clone(),
+        workspace: folders.workspace,
+        config_dir: folders.config,
+        tmp_dir: folders.tmp,
+        session: plan.session_start(uuid),
+        model,
+        base_url,
+        api_key,
+        mcp: access,
+        environment: std::collections::BTreeMap::new(),
+        append_system_prompt: Some(prompts::RULES.to_owned()),
+        rerun_interrupted: plan.is_rerun(),
+        read_only: Vec::new(),
+    };
+    let workspace = spec.inner_workspace(deps.launcher.sandbox());
+    let agent = deps.launcher.start(spec).await?;
+    let session = Session {
+        id,
+        agent,
+        calls,
+        meter: UsageMeter::default(),
+        workspace,
+    };
+    Ok(Started { session, plan })
+}
+
+impl Session {
+    /// Ends the process and everything it has started.
+    pub async fn stop(self) {
+        if let Some(exit) = self.agent.stop(GRACE).await {
+            tracing::debug!(cause = %exit.cause, "the agent has ended");
+        }
+    }
+}

@@ -1,0 +1,536 @@
+//! One turn: a user message to the agent, and everything up to its result.
+
+use app::api::AgentState;
+use app::domain::id::MessageId;
+use app::domain::log::{LogKind, LogStream, NewLine};
+use std::time::Duration;
+
+use app::domain::task::{Answerable, RunCommand, Task, TurnOutcome, TurnPurpose, Via};
+use chrono::Utc;
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
+
+use super::asked;
+use super::outcome::{self, Verdict};
+use super::run::{Ending, Run, RunError};
+use super::session::Session;
+use crate::agent::driver::ControlError;
+use crate::agent::event::{AgentEvent, PermissionRequest, StopHook, ToolHook};
+use crate::agent::exit::Exit;
+use crate::agent::marker::Marker;
+use crate::agent::mcp::{ToolCall, ToolReply};
+use crate::agent::permission::{self, Decision};
+use crate::agent::platform_tool::PlatformTool;
+use crate::agent::protocol::RateLimitInfo;
+use crate::agent::request::StepState;
+use crate::agent::stdin::{HookAnswer, PermissionAnswer, Priority};
+use crate::agent::turn_result::TurnResult;
+use crate::agent::usage::TurnUsage;
+use crate::error::Error;
+use crate::prompts;
+
+/// How long a resumed agent may take to take up its turn by itself.
+const TAKE_UP: Duration = Duration::from_secs(30);
+
+/// How often the agent is sent back for files that are missing before the turn may end.
+const MAX_SENT_BACK: u32 = 3;
+
+/// What is known of the turn that is running.
+struct Turn {
+    message: MessageId,
+    purpose: TurnPurpose,
+    asked: Vec<Answerable>,
+    sent_back: u32,
+    limit: Option<RateLimitInfo>,
+    usage: TurnUsage,
+    /// Until when a turn that nothing was sent for has to begin.
+    begins_by: Option<Instant>,
+}
+
+/// What one piece of news means for the turn.
+enum Progress {
+    Goes,
+    Ended(Box<TurnResult>),
+    Gone(Exit),
+    Unusable(&'static str),
+}
+
+impl Run {
+    /// Sends the turn's message, unless the agent has it already, and sees the turn to its end.
+    /// `None`: the task goes on with what comes next.
+    pub(super) async fn deliver_turn(
+        &mut self,
+        task: &Task,
+        message: MessageId,
+        purpose: TurnPurpose,
+        send: bool,
+    ) -> Result<Option<Ending>, RunError> {
+        let Some(mut session) = self.session.take() else {
+            return Ok(Some(Ending::Failed {
+                message: "there is no agent".to_owned(),
+            }));
+        };
+        self.turn_begins(task, &purpose).await?;
+        if send {
+            let prompt = prompts::prompt(task, &purpose, self.guide(task, &purpose)?.as_deref());
+            let control = session.agent.control().clone();
+            // An agent that is gone tells so by its last event.
+            control
+                .send_user(message.as_uuid(), &prompt, None)
+                .await
+                .or_else(ended)?;
+        }
+        let mut turn = Turn {
+            message,
+            purpose,
+            asked: Vec::new(),
+            sent_back: 0,
+            limit: None,
+            usage: TurnUsage::default(),
+            begins_by: (!send).then(|| Instant::now() + TAKE_UP),
+        };
+        let ending = self.attend(&mut session, &mut turn).await;
+        self.session = Some(session);
+        match ending? {
+            Attended::Result(result) => self.conclude(turn, &result).await,
+            Attended::Ending(ending) => Ok(Some(ending)),
+            Attended::Silence => self.end_unseen(task, turn.message).await,
+        }
+    }
+
+    /// Records that a turn had ended while nobody was there to see how.
+    pub(super) async fn end_unseen(
+        &self,
+        task: &Task,
+        message: MessageId,
+    ) -> Result<Option<Ending>, RunError> {
+        let present = self.present(task).await?;
+        let (outcome, usage, asked) = (TurnOutcome::Unseen, None, Vec::new());
+        self.say(RunCommand::EndTurn {
+            message,
+            outcome,
+            usage,
+            present,
+            asked,
+        })
+        .await?;
+        Ok(None)
+    }
+
+    fn guide(&self, task: &Task, purpose: &TurnPurpose) -> Result<Option<String>, RunError> {
+        let TurnPurpose::Step { phase, step } = purpose else {
+            return Ok(None);
+        };
+        let steps = task
+            .phase(*phase)
+            .map(|phase| phase.steps.as_slice())
+            .unwrap_or_default();
+        let named = steps.iter().find(|known| known.plan.id == *step);
+        match named.and_then(|step| step.plan.guide.as_deref()) {
+            Some(guide) => Ok(self.deps.guides.get(guide)?),
+            None => Ok(None),
+        }
+    }
+
+    async fn turn_begins(&self, task: &Task, purpose: &TurnPurpose) -> Result<(), RunError> {
+        let mut lines = vec![line(LogKind::Turn, prompts::heading(task, purpose))];
+        if let TurnPurpose::Messages { messages } = purpose {
+            let sent = task
+                .messages
+                .iter()
+                .filter(|known| messages.contains(&known.id));
+            lines.extend(sent.map(|sent| line(LogKind::Message, sent.text.to_string())));
+        }
+        self.log(lines).await
+    }
+
+    /// Serves the agent until its turn is over.
+    async fn attend(&self, session: &mut Session, turn: &mut Turn) -> Result<Attended, RunError> {
+        let mut head = self.deps.store.heads().task(self.task);
+        head.mark_changed();
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(Attended::Ending(Ending::Shutdown)),
+                () = self.lost.cancelled() => return Ok(Attended::Ending(Ending::Settled)),
+                changed = head.changed() => {
+                    if changed.is_err() || !self.still_ours(session).await? {
+                        return Ok(Attended::Ending(Ending::Settled));
+                    }
+                }
+                Some(call) = session.calls.next() => self.serve(call).await?,
+                () = overdue(turn.begins_by) => return Ok(Attended::Silence),
+                news = session.agent.next() => {
+                    let Some(news) = news else {
+                        let message = "the agent is gone".to_owned();
+                        return Ok(Attended::Ending(Ending::Failed { message }));
+                    };
+                    match self.hear(session, turn, news).await? {
+                        Progress::Goes => {}
+                        Progress::Ended(result) => return Ok(Attended::Result(result)),
+                        Progress::Gone(exit) => {
+                            return Ok(Attended::Ending(Ending::Failed { message: last_words(&exit) }));
+                        }
+                        Progress::Unusable(why) => {
+                            let message = why.to_owned();
+                            return Ok(Attended::Ending(Ending::Failed { message }));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks what has become of the task meanwhile, and passes on what a person wrote.
+    async fn still_ours(&self, session: &Session) -> Result<bool, RunError> {
+        let Some(task) = self.load().await? else {
+            return Ok(false);
+        };
+        if task.archived || task.run().is_none_or(|run| run.id != self.id) {
+            return Ok(false);
+        }
+        for message in task.pending_messages() {
+            let control = session.agent.control();
+            let text = prompts::message(&task, message.text.as_str());
+            let sent = control
+                .send_user(message.id.as_uuid(), &text, Some(Priority::Next))
+                .await;
+            if sent.is_err() {
+                break;
+            }
+            self.log(vec![line(LogKind::Message, message.text.to_string())])
+                .await?;
+            self.say(RunCommand::DeliverMessage {
+                message: message.id,
+            })
+            .await?;
+        }
+        Ok(true)
+    }
+
+    async fn hear(
+        &self,
+        session: &mut Session,
+        turn: &mut Turn,
+        news: AgentEvent,
+    ) -> Result<Progress, RunError> {
+        match news {
+            AgentEvent::Log(lines) => self.log(lines).await?,
+            AgentEvent::Acting(action) => self.deps.live.act(self.task, &action.to_string()),
+            AgentEvent::TurnStarted(_) => {
+                turn.begins_by = None;
+                self.deps.live.set(self.task, AgentState::Running);
+            }
+            AgentEvent::PlatformToolsMissing => {
+                return Ok(Progress::Unusable(
+                    "the agent could not reach the platform's tools",
+                ));
+            }
+            AgentEvent::AskPermission(request) => self.permit(session, request).await?,
+            AgentEvent::HookPreToolUse(hook) => {
+                turn.begins_by = None;
+                put_off(session, turn, &hook).await?;
+            }
+            AgentEvent::HookStop(hook) => self.may_stop(session, turn, &hook).await?,
+            AgentEvent::RateLimit(limit) => turn.limit = Some(limit),
+            AgentEvent::Marker(marker) => self.heed(turn, marker).await?,
+            AgentEvent::Warning(warning) => {
+                let control = session.agent.control();
+                let text = format!("[platform] {warning}");
+                let sent = control
+                    .send_user(Uuid::new_v4(), &text, Some(Priority::Next))
+                    .await;
+                sent.or_else(ended)?;
+            }
+            AgentEvent::TurnEnded(result) => {
+                let used = session.meter.record(&result);
+                merge(&mut turn.usage, used);
+                self.deps.live.rest(self.task);
+                // A message that came too late for this turn is answered in one of its own.
+                if result.queued_turn_count == 0 || result.is_error {
+                    return Ok(Progress::Ended(result));
+                }
+            }
+            AgentEvent::Exited(exit) => return Ok(Progress::Gone(exit)),
+            AgentEvent::TextDelta(_)
+            | AgentEvent::Withdrawn { .. }
+            | AgentEvent::Lifecycle { .. }
+            | AgentEvent::Retry(_)
+            | AgentEvent::State(_)
+            | AgentEvent::Unknown { .. } => {}
+        }
+        Ok(Progress::Goes)
+    }
+
+    async fn permit(&self, session: &Session, request: PermissionRequest) -> Result<(), RunError> {
+        let Some(task) = self.load().await? else {
+            return Ok(());
+        };
+        let sandboxed = self.deps.launcher.sandbox().is_sandboxed();
+        let decision = permission::decide(
+            task.permission_mode,
+            sandboxed,
+            &request.tool,
+            &request.input,
+            &session.workspace,
+        );
+        let answer = match decision {
+            Decision::Allow => PermissionAnswer::Allow {
+                updated_input: None,
+            },
+            Decision::Deny(denial) => {
+                let message = denial.to_string();
+                let subject: String = asked::subject(&request.input).chars().take(200).collect();
+                let text = format!("Not permitted: {} {subject}. {message}", request.tool);
+                self.log(vec![line(LogKind::Note, text)]).await?;
+                PermissionAnswer::Deny {
+                    message,
+                    interrupt: false,
+                }
+            }
+        };
+        let control = session.agent.control();
+        control
+            .answer_permission(&request.request_id, &answer)
+            .await
+            .or_else(ended)
+    }
+
+    /// Sends an agent that wants to end its turn back to what is missing.
+    async fn may_stop(
+        &self,
+        session: &Session,
+        turn: &mut Turn,
+        hook: &StopHook,
+    ) -> Result<(), RunError> {
+        let missing = self.missing(&turn.purpose).await?;
+        let answer = if missing.is_empty() || turn.sent_back >= MAX_SENT_BACK {
+            HookAnswer::Continue
+        } else {
+            turn.sent_back += 1;
+            let files = missing.join(", ");
+            self.log(vec![line(
+                LogKind::Note,
+                format!("Sent back: {files} is missing."),
+            )])
+            .await?;
+            HookAnswer::Block(format!(
+                "Not done yet: these files are missing or empty: {files}. Write them, exactly \
+                 there, before you end."
+            ))
+        };
+        let control = session.agent.control();
+        control
+            .answer_hook(&hook.request_id, &answer)
+            .await
+            .or_else(ended)
+    }
+
+    async fn missing(&self, purpose: &TurnPurpose) -> Result<Vec<String>, RunError> {
+        let Some(task) = self.load().await? else {
+            return Ok(Vec::new());
+        };
+        let due = prompts::due_in(&task, purpose);
+        let present = self.deps.workspaces.present(self.task, due.clone()).await?;
+        Ok(due
+            .into_iter()
+            .filter(|path| !present.contains(path))
+            .collect())
+    }
+
+    /// Takes a text marker as seriously as a tool call.
+    async fn heed(&self, turn: &mut Turn, marker: Marker) -> Result<(), RunError> {
+        match marker {
+            Marker::Question(question) => turn.asked.push(asked::question(question, Via::Marker)),
+            Marker::Dependency(needed) => turn.asked.push(asked::dependency(needed, Via::Marker)),
+            Marker::PhaseComplete { phase } => {
+                let (summary, files) = (String::new(), Vec::new());
+                self.tell(RunCommand::ReportPhase {
+                    phase,
+                    summary,
+                    files,
+                })
+                .await?;
+            }
+            Marker::Failure(report) => {
+                self.tell(RunCommand::ReportError {
+                    kind: report.kind.to_string(),
+                    message: report.message,
+                    details: report.details,
+                })
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a call of one of the platform's tools.
+    async fn serve(&self, call: ToolCall) -> Result<(), RunError> {
+        let command = match call.tool {
+            PlatformTool::ReportStep(report) => RunCommand::ReportStep {
+                step: report.step,
+                completed: report.status == StepState::Completed,
+                note: report.note,
+            },
+            PlatformTool::CompletePhase(report) => RunCommand::ReportPhase {
+                phase: report.phase,
+                summary: report.summary,
+                files: report.files,
+            },
+            PlatformTool::ReportError(report) => RunCommand::ReportError {
+                kind: report.kind.to_string(),
+                message: report.message,
+                details: report.details,
+            },
+            PlatformTool::AskUser(_) | PlatformTool::RequestDependency(_) => {
+                let text = "A person has not answered yet. End your turn.".to_owned();
+                call.reply.send(ToolReply::Failed(text)).ok(); // the agent may be gone
+                return Ok(());
+            }
+        };
+        let reply = match self.tell(command).await? {
+            None => ToolReply::Done("Recorded.".to_owned()),
+            Some(refusal) => ToolReply::Failed(format!("Not recorded: {refusal}.")),
+        };
+        call.reply.send(reply).ok(); // the agent may be gone
+        Ok(())
+    }
+
+    /// Records what the agent says; the refusal, if the rules don't allow it.
+    async fn tell(&self, command: RunCommand) -> Result<Option<String>, RunError> {
+        match self.say(command).await {
+            Ok(_) => Ok(None),
+            Err(RunError::Service(refusal @ Error::OutOfTurn(_))) => Ok(Some(refusal.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Records the end of the turn and what follows from it.
+    async fn conclude(
+        &mut self,
+        turn: Turn,
+        result: &TurnResult,
+    ) -> Result<Option<Ending>, RunError> {
+        let verdict = outcome::judge(result, turn.limit.as_ref());
+        if verdict != Verdict::GoOn || !turn.asked.is_empty() {
+            // Whatever comes next may be much later: the process goes, the conversation stays.
+            if let Some(session) = self.session.take() {
+                session.stop().await;
+            }
+        }
+        self.deps.logs.flush(self.task).await?;
+        let Some(task) = self.load().await? else {
+            return Ok(Some(Ending::Settled));
+        };
+        let present = self.present(&task).await?;
+        self.say(RunCommand::EndTurn {
+            message: turn.message,
+            outcome: verdict.outcome(),
+            usage: outcome::usage_delta(&turn.usage),
+            present,
+            asked: turn.asked,
+        })
+        .await?;
+        let limit = turn.limit.as_ref();
+        Ok(match verdict {
+            Verdict::GoOn | Verdict::Deferred => None,
+            Verdict::Interrupted => Some(Ending::Failed {
+                message: "the turn was interrupted".to_owned(),
+            }),
+            Verdict::Limited { message } => {
+                let until = outcome::limit_ends(Utc::now(), limit, task.limits);
+                self.note(&format!("Limited: {message} Goes on at {until}."))
+                    .await?;
+                Some(Ending::Limited { until })
+            }
+            Verdict::Refused { message } => Some(Ending::Refused { message }),
+            Verdict::Failed { message } => Some(Ending::Failed { message }),
+        })
+    }
+
+    pub(super) async fn note(&self, text: &str) -> Result<(), RunError> {
+        self.log(vec![line(LogKind::Note, text.to_owned())]).await
+    }
+
+    async fn log(&self, lines: Vec<NewLine>) -> Result<(), RunError> {
+        Ok(self
+            .deps
+            .logs
+            .append(self.task, self.id, self.epoch, lines)
+            .await?)
+    }
+}
+
+/// Where serving the agent led to.
+enum Attended {
+    Result(Box<TurnResult>),
+    Ending(Ending),
+    /// The agent had nothing to take up.
+    Silence,
+}
+
+/// Comes at the moment given, or never.
+async fn overdue(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Puts a call off that waits for a person: the turn ends, and the call is kept.
+async fn put_off(session: &Session, turn: &mut Turn, hook: &ToolHook) -> Result<(), RunError> {
+    let answer = match asked::by_tool(hook) {
+        Ok(asked) => {
+            turn.asked.extend(asked);
+            HookAnswer::Defer
+        }
+        Err(reason) => HookAnswer::Deny(reason),
+    };
+    session
+        .agent
+        .control()
+        .answer_hook(&hook.request_id, &answer)
+        .await
+        .or_else(ended)
+}
+
+/// An agent that has ended needs no answer: its last event tells.
+fn ended(error: ControlError) -> Result<(), RunError> {
+    tracing::debug!(
+        error = &error as &dyn std::error::Error,
+        "the agent was not reached"
+    );
+    Ok(())
+}
+
+fn merge(sum: &mut TurnUsage, more: TurnUsage) {
+    for (model, usage) in more.by_model {
+        let known = sum.by_model.entry(model).or_default();
+        known.input_tokens += usage.input_tokens;
+        known.output_tokens += usage.output_tokens;
+        known.cache_read_input_tokens += usage.cache_read_input_tokens;
+        known.cache_creation_input_tokens += usage.cache_creation_input_tokens;
+        known.cost_usd += usage.cost_usd;
+    }
+}
+
+fn last_words(exit: &Exit) -> String {
+    let words = exit
+        .stderr_tail
+        .last()
+        .map(|line| format!(": {line}"))
+        .unwrap_or_default();
+    format!(
+        "the agent ended with {} in the middle of its turn{words}",
+        exit.cause
+    )
+}
+
+fn line(kind: LogKind, text: String) -> NewLine {
+    NewLine {
+        at: Utc::now(),
+        stream: LogStream::System,
+        kind,
+        text,
+    }
+}

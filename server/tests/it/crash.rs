@@ -1,0 +1,126 @@
+//! The server is killed, again and again, while the real CLI works on a task.
+
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::installation::Installation;
+use crate::watcher::Watcher;
+
+const KILLS: u32 = 20;
+
+/// Approves whatever waits for a person.
+async fn approve_open_reviews(it: &Installation, id: &str) -> Value {
+    let task = it.get(&format!("/api/tasks/{id}")).await;
+    if task["waiting_reason"] == "review" {
+        let review = it.open_review(id).await;
+        let path = format!("/api/reviews/{}/approve", review["id"].as_str().unwrap());
+        it.patch(&path, &json!({})).await;
+    }
+    task
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_survives_twenty_kills_of_the_server() {
+    // The same moments every time: a failure can be had again.
+    let mut random = StdRng::seed_from_u64(0x00C0_FFEE);
+    let mut it = Installation::start().await;
+    let id = it
+        .create("create_app", "A habit tracker.\n\nscenario: chaos")
+        .await;
+    let url = format!("{}/api/tasks/{id}/stream", it.base);
+    let watcher = Watcher::start(it.client.clone(), url);
+    let mut kills = 0;
+    for _ in 0..KILLS {
+        sleep(Duration::from_millis(random.random_range(200..6_000))).await;
+        let task = approve_open_reviews(&it, &id).await;
+        if task["status"] == "completed" {
+            break;
+        }
+        it.kill_server().await;
+        kills += 1;
+        let killed = Instant::now();
+        while !it.agent_processes().is_empty() {
+            let left = it.agent_processes();
+            assert!(
+                killed.elapsed() < Duration::from_secs(2),
+                "left behind: {left:?}"
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+        it.start_server().await;
+    }
+    let started = Instant::now();
+    loop {
+        let task = approve_open_reviews(&it, &id).await;
+        if task["status"] == "completed" {
+            break;
+        }
+        let going_on = matches!(
+            task["status"].as_str(),
+            Some("queued" | "running" | "waiting")
+        );
+        assert!(
+            going_on && started.elapsed() < Duration::from_secs(300),
+            "{task:#}"
+        );
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(
+        kills, KILLS,
+        "the task was over before it was killed often enough"
+    );
+    // The client has until the end of its retry to see the last events.
+    sleep(Duration::from_secs(2)).await;
+    let events = it.all(&format!("/api/tasks/{id}/events"), "version").await;
+    let lines = it.all(&format!("/api/tasks/{id}/logs"), "seq").await;
+    let seen = watcher.finish();
+
+    let versions: Vec<u64> = events
+        .iter()
+        .map(|event| event["version"].as_u64().unwrap())
+        .collect();
+    let gapless: Vec<u64> = (1..=versions.len() as u64).collect();
+    assert_eq!(versions, gapless, "event versions have no gap");
+    assert_eq!(
+        seen.versions, gapless,
+        "the client saw each event once and in order"
+    );
+    assert!(
+        seen.doubled.is_empty() && !seen.disordered,
+        "{:?}",
+        seen.doubled
+    );
+    let numbers: Vec<u64> = lines
+        .iter()
+        .map(|line| line["seq"].as_u64().unwrap())
+        .collect();
+    assert_eq!(
+        numbers,
+        (1..=numbers.len() as u64).collect::<Vec<_>>(),
+        "log lines have no gap"
+    );
+    for (seq, text) in &seen.lines {
+        let stored = &lines[usize::try_from(*seq).unwrap() - 1];
+        assert_eq!(
+            stored["text"],
+            text.as_str(),
+            "line {seq} is as the client saw it"
+        );
+    }
+    assert_eq!(seen.lines.len(), lines.len(), "the client saw every line");
+    let runs = events
+        .iter()
+        .filter(|event| event["type"] == "RunStarted")
+        .count();
+    println!(
+        "{kills} kills, {runs} runs, {} events, {} log lines, {} connections",
+        events.len(),
+        lines.len(),
+        seen.connections
+    );
+    assert_eq!(it.model_failures().await, json!([]));
+}

@@ -1,0 +1,279 @@
+//! A whole installation: the real server binary on a data directory of its own, the real Claude
+//! CLI, and the scripted model in a process of its own, so that it outlives the server.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_claude-code-server");
+
+/// The server and all that it needs.
+pub struct Installation {
+    pub data: tempfile::TempDir,
+    pub client: reqwest::Client,
+    pub base: String,
+    port: u16,
+    model_url: String,
+    model: Child,
+    server: Option<Child>,
+    database: Option<String>,
+}
+
+/// The Claude CLI: as configured, else where the set-up script puts it.
+pub fn claude() -> PathBuf {
+    if let Some(configured) = std::env::var_os("CCS_CLAUDE_BIN") {
+        return configured.into();
+    }
+    let tools = std::env::var_os("CCS_TOOLS_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools"),
+        PathBuf::from,
+    );
+    let found = tools.join("bin/claude");
+    assert!(
+        found.exists(),
+        "no Claude CLI in {}: run `make test`",
+        tools.display()
+    );
+    found
+}
+
+fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", "/nonexistent")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+impl Installation {
+    /// Starts the scripted model and the server.
+    pub async fn start() -> Self {
+        Self::start_on(None).await
+    }
+
+    /// The same on another database than the data directory's own.
+    pub async fn start_on(database: Option<String>) -> Self {
+        let mut model = clean(BINARY);
+        model
+            .args(["scripted-model", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped());
+        let mut model = model.spawn().unwrap();
+        let mut first = String::new();
+        let mut lines = BufReader::new(model.stdout.take().unwrap());
+        lines.read_line(&mut first).await.unwrap();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let mut it = Self {
+            data: tempfile::tempdir().unwrap(),
+            client: reqwest::Client::builder()
+                .timeout(Duration::from_secs(30))
+                .build()
+                .unwrap(),
+            base: format!("http://127.0.0.1:{port}"),
+            port,
+            model_url: first.trim().to_owned(),
+            model,
+            server: None,
+            database,
+        };
+        it.start_server().await;
+        it
+    }
+
+    /// Starts the server, and waits until it serves.
+    pub async fn start_server(&mut self) {
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.data.path().join("server.log"))
+            .unwrap();
+        let mut command = clean(BINARY);
+        command
+            .arg("serve")
+            .env("CCS_ADDR", format!("127.0.0.1:{}", self.port))
+            .env("CCS_DATA_DIR", self.data.path())
+            .env("CCS_CLAUDE_BIN", claude())
+            .env("CCS_ANTHROPIC_BASE_URL", &self.model_url)
+            .env("CCS_ANTHROPIC_API_KEY", "sk-dummy")
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        if let Some(url) = &self.database {
+            command.env("CCS_DATABASE_URL", url);
+        }
+        self.server = Some(command.spawn().unwrap());
+        let started = Instant::now();
+        while self
+            .client
+            .get(format!("{}/readyz", self.base))
+            .send()
+            .await
+            .is_err()
+        {
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "{}",
+                self.server_log()
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Kills the server as a crash does.
+    pub async fn kill_server(&mut self) {
+        let mut server = self.server.take().unwrap();
+        server.kill().await.unwrap();
+    }
+
+    /// Asks the server to end, as an operator does.
+    pub async fn stop_server(&mut self) {
+        let mut server = self.server.take().unwrap();
+        let pid = i32::try_from(server.id().unwrap()).unwrap();
+        rustix::process::kill_process(
+            rustix::process::Pid::from_raw(pid).unwrap(),
+            rustix::process::Signal::TERM,
+        )
+        .unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(30), server.wait()).await;
+        assert!(ended.unwrap().unwrap().success(), "{}", self.server_log());
+    }
+
+    /// What the server has logged, for failure messages.
+    pub fn server_log(&self) -> String {
+        let log = std::fs::read_to_string(self.data.path().join("server.log")).unwrap_or_default();
+        let tail = log.len().saturating_sub(20_000);
+        log.get(tail..).unwrap_or(&log).to_owned()
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let response = self
+            .client
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await
+            .unwrap();
+        assert!(
+            response.status().is_success(),
+            "GET {path}: {}",
+            response.status()
+        );
+        response.json().await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Value {
+        let request = self.client.post(format!("{}{path}", self.base)).json(body);
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "POST {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Creates a task and starts it; its id.
+    pub async fn create(&self, task_type: &str, description: &str) -> String {
+        let task = json!({
+            "title": "A task", "type": task_type, "description": description, "start": true,
+        });
+        let task = self.post("/api/tasks", &task).await;
+        task["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the task is as wanted.
+    pub async fn until(&self, id: &str, limit: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+        let started = Instant::now();
+        loop {
+            let task = self.get(&format!("/api/tasks/{id}")).await;
+            if wanted(&task) {
+                return task;
+            }
+            assert!(started.elapsed() < limit, "{task:#}\n{}", self.server_log());
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The open review of a task that waits for one.
+    pub async fn open_review(&self, id: &str) -> Value {
+        let reviews = self.get(&format!("/api/tasks/{id}/reviews")).await;
+        let mut reviews = reviews["items"].as_array().unwrap().clone().into_iter();
+        reviews.find(|review| review["status"] == "open").unwrap()
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Value {
+        let request = self.client.patch(format!("{}{path}", self.base)).json(body);
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        assert!(status.is_success(), "PATCH {path}: {status} {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// All items of a collection that is paged by numbers.
+    pub async fn all(&self, path: &str, number: &str) -> Vec<Value> {
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |last| last[number].as_u64().unwrap());
+            let page = self.get(&format!("{path}?after={after}&limit=1000")).await;
+            let items = page["items"].as_array().unwrap().clone();
+            if items.is_empty() {
+                return all;
+            }
+            all.extend(items);
+        }
+    }
+
+    /// Processes that belong to this installation's agents: sandboxes name its data directory,
+    /// what runs inside carries the server's mark.
+    pub fn agent_processes(&self) -> Vec<String> {
+        let data = self.data.path().join("tasks").display().to_string();
+        let digest = Sha256::digest(self.data.path().as_os_str().as_encoded_bytes());
+        let mark: String = digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();
+            let whole = [read("cmdline"), read("environ")].concat();
+            let whole = String::from_utf8_lossy(&whole);
+            if whole.contains(&data) || whole.contains(&mark) {
+                let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+                found.push(format!("{}: {command}", entry.file_name().display()));
+            }
+        }
+        found
+    }
+
+    /// What the scripted model found wrong with the requests it got.
+    pub async fn model_failures(&self) -> Value {
+        let report = format!("{}/__scripted/report", self.model_url);
+        let report: Value = self
+            .client
+            .get(report)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        report["failures"].clone()
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        self.model.start_kill().ok(); // it may have ended
+    }
+}
