@@ -64,6 +64,10 @@ pub struct FieldFault {
 
 impl Fault {
     /// One field is wrong.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over an error they have no further use for"
+    )]
     pub fn field(field: &str, message: impl ToString) -> Self {
         let message = message.to_string();
         Self::Invalid {

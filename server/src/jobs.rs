@@ -249,8 +249,7 @@ impl Place {
 pub(crate) fn may_release_work(before: Option<&Task>, after: &Task) -> bool {
     let moved = before.map(Place::of) != Some(Place::of(after));
     let queued = matches!(Place::of(after), Place::Queued { .. });
-    (moved && queued)
-        || (moved && after.status == Status::Completed)
+    (moved && (queued || after.status == Status::Completed))
         || before.is_some_and(|before| queued && before.priority != after.priority)
 }
 

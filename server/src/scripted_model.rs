@@ -13,6 +13,8 @@ mod request;
 mod rules;
 mod scenario;
 mod selection;
+#[cfg(test)]
+mod selection_tests;
 mod stream;
 
 use std::io::{self, Write};

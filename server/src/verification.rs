@@ -41,7 +41,8 @@ fn check_text(due: &DeliverableRule, text: Option<&str>, size: u64) -> Vec<Check
     let evidence = format!("{length} characters, at least {} are due", due.min_chars);
     let long_enough = length >= due.min_chars as usize;
     let mut checks = vec![check("deliverable", due, long_enough, evidence)];
-    if due.path.ends_with(".md") {
+    let extension = std::path::Path::new(&due.path).extension();
+    if extension.is_some_and(|extension| extension.eq_ignore_ascii_case("md")) {
         let found = placeholder(text);
         let evidence = match found {
             Some((line, word)) => format!("line {line} still says {word}"),

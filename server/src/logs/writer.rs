@@ -136,8 +136,8 @@ fn cut(mut line: NewLine) -> NewLine {
         line.text
             .truncate(line.text.floor_char_boundary(MAX_TEXT_BYTES));
         let missing = length - line.text.len();
-        line.text
-            .push_str(&format!("\n[{missing} more bytes were left out]"));
+        let note = format!("\n[{missing} more bytes were left out]");
+        line.text.push_str(&note);
     }
     line
 }

@@ -20,6 +20,7 @@ pub struct Model {
     pub session_id: Uuid,
     /// The phase that the session served, if it served one.
     pub phase: Option<i32>,
+    #[expect(clippy::struct_field_names, reason = "the column's name")]
     pub model: String,
     pub input_tokens: i64,
     pub output_tokens: i64,

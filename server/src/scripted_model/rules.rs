@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::pattern::{Pattern, Template, Variables, json_variables};
-use super::scenario::{Condition, Expectation, Fault, Place, Reply, Scenario, Tool};
+use super::scenario::{Aside, Condition, Expectation, Fault, Place, Reply, Scenario, Tool};
 
 /// Facts of the request that every template can name besides its captures.
 const FACTS: [&str; 12] = [
@@ -68,6 +68,10 @@ impl Scenario {
         if self.pace.chars == 0 {
             return Err((0, Problem::Zero));
         }
+        self.aside
+            .as_ref()
+            .map_or(Ok(()), Aside::check)
+            .map_err(|problem| (0, problem))?;
         self.turns.iter().try_for_each(|turn| {
             let start = turn.span().start;
             let turn = turn.get_ref();
@@ -86,6 +90,19 @@ impl Scenario {
                 reply
                     .check(&known, has_file)
                     .map_err(|problem| (start, problem))
+            })
+        })
+    }
+}
+
+impl Aside {
+    fn check(&self) -> Result<(), Problem> {
+        let captured: Vec<_> = self.message.variables().collect();
+        let is_known = |name: &str| FACTS.contains(&name) || captured.iter().any(|c| c == name);
+        let unknown = self.say.variables().find(|name| !is_known(name));
+        unknown.map_or(Ok(()), |name| {
+            Err(Problem::UnknownVariable {
+                name: name.to_owned(),
             })
         })
     }

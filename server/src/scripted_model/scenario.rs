@@ -23,9 +23,20 @@ pub struct Scenario {
     /// How fast replies are streamed where a reply doesn't say otherwise.
     #[serde(default)]
     pub pace: Pace,
+    /// Said before the reply when the user wrote in the middle of a turn.
+    #[serde(default)]
+    pub aside: Option<Aside>,
     /// Tried in order; the first whose `when` matches the user's text plays.
     #[serde(rename = "turn")]
     pub turns: Vec<Spanned<Turn>>,
+}
+
+/// The captures of `message` can be used in `say`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Aside {
+    pub message: Pattern,
+    pub say: Template,
 }
 
 /// What is answered to one message of the user, request by request.

@@ -110,7 +110,7 @@ fn fold(
     rows: Vec<event::Model>,
 ) -> Result<Option<Task>, StoreError> {
     for row in rows {
-        task = Some(fold_step(id, task, &record(row)?)?);
+        task = Some(fold_step(id, task, &record(&row)?)?);
     }
     Ok(task)
 }
@@ -129,7 +129,7 @@ pub(crate) fn fold_step(
 }
 
 /// An event as the domain knows it.
-pub(crate) fn record(row: event::Model) -> Result<EventRecord, StoreError> {
+pub(crate) fn record(row: &event::Model) -> Result<EventRecord, StoreError> {
     let task = TaskId::from_uuid(row.task_id);
     let version = counted(row.version);
     let unreadable = |source| Corruption::Event {

@@ -137,16 +137,21 @@ async fn a_whole_demo_task_is_planned_built_tested_and_reworked() {
             assert!(text.chars().count() >= 200, "{file} is too short");
         }
     }
-    let rework = "[turn: phase 2 design, rework round 1]\nA person reviewed the phase.\n\
-        - docs/design/04_api.md:12: Name the errors.\n- docs/planning/01_idea.md: Say who it is not for.\n";
-    assert!(!agent.prompt(rework).await.is_error());
+    let comment = |number: u32, place: &str, text: &str| {
+        format!("\nComment {number} on {place}:\nBEGIN COMMENT 37f0\n{text}\nEND COMMENT 37f0\n")
+    };
+    let rework = "[turn: phase 2 design, rework round 2]\n\nThe reviewer sends the phase back.\n"
+        .to_owned()
+        + &comment(1, "`docs/design/04_api.md`, line 3", "Name the errors.")
+        + &comment(2, "`docs/design/01_screen.md`", "Who needs it?\nSay so.");
+    assert!(!agent.prompt(&rework).await.is_error());
     assert!(
         home.read("docs/design/04_api.md")
             .contains("> Name the errors.")
     );
     assert!(
-        home.read("docs/planning/01_idea.md")
-            .contains("> Say who it is not for.")
+        home.read("docs/design/01_screen.md")
+            .contains("> Who needs it?\nSay so.")
     );
     model.assert_no_failures();
 }
@@ -314,6 +319,63 @@ async fn a_call_cut_off_by_a_crash_is_made_again() {
         turn.text()
     );
     assert_eq!(home.read("starts").lines().count(), 2);
+}
+
+#[tokio::test]
+async fn the_chaos_task_ends_well_however_often_it_is_killed() {
+    let model = Model::start().await;
+    let platform = Platform::start().await;
+    let mut home = Home::new();
+    home.arguments = platform.arguments();
+    home.arguments.push("--allowedTools=Bash".to_owned());
+    let mut agent = home.start(&model.url).await;
+    agent
+        .prompt("[turn: phase 1 planning, opening]\nscenario: chaos")
+        .await;
+    for (number, milliseconds) in (1..).zip([0, 200, 400, 600]) {
+        let file = format!("docs/planning/0{number}_step.md");
+        agent
+            .send(&format!(
+                "[turn: phase 1 planning, step 0{number}_step, deliverable {file}]\nGo."
+            ))
+            .await;
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        let unfinished = agent.kill().await;
+        agent = home.resume(&model.url).await;
+        agent.send_again(&unfinished).await;
+        let turn = agent.finish().await;
+        assert!(!turn.is_error(), "{milliseconds} ms: {}", turn.text());
+        assert!(
+            turn.text().contains("is done."),
+            "{milliseconds} ms: {}",
+            turn.text()
+        );
+        assert!(home.read(&file).contains("to be interrupted at any moment"));
+        let completed = platform
+            .take()
+            .iter()
+            .filter(|(_, input)| input["status"] == "completed")
+            .count();
+        assert!(completed >= 1, "{milliseconds} ms");
+    }
+    model.assert_no_failures();
+}
+
+#[tokio::test]
+async fn questions_and_dependencies_reach_the_platform() {
+    let model = Model::start().await;
+    let platform = Platform::start().await;
+    let mut home = Home::new();
+    home.arguments = platform.arguments();
+    let mut agent = home.start(&model.url).await;
+    assert!(!agent.prompt("scenario: ask").await.is_error());
+    assert!(home.read("colour.md").contains("The answer was: Recorded."));
+    assert!(!agent.prompt("scenario: dependency").await.is_error());
+    let calls = platform.take();
+    let names: Vec<_> = calls.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["ask_user", "request_dependency"]);
+    assert_eq!(calls[0].1["options"], json!(["Teal", "Amber", "Grey"]));
+    model.assert_no_failures();
 }
 
 #[tokio::test]

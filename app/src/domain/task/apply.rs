@@ -87,8 +87,9 @@ impl Task {
     fn change(&mut self, record: &EventRecord) {
         let at = record.at;
         match &record.event {
-            TaskEvent::TaskCreated { .. } | TaskEvent::CheckpointCreated { .. } => {}
-            TaskEvent::ErrorReported { .. } => {}
+            TaskEvent::TaskCreated { .. }
+            | TaskEvent::CheckpointCreated { .. }
+            | TaskEvent::ErrorReported { .. } => {}
             TaskEvent::TaskUpdated { edit } => self.edit(edit),
             TaskEvent::TaskQueued { not_before } => {
                 self.status = Status::Queued {

@@ -473,7 +473,12 @@ impl Task {
             phase: Some(number),
             label: format!("{} finished", phase.plan.name),
         }];
-        if !passed {
+        if passed {
+            events.push(TaskEvent::VerificationPassed {
+                phase: number,
+                checks,
+            });
+        } else {
             events.push(TaskEvent::VerificationFailed {
                 phase: number,
                 checks,
@@ -486,11 +491,6 @@ impl Task {
                 });
                 return Ok(events);
             }
-        } else {
-            events.push(TaskEvent::VerificationPassed {
-                phase: number,
-                checks,
-            });
         }
         if phase.plan.gate && !(self.auto_approve && passed) {
             events.push(self.review_created(number, review, head, false));

@@ -14,6 +14,10 @@ use crate::domain::text::{Description, ModelName, Note, Title};
 
 /// A task that was created. Also the content of a snapshot, so its JSON must stay readable; a
 /// snapshot that isn't is dropped and the events are replayed.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each true or false beside any status"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     pub id: TaskId,

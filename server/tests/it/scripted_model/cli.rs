@@ -133,6 +133,7 @@ impl Home {
             stdin,
             lines,
             stop_reason: self.stop_reason,
+            last_sent: Value::Null,
         };
         let hooks = match self.stop_reason {
             Some(_) => json!({"Stop": [{"hookCallbackIds": ["stop"]}]}),
@@ -151,6 +152,7 @@ pub struct Agent {
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
     stop_reason: Option<&'static str>,
+    last_sent: Value,
 }
 
 /// A turn that has ended.
@@ -198,9 +200,16 @@ impl Turn {
 
 impl Agent {
     pub async fn send(&mut self, text: &str) {
-        let message = json!({"role": "user", "content": text});
-        self.write(&json!({"type": "user", "message": message, "parent_tool_use_id": null, "session_id": ""}))
-            .await;
+        self.last_sent = json!({
+            "type": "user", "message": {"role": "user", "content": text},
+            "parent_tool_use_id": null, "session_id": "", "uuid": Uuid::new_v4(),
+        });
+        self.send_again(&self.last_sent.clone()).await;
+    }
+
+    /// Harmless if the session knows the message, needed if it died before writing it down.
+    pub async fn send_again(&mut self, message: &Value) {
+        self.write(message).await;
     }
 
     /// Sends a prompt and waits for the end of its turn.
@@ -228,9 +237,10 @@ impl Agent {
         self.until(tool, calls).await;
     }
 
-    /// Ends the process at once, as a crash would.
-    pub async fn kill(mut self) {
+    /// Ends the process at once, as a crash would. Gives back what was sent last.
+    pub async fn kill(mut self) -> Value {
         self.child.kill().await.unwrap();
+        self.last_sent
     }
 
     async fn until(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Vec<Value> {

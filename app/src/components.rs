@@ -1,0 +1,14 @@
+//! Parts that two pages or more are built from.
+
+pub mod clock;
+pub mod faults;
+pub mod frame;
+pub mod icon;
+pub mod notices;
+pub mod number;
+pub mod page;
+pub mod pill;
+pub mod progress;
+pub mod shortcuts;
+pub mod theme;
+pub mod toast;

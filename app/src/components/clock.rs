@@ -1,0 +1,135 @@
+//! Times: the exact one from the server, a relative one as soon as the page is live.
+
+use chrono::{DateTime, Datelike, Timelike, Utc};
+use leptos::prelude::*;
+
+/// The present as the page knows it: absent until the page is live, so that both sides render
+/// the same.
+#[derive(Clone, Copy)]
+pub struct Clock(RwSignal<Option<i64>>);
+
+impl Clock {
+    /// Starts the page's one clock.
+    pub fn provide() {
+        let now = RwSignal::new(None);
+        provide_context(Self(now));
+        Effect::new(move |_| {
+            let tick = move || now.set(Some(present()));
+            tick();
+            if let Ok(handle) = set_interval_with_handle(tick, std::time::Duration::from_secs(15)) {
+                on_cleanup(move || handle.clear());
+            }
+        });
+    }
+
+    /// Seconds since `at`; negative for the future.
+    pub fn seconds_since(self, at: DateTime<Utc>) -> Option<i64> {
+        self.0.get().map(|now| now / 1000 - at.timestamp())
+    }
+}
+
+#[cfg(feature = "hydrate")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "milliseconds of an epoch fit"
+)]
+fn present() -> i64 {
+    js_sys::Date::now() as i64
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn present() -> i64 {
+    0
+}
+
+/// `2026-11-22T15:30:00Z`, for machines.
+pub fn machine_time(at: DateTime<Utc>) -> String {
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        at.year(),
+        at.month(),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second()
+    )
+}
+
+/// `22 Nov 2026, 15:30 UTC`, for people.
+pub fn exact_time(at: DateTime<Utc>) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let month = MONTHS[at.month0() as usize];
+    format!(
+        "{} {month} {}, {:02}:{:02} UTC",
+        at.day(),
+        at.year(),
+        at.hour(),
+        at.minute()
+    )
+}
+
+/// `15:30:07`.
+pub fn time_of_day(at: DateTime<Utc>) -> String {
+    format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
+}
+
+/// `12 s`, `5 min`, `3 h`, `2 d`.
+pub fn span(seconds: i64) -> String {
+    match seconds.max(0) {
+        s @ 0..60 => format!("{s} s"),
+        s @ 60..3_600 => format!("{} min", s / 60),
+        s @ 3_600..86_400 => format!("{} h", s / 3_600),
+        s => format!("{} d", s / 86_400),
+    }
+}
+
+fn relative(seconds: i64) -> String {
+    match seconds {
+        -5..=9 => "just now".to_owned(),
+        i64::MIN..-5 => format!("in {}", span(-seconds)),
+        _ => format!("{} ago", span(seconds)),
+    }
+}
+
+/// A point in time, relative once the page is live, with the exact one on hover.
+#[component]
+pub fn Time(#[prop(into)] at: Signal<DateTime<Utc>>) -> impl IntoView {
+    let clock = expect_context::<Clock>();
+    let text = move || {
+        let at = at.get();
+        clock
+            .seconds_since(at)
+            .map_or_else(|| exact_time(at), relative)
+    };
+    view! {
+        <time datetime=move || machine_time(at.get()) title=move || exact_time(at.get())>
+            {text}
+        </time>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::{exact_time, machine_time, relative, span};
+
+    #[test]
+    fn times_are_told_for_people_and_for_machines() {
+        let at = DateTime::from_timestamp(1_795_361_407, 0).expect("valid");
+        assert_eq!(exact_time(at), "22 Nov 2026, 15:30 UTC");
+        assert_eq!(machine_time(at), "2026-11-22T15:30:07Z");
+    }
+
+    #[test]
+    fn spans_use_the_largest_whole_unit() {
+        let told: Vec<String> = [-3, 59, 60, 7_199, 86_400].map(span).into();
+        assert_eq!(told, ["0 s", "59 s", "1 min", "1 h", "1 d"]);
+        assert_eq!(relative(3), "just now");
+        assert_eq!(relative(-90), "in 1 min");
+        assert_eq!(relative(600), "10 min ago");
+    }
+}

@@ -1,0 +1,39 @@
+//! What went wrong, in words.
+
+use leptos::prelude::*;
+
+use super::icon::{Glyph, Icon};
+use crate::fault::Fault;
+use crate::request;
+
+/// A part of a page that could not be had.
+#[component]
+pub fn FaultPanel(fault: Fault) -> impl IntoView {
+    let status = match &fault {
+        Fault::NotFound { .. } => 404,
+        Fault::Invalid { .. } => 400,
+        Fault::Forbidden { .. } | Fault::Conflict => 409,
+        Fault::Unavailable { .. } => 503,
+        Fault::Internal | Fault::Transport { .. } => 500,
+    };
+    request::set_status(status);
+    view! {
+        <section class="panel fault" data-tone="failed">
+            <h2><Glyph icon=Icon::Alert /> {fault.to_string()}</h2>
+            <p><a class="link" href="/">"Back to the tasks"</a></p>
+        </section>
+    }
+}
+
+/// For an `ErrorBoundary`: everything that its children reported.
+pub fn fault_panels(errors: ArcRwSignal<Errors>) -> AnyView {
+    let fault = move || {
+        let errors = errors.get();
+        let first = errors.into_iter().next();
+        first.map(|(_, error)| {
+            let fault = error.downcast_ref::<Fault>().cloned();
+            view! { <FaultPanel fault=fault.unwrap_or(Fault::Internal) /> }
+        })
+    };
+    fault.into_any()
+}

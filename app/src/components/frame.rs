@@ -1,0 +1,152 @@
+//! What surrounds every page: the rail, the state of the installation, the connection.
+
+use std::time::Duration;
+
+use leptos::leptos_dom::helpers::debounce;
+use leptos::prelude::*;
+use leptos_router::components::A;
+use leptos_router::hooks::use_location;
+
+use super::icon::{Glyph, Icon};
+use crate::api::Overview;
+use crate::fault::Fault;
+use crate::live::{Live, LiveEvent};
+
+/// The state of the installation.
+#[server(prefix = "/sfn", endpoint = "overview")]
+pub async fn load_overview() -> Result<Overview, Fault> {
+    crate::backend::backend()?.overview().await
+}
+
+/// The state of the installation, loaded once and refreshed when tasks move.
+#[derive(Clone, Copy)]
+pub struct Installation(Resource<Result<Overview, Fault>>);
+
+impl Installation {
+    /// Loads it for all pages.
+    pub fn provide() {
+        provide_context(Self(Resource::new(|| (), |()| load_overview())));
+    }
+
+    /// What is known; read it inside a `Transition`.
+    pub fn overview(self) -> Option<Overview> {
+        self.0.get()?.ok()
+    }
+}
+
+/// The rail beside the pages, and the thin bar that tells of a lost connection.
+#[component]
+pub fn Frame(children: Children) -> impl IntoView {
+    let installation = expect_context::<Installation>();
+    let live = expect_context::<Live>();
+    Effect::new(move |_| {
+        let mut refresh = debounce(Duration::from_millis(800), move |()| {
+            installation.0.refetch()
+        });
+        let refresh = StoredValue::new_local(move || refresh(()));
+        live.subscribe(move |event| {
+            if matches!(event, LiveEvent::Status(_)) {
+                refresh.try_update_value(|refresh| refresh());
+            }
+        });
+    });
+    view! {
+        <a class="skip-link" href="#main">"Skip to the content"</a>
+        <div class="connection-lost" role="status" hidden=move || !live.is_lost()>
+            "The connection to the server is lost. Trying again…"
+        </div>
+        <div class="frame">
+            <Rail />
+            <div class="frame-content">{children()}</div>
+        </div>
+        <LiveRegion />
+    }
+    .into_any()
+}
+
+#[component]
+fn Rail() -> impl IntoView {
+    let installation = expect_context::<Installation>();
+    let waiting = move || {
+        installation
+            .overview()
+            .map(|overview| overview.needs_you)
+            .filter(|count| *count > 0)
+    };
+    let path = use_location().pathname;
+    let tasks = move || path.with(|path| path == "/").then_some("page");
+    view! {
+        <nav class="rail" aria-label="Main">
+            <A href="/" attr:class="rail-brand" attr:aria-label="Claude Code Server">
+                <svg class="brand-mark" viewBox="0 0 24 24" aria-hidden="true">
+                    <path d="M4 6.5 9.5 12 4 17.5M12 18h8" />
+                </svg>
+                <span>"Claude Code Server"</span>
+            </A>
+            <A href="/tasks/new" attr:class="rail-new" attr:data-key="c">
+                <Glyph icon=Icon::Plus /> <span>"New task"</span>
+            </A>
+            <ul>
+                <li>
+                    <A href="/needs-you" attr:class="rail-item" attr:data-key="g n">
+                        <Glyph icon=Icon::Inbox />
+                        <span>"Needs you"</span>
+                        <Transition>
+                            {move || waiting().map(|count| view! { <span class="rail-count">{count}</span> })}
+                        </Transition>
+                    </A>
+                </li>
+                <li>
+                    <a href="/" class="rail-item" data-key="g t" aria-current=tasks>
+                        <Glyph icon=Icon::List /> <span>"Tasks"</span>
+                    </a>
+                </li>
+            </ul>
+            <RailFoot />
+        </nav>
+    }
+    .into_any()
+}
+
+#[component]
+fn RailFoot() -> impl IntoView {
+    let installation = expect_context::<Installation>();
+    let version = move || {
+        installation
+            .overview()
+            .map(|overview| format!("Version {}", overview.version))
+    };
+    view! {
+        <div class="rail-foot">
+            <Transition>{version}</Transition>
+        </div>
+    }
+    .into_any()
+}
+
+/// How many agents are at work.
+#[component]
+pub fn AgentCount() -> impl IntoView {
+    let installation = expect_context::<Installation>();
+    let count = move || {
+        let overview = installation.overview()?;
+        let busy = overview.agents_running > 0;
+        Some(view! {
+            <p class="agent-count" data-busy=busy.then_some("")>
+                <span class="dot" aria-hidden="true"></span>
+                <span>{overview.agents_running} " of " {overview.agents_max} <span class="agent-count-word">" agents"</span></span>
+            </p>
+        })
+    };
+    view! { <Transition>{count}</Transition> }
+}
+
+/// Tells people who listen to the page what has changed.
+#[component]
+fn LiveRegion() -> impl IntoView {
+    let live = expect_context::<Live>();
+    view! {
+        <p class="visually-hidden" role="status" aria-live="polite">{move || live.announcement()}</p>
+    }
+    .into_any()
+}

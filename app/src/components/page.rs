@@ -1,0 +1,66 @@
+//! The frame of one page: title, breadcrumb, notices, content.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::frame::{AgentCount, Installation};
+use super::notices::Notices;
+use super::theme::ThemeSwitch;
+
+/// A place on the way from the start to the page; the last one has no address.
+#[derive(Clone)]
+pub struct Crumb {
+    pub text: String,
+    pub href: Option<String>,
+}
+
+impl Crumb {
+    /// A page above this one.
+    pub fn link(text: impl Into<String>, href: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            href: Some(href.into()),
+        }
+    }
+
+    /// This page.
+    pub fn here(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            href: None,
+        }
+    }
+}
+
+/// Every page's outside. `title` is what the tab shows.
+#[component]
+pub fn Page(
+    #[prop(into)] title: Signal<String>,
+    crumbs: Vec<Crumb>,
+    #[prop(default = "")] class: &'static str,
+    children: Children,
+) -> impl IntoView {
+    let installation = expect_context::<Installation>();
+    let notices = move || {
+        installation
+            .overview()
+            .map(|overview| view! { <Notices overview /> })
+    };
+    let crumbs = crumbs.into_iter().map(|crumb| match crumb.href {
+        Some(href) => view! { <li><a href=href>{crumb.text}</a></li> }.into_any(),
+        None => view! { <li aria-current="page">{crumb.text}</li> }.into_any(),
+    });
+    view! {
+        <Title text=move || format!("{} · Claude Code Server", title.get()) />
+        <header class="top-bar">
+            <nav aria-label="Breadcrumb"><ol class="crumbs">{crumbs.collect_view()}</ol></nav>
+            <AgentCount />
+            <ThemeSwitch />
+        </header>
+        <main id="main" class=format!("content {class}") tabindex="-1">
+            <Transition>{notices}</Transition>
+            {children()}
+        </main>
+    }
+    .into_any()
+}

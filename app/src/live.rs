@@ -1,0 +1,134 @@
+//! The page's one live connection: server-sent events that feed whoever listens.
+//!
+//! A page says what it follows; the connection goes on from the version and the log line that the
+//! page was rendered at, so that nothing between the two is missed.
+
+#[cfg(feature = "hydrate")]
+mod connection;
+mod event;
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+pub use event::LiveEvent;
+
+use crate::api::TaskView;
+use crate::components::pill::Look;
+use crate::domain::id::TaskId;
+
+/// What a page follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// The status of every task.
+    Tasks,
+    /// That, and everything about one task from a point on.
+    Task {
+        id: TaskId,
+        version: u64,
+        log_seq: u64,
+    },
+}
+
+impl Follow {
+    /// Where the server streams it.
+    #[cfg(feature = "hydrate")]
+    fn url(self) -> String {
+        match self {
+            Self::Tasks => "/api/stream".to_owned(),
+            Self::Task {
+                id,
+                version,
+                log_seq,
+            } => {
+                format!("/api/stream?task={id}&after={version}.{log_seq}")
+            }
+        }
+    }
+}
+
+type Listener = Arc<dyn Fn(&LiveEvent) + Send + Sync>;
+
+/// The page's live connection.
+#[derive(Clone, Copy)]
+pub struct Live {
+    follow: RwSignal<Option<Follow>>,
+    lost: RwSignal<bool>,
+    announcement: RwSignal<String>,
+    listeners: StoredValue<Vec<(u32, Listener)>>,
+    next: StoredValue<u32>,
+}
+
+impl Live {
+    /// Makes the connection available. It opens when a page says what it follows.
+    pub fn provide() {
+        let live = Self {
+            follow: RwSignal::new(None),
+            lost: RwSignal::new(false),
+            announcement: RwSignal::new(String::new()),
+            listeners: StoredValue::new(Vec::new()),
+            next: StoredValue::new(0),
+        };
+        provide_context(live);
+        live.connect();
+    }
+
+    #[cfg(feature = "hydrate")]
+    fn connect(self) {
+        Effect::new(move |_| {
+            if let Some(follow) = self.follow.get() {
+                let connection = connection::Connection::open(self, follow);
+                let connection = StoredValue::new_local(connection);
+                on_cleanup(move || {
+                    connection.try_update_value(connection::Connection::close);
+                });
+            }
+        });
+    }
+
+    #[cfg(not(feature = "hydrate"))]
+    fn connect(self) {
+        // The server renders and is done: there is nothing to follow.
+        let _unused = (self.follow, self.lost, self.listeners);
+    }
+
+    /// Follows something else from now on. Call it from an effect.
+    pub fn follow(self, what: Follow) {
+        self.follow.set(Some(what));
+    }
+
+    /// Whether the connection is lost at present.
+    pub fn is_lost(self) -> bool {
+        self.lost.get()
+    }
+
+    /// What people who listen to the page are told.
+    pub fn announcement(self) -> String {
+        self.announcement.get()
+    }
+
+    /// Says that a task has changed its status.
+    pub fn announce(self, task: &TaskView) {
+        let word = Look::of(task).word.to_lowercase();
+        self.announcement.set(format!("{}: {word}", task.title));
+    }
+
+    /// Calls `listener` for every event until its owner is gone. Call it from an effect.
+    pub fn subscribe(self, listener: impl Fn(&LiveEvent) + Send + Sync + 'static) {
+        let id = self.next.get_value();
+        self.next.set_value(id + 1);
+        self.listeners
+            .update_value(|listeners| listeners.push((id, Arc::new(listener))));
+        on_cleanup(move || {
+            self.listeners
+                .try_update_value(|listeners| listeners.retain(|(other, _)| *other != id));
+        });
+    }
+
+    #[cfg(feature = "hydrate")]
+    fn dispatch(self, event: &LiveEvent) {
+        for (_, listener) in self.listeners.get_value() {
+            listener(event);
+        }
+    }
+}

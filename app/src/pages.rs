@@ -1,0 +1,20 @@
+//! The pages: server functions, the page's component, and its small parts.
+
+mod list;
+mod list_row;
+mod needs_you;
+mod new_task;
+mod new_task_fields;
+mod new_task_form;
+mod not_found;
+mod task;
+mod task_actions;
+mod task_attention;
+mod task_header;
+mod task_state;
+
+pub use list::TaskListPage;
+pub use needs_you::NeedsYouPage;
+pub use new_task::NewTaskPage;
+pub use not_found::NotFoundPage;
+pub use task::TaskPage;

@@ -1,0 +1,50 @@
+//! The tasks that wait for a person.
+
+use leptos::prelude::*;
+
+use super::list::{TableSkeleton, TaskTable, list_tasks};
+use crate::api::TaskQuery;
+use crate::components::faults::fault_panels;
+use crate::components::page::{Crumb, Page};
+use crate::live::{Follow, Live};
+
+/// What a person has to decide, answer or provide, in one list.
+#[component]
+pub fn NeedsYouPage() -> impl IntoView {
+    let live = expect_context::<Live>();
+    Effect::new(move |_| live.follow(Follow::Tasks));
+    let query = || TaskQuery {
+        status: Some("needs_you".to_owned()),
+        ..TaskQuery::default()
+    };
+    let tasks = Resource::new(query, list_tasks);
+    let rows = move || {
+        Suspend::new(async move {
+            tasks.await.map(|page| {
+                if page.items.is_empty() {
+                    return view! { <Nothing /> }.into_any();
+                }
+                view! { <TaskTable page query=query() is_filtered=true reload=move || tasks.refetch() /> }.into_any()
+            })
+        })
+    };
+    view! {
+        <Page title="Needs you" crumbs=vec![Crumb::here("Needs you")]>
+            <div class="page-head"><h1>"Needs you"</h1></div>
+            <Transition fallback=TableSkeleton>
+                <ErrorBoundary fallback=fault_panels>{rows}</ErrorBoundary>
+            </Transition>
+        </Page>
+    }
+}
+
+#[component]
+fn Nothing() -> impl IntoView {
+    view! {
+        <section class="empty">
+            <h2>"Nothing waits for you"</h2>
+            <p>"Reviews and questions of agents appear here."</p>
+            <p><a class="link" href="/">"All tasks"</a></p>
+        </section>
+    }
+}

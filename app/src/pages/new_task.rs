@@ -1,0 +1,148 @@
+//! The form that describes a job.
+
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::new_task_fields::{DescriptionField, MoreFields, TypeCards};
+use super::new_task_form::TaskForm;
+use crate::api::{ModelSource, TaskView, WorkflowView};
+use crate::components::faults::fault_panels;
+use crate::components::frame::Installation;
+use crate::components::icon::{Glyph, Icon};
+use crate::components::page::{Crumb, Page};
+use crate::fault::{Fault, FieldFault};
+use crate::live::{Follow, Live};
+
+/// The kinds of task that can be asked for.
+#[server(prefix = "/sfn", endpoint = "workflows")]
+pub async fn list_workflows() -> Result<Vec<WorkflowView>, Fault> {
+    crate::backend::backend()?.workflows().await
+}
+
+/// Creates a task and shows it. Without script the form comes back with what was wrong.
+#[server(prefix = "/sfn", endpoint = "tasks/create")]
+pub async fn create_task(form: TaskForm) -> Result<Option<TaskView>, Fault> {
+    let kept = form.clone();
+    let created = async { crate::backend::backend()?.create_task(form.parse()?).await }.await;
+    match created {
+        Ok(task) => {
+            crate::request::redirect(&format!("/tasks/{}", task.id));
+            Ok(Some(task))
+        }
+        Err(fault) if crate::request::answers_a_plain_form() => {
+            crate::request::redirect(&kept.address(&fault));
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Describes a job.
+#[component]
+pub fn NewTaskPage() -> impl IntoView {
+    let live = expect_context::<Live>();
+    Effect::new(move |_| live.follow(Follow::Tasks));
+    let workflows = Resource::new(|| (), |()| list_workflows());
+    let installation = expect_context::<Installation>();
+    let form = move || {
+        let only_scripted = installation
+            .overview()
+            .is_some_and(|overview| overview.model_source == ModelSource::None);
+        Suspend::new(async move {
+            workflows
+                .await
+                .map(|workflows| view! { <NewTask workflows only_scripted /> })
+        })
+    };
+    view! {
+        <Page title="New task" crumbs=vec![Crumb::link("Tasks", "/"), Crumb::here("New task")] class="content-narrow">
+            <div class="page-head"><h1>"New task"</h1></div>
+            <Transition fallback=|| view! { <div class="skeleton form-skeleton" aria-busy="true"></div> }>
+                <ErrorBoundary fallback=fault_panels>{form}</ErrorBoundary>
+            </Transition>
+        </Page>
+    }
+    .into_any()
+}
+
+/// What is wrong with the fields.
+#[derive(Clone, Copy)]
+pub struct FieldFaults(Signal<Vec<FieldFault>>);
+
+impl FieldFaults {
+    /// What is wrong with one field.
+    pub fn of(self, field: &'static str) -> Signal<Option<String>> {
+        let faults = self.0;
+        Signal::derive(move || {
+            faults.with(|faults| {
+                let fault = faults.iter().find(|fault| fault.field == field)?;
+                Some(format!("It {}.", fault.message))
+            })
+        })
+    }
+}
+
+#[component]
+fn NewTask(workflows: Vec<WorkflowView>, only_scripted: bool) -> impl IntoView {
+    let create = ServerAction::<CreateTask>::new();
+    let address = use_query_map();
+    let form = address.with_untracked(TaskForm::of_address);
+    let sent_back = move || {
+        let fault = address.with(|map| map.get("fault"))?;
+        serde_json::from_str::<Fault>(&fault).ok()
+    };
+    let fault = Memo::new(move |_| match create.value().get() {
+        Some(Err(fault)) => Some(fault),
+        Some(Ok(_)) => None,
+        None => sent_back(),
+    });
+    let fields = Signal::derive(move || match fault.get() {
+        Some(Fault::Invalid { fields, .. }) => fields,
+        _ => Vec::new(),
+    });
+    Effect::new(move |_| {
+        if !fields.with(Vec::is_empty) {
+            request_animation_frame(focus_first_fault);
+        }
+    });
+    provide_context(FieldFaults(fields));
+    let summary = move || {
+        fault.get().map(|fault| {
+            view! {
+                <div class="notice" data-tone="failed" role="alert">
+                    <Glyph icon=Icon::Alert />
+                    <p>{fault.to_string()}</p>
+                </div>
+            }
+        })
+    };
+    let pending = create.pending();
+    view! {
+        <ActionForm action=create attr:class="new-task" attr:novalidate="">
+            {summary}
+            <TypeCards workflows=workflows.clone() chosen=form.task_type.clone() />
+            <DescriptionField title=form.title.clone() description=form.description.clone() />
+            <MoreFields form only_scripted workflows />
+            <div class="form-actions">
+                <button class="btn btn-primary" name="form[start]" value="true" disabled=pending>
+                    <Glyph icon=Icon::Play /> "Create and start"
+                </button>
+                <button class="btn" disabled=pending>"Create draft"</button>
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// Takes the person to the first field that needs attention.
+fn focus_first_fault() {
+    use wasm_bindgen::JsCast;
+    let found = document()
+        .query_selector("[aria-invalid=true]")
+        .ok()
+        .flatten();
+    if let Some(field) = found.and_then(|found| found.dyn_into::<web_sys::HtmlElement>().ok()) {
+        field.focus().ok(); // nothing is lost if it can't take the focus
+    }
+}

@@ -1,0 +1,292 @@
+//! The fields of the form that describes a job.
+
+use leptos::prelude::*;
+
+use super::new_task::FieldFaults;
+use super::new_task_form::TaskForm;
+use crate::api::{SCRIPTED_MODEL, WorkflowView};
+use crate::components::icon::{Glyph, Icon};
+use crate::domain::permission::PermissionMode;
+use crate::domain::plan::TaskType;
+use crate::domain::task::Priority;
+use crate::domain::text::{Description, Title};
+
+/// A field with its label, a hint, and what is wrong with it.
+#[component]
+fn Field(
+    name: &'static str,
+    label: &'static str,
+    #[prop(default = "")] hint: &'static str,
+    children: ChildrenFn,
+) -> impl IntoView {
+    let fault = expect_context::<FieldFaults>().of(name);
+    view! {
+        <div class="field">
+            <label for=name>{label}</label>
+            {children()}
+            <p class="field-hint" id=format!("{name}-hint") hidden=hint.is_empty()>{hint}</p>
+            <p class="field-fault" id=format!("{name}-fault")>{fault}</p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The attributes that tie an input to its hint and its fault.
+fn invalid(name: &'static str) -> Signal<Option<&'static str>> {
+    let fault = expect_context::<FieldFaults>().of(name);
+    Signal::derive(move || fault.with(Option::is_some).then_some("true"))
+}
+
+/// What each kind of task gives, how long its way is, and where a person decides.
+#[component]
+pub fn TypeCards(workflows: Vec<WorkflowView>, chosen: String) -> impl IntoView {
+    let first = workflows.first().map(|workflow| workflow.id.to_string());
+    let known = workflows
+        .iter()
+        .any(|workflow| workflow.id.to_string() == chosen);
+    let chosen = if known { Some(chosen) } else { first };
+    let fault = expect_context::<FieldFaults>().of("type");
+    let card = move |workflow: WorkflowView| {
+        let id = workflow.id.to_string();
+        let is_chosen = chosen.as_deref() == Some(&id);
+        let icon = match workflow.id {
+            TaskType::CreateApp => Icon::Spark,
+            TaskType::ModifyApp => Icon::Pencil,
+            TaskType::Workflow => Icon::Nodes,
+            TaskType::Custom => Icon::Message,
+        };
+        view! {
+            <label class="type-card">
+                <input type="radio" name="form[type]" value=id checked=is_chosen />
+                <span class="type-card-title"><Glyph icon=icon /> {workflow.title.clone()}</span>
+                <span class="type-card-summary">{workflow.summary.clone()}</span>
+                <PhaseLine workflow />
+            </label>
+        }
+    };
+    view! {
+        <fieldset class="type-cards">
+            <legend>"What should come out?"</legend>
+            {workflows.into_iter().map(card).collect_view()}
+            <p class="field-fault">{fault}</p>
+        </fieldset>
+    }
+    .into_any()
+}
+
+#[component]
+fn PhaseLine(workflow: WorkflowView) -> impl IntoView {
+    if workflow.phases.is_empty() {
+        return view! { <span class="type-card-way">"One conversation, no gates"</span> }
+            .into_any();
+    }
+    let gates = workflow.phases.iter().filter(|phase| phase.gate).count();
+    let phases = workflow.phases.iter().map(|phase| {
+        let steps = (phase.steps > 0).then(|| view! { <small>{phase.steps}</small> });
+        view! { <span class="way-phase" data-gate=phase.gate.then_some("")>{phase.name.clone()} {steps}</span> }
+    });
+    view! {
+        <span class="type-card-way">
+            <span class="way">{phases.collect_view()}</span>
+            <span>{format!("{} phases, you decide after {gates} of them", workflow.phases.len())}</span>
+        </span>
+    }
+    .into_any()
+}
+
+/// The description, and the title that it suggests.
+#[component]
+pub fn DescriptionField(title: String, description: String) -> impl IntoView {
+    let suggestion = RwSignal::new(suggest(&description));
+    let described = StoredValue::new(description);
+    let titled = StoredValue::new(title);
+    let wrong_description = invalid("description");
+    let wrong_title = invalid("title");
+    view! {
+        <Field name="description" label="Description" hint="Markdown. Say what it is for, what must be in it, and how you will judge it.">
+            <textarea
+                id="description"
+                name="form[description]"
+                class="textarea"
+                rows="9"
+                required
+                maxlength=Description::LIMIT.to_string()
+                aria-describedby="description-hint description-fault"
+                aria-invalid=wrong_description
+                on:input:target=move |event| suggestion.set(suggest(&event.target().value()))
+            >
+                {described.get_value()}
+            </textarea>
+        </Field>
+        <Field name="title" label="Title" hint="Left empty, it is taken from the description.">
+            <input
+                id="title"
+                name="form[title]"
+                class="input"
+                type="text"
+                value=titled.get_value()
+                placeholder=suggestion
+                maxlength=Title::LIMIT.to_string()
+                aria-describedby="title-hint title-fault"
+                aria-invalid=wrong_title
+            />
+        </Field>
+    }
+    .into_any()
+}
+
+fn suggest(description: &str) -> String {
+    Title::suggest(description)
+        .map_or_else(|| "Taken from the description".to_owned(), String::from)
+}
+
+/// Everything that has a default that suits most tasks.
+#[component]
+pub fn MoreFields(
+    form: TaskForm,
+    only_scripted: bool,
+    workflows: Vec<WorkflowView>,
+) -> impl IntoView {
+    let differs = [
+        &form.priority,
+        &form.model,
+        &form.permission_mode,
+        &form.budget_usd,
+        &form.budget_tokens,
+        &form.repository,
+    ]
+    .into_iter()
+    .any(|value| !value.is_empty());
+    let takes_repository = workflows
+        .iter()
+        .any(|workflow| workflow.id == TaskType::ModifyApp);
+    let auto_approve = !form.auto_approve.is_empty();
+    let (repository, usd, tokens) = (
+        form.repository.clone(),
+        form.budget_usd.clone(),
+        form.budget_tokens.clone(),
+    );
+    view! {
+        <details class="more" open=differs || only_scripted>
+            <summary>
+                <Glyph icon=Icon::Chevron /> "More"
+                <span class="more-defaults">"model, permissions, priority, budget"</span>
+            </summary>
+            <div class="more-fields">
+                <ModelField chosen=form.model only_scripted />
+                <PriorityField chosen=form.priority />
+                <PermissionField chosen=form.permission_mode />
+                <TextField name="budget_usd" label="Budget in dollars" hint="The agent stops when it is used up. Empty: no limit." value=usd />
+                <TextField name="budget_tokens" label="Budget in tokens" hint="Empty: no limit." value=tokens />
+                {takes_repository.then(|| view! { <TextField name="repository" label="Repository" hint="A git address or a path on the server, to change an existing app." value=repository /> })}
+                <label class="check-field">
+                    <input type="checkbox" class="checkbox checkbox-sm" name="form[auto_approve]" value="on" checked=auto_approve />
+                    <span>"Approve every gate by itself" <small>"Phases follow one another without you."</small></span>
+                </label>
+            </div>
+        </details>
+    }
+    .into_any()
+}
+
+#[component]
+fn TextField(
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    value: String,
+) -> impl IntoView {
+    let wrong = invalid(name);
+    let value = StoredValue::new(value);
+    view! {
+        <Field name label hint>
+            <input
+                id=name
+                name=format!("form[{name}]")
+                class="input"
+                type="text"
+                inputmode=name.starts_with("budget").then_some("decimal")
+                value=value.get_value()
+                aria-describedby=format!("{name}-hint {name}-fault")
+                aria-invalid=wrong
+            />
+        </Field>
+    }
+    .into_any()
+}
+
+#[component]
+fn ModelField(chosen: String, only_scripted: bool) -> impl IntoView {
+    let models = [
+        ("", "The server's default"),
+        ("opus", "Opus: the most capable"),
+        ("sonnet", "Sonnet: capable and faster"),
+        ("haiku", "Haiku: the fastest"),
+        (
+            SCRIPTED_MODEL,
+            "Scripted demo model: prepared answers, costs nothing",
+        ),
+    ];
+    let chosen = if only_scripted {
+        SCRIPTED_MODEL.to_owned()
+    } else {
+        chosen
+    };
+    let chosen = StoredValue::new(chosen);
+    let option = move |(value, label): (&'static str, &'static str)| {
+        let is_chosen = chosen.with_value(|chosen| chosen == value);
+        view! { <option value=value selected=is_chosen disabled=only_scripted && value != SCRIPTED_MODEL>{label}</option> }
+    };
+    view! {
+        <Field name="model" label="Model">
+            <select id="model" name="form[model]" class="select">{models.map(option).into_iter().collect_view()}</select>
+        </Field>
+    }
+    .into_any()
+}
+
+#[component]
+fn PriorityField(chosen: String) -> impl IntoView {
+    let chosen: Priority = chosen.parse().unwrap_or_default();
+    let options = [
+        (Priority::Critical, "Critical"),
+        (Priority::High, "High"),
+        (Priority::Normal, "Normal"),
+        (Priority::Low, "Low"),
+    ];
+    let option = move |(priority, label): (Priority, &'static str)| view! { <option value=priority.to_string() selected=priority == chosen>{label}</option> };
+    view! {
+        <Field name="priority" label="Priority">
+            <select id="priority" name="form[priority]" class="select">{options.map(option).into_iter().collect_view()}</select>
+        </Field>
+    }
+    .into_any()
+}
+
+#[component]
+fn PermissionField(chosen: String) -> impl IntoView {
+    let chosen: PermissionMode = chosen.parse().unwrap_or_default();
+    let choice = |mode: PermissionMode| {
+        let (word, meaning) = match mode {
+            PermissionMode::Strict => ("Strict", "Asks before anything is changed."),
+            PermissionMode::Balanced => (
+                "Balanced",
+                "Edits its workspace and runs everyday commands; asks for the rest.",
+            ),
+            PermissionMode::Autonomous => ("Autonomous", "Does whatever the sandbox allows."),
+        };
+        view! {
+            <label class="choice">
+                <input type="radio" class="radio radio-sm" name="form[permission_mode]" value=mode.to_string() checked=mode == chosen />
+                <span>{word} <small>{meaning}</small></span>
+            </label>
+        }
+    };
+    view! {
+        <fieldset class="field field-wide">
+            <legend>"What the agent may do"</legend>
+            {PermissionMode::ALL.map(choice).into_iter().collect_view()}
+        </fieldset>
+    }
+    .into_any()
+}

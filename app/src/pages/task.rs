@@ -1,0 +1,176 @@
+//! A task's page.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::not_found::NotFoundPage;
+use super::task_attention::Attention;
+use super::task_header::{Confirmation, PhaseBar, TaskHeader};
+use super::task_state::TaskState;
+use crate::api::TaskDetail;
+use crate::components::faults::FaultPanel;
+use crate::components::page::{Crumb, Page};
+use crate::components::pill::{Look, needs_person};
+use crate::domain::id::TaskId;
+use crate::fault::Fault;
+use crate::live::{Follow, Live, LiveEvent};
+
+/// Everything that a task's page shows at first.
+#[server(prefix = "/sfn", endpoint = "tasks/get")]
+pub async fn load_task(id: TaskId) -> Result<TaskDetail, Fault> {
+    crate::backend::backend()?.task(id).await
+}
+
+/// What is shown below a task's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tab {
+    Activity,
+}
+
+impl Tab {
+    const ALL: [Self; 1] = [Self::Activity];
+
+    fn of_address(segment: Option<&str>) -> Option<Self> {
+        let segment = segment.unwrap_or_default();
+        Self::ALL.into_iter().find(|tab| tab.segment() == segment)
+    }
+
+    const fn segment(self) -> &'static str {
+        match self {
+            Self::Activity => "",
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Activity => "Activity",
+        }
+    }
+
+    fn href(self, id: TaskId) -> String {
+        match self.segment() {
+            "" => format!("/tasks/{id}"),
+            segment => format!("/tasks/{id}/{segment}"),
+        }
+    }
+}
+
+/// A task: what it needs, how far it is, and what happened.
+#[component]
+pub fn TaskPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id")?.parse::<TaskId>().ok()));
+    let tab = Memo::new(move |_| params.with(|params| Tab::of_address(params.get_str("tab"))));
+    let detail = Resource::new(
+        move || id.get(),
+        async |id| match id {
+            Some(id) => load_task(id).await,
+            None => Err(Fault::NotFound {
+                what: "task".to_owned(),
+            }),
+        },
+    );
+    let page = move || {
+        Suspend::new(async move {
+            match detail.await {
+                Ok(loaded) => {
+                    view! { <Task loaded tab reload=Callback::new(move |()| detail.refetch()) /> }
+                        .into_any()
+                }
+                Err(Fault::NotFound { .. }) => view! { <NotFoundPage /> }.into_any(),
+                Err(fault) => view! {
+                    <Page title="Task" crumbs=vec![Crumb::link("Tasks", "/"), Crumb::here("Task")]>
+                        <FaultPanel fault />
+                    </Page>
+                }
+                .into_any(),
+            }
+        })
+    };
+    let known_tab = move || tab.get().is_some();
+    view! {
+        <Show when=known_tab fallback=NotFoundPage>
+            <Transition fallback=TaskSkeleton>{page}</Transition>
+        </Show>
+    }
+    .into_any()
+}
+
+#[component]
+fn TaskSkeleton() -> impl IntoView {
+    view! {
+        <Page title="Task" crumbs=vec![Crumb::link("Tasks", "/"), Crumb::here("Task")]>
+            <div class="task-skeleton" aria-busy="true">
+                <div class="skeleton"></div>
+                <div class="skeleton"></div>
+                <div class="skeleton"></div>
+            </div>
+        </Page>
+    }
+    .into_any()
+}
+
+#[component]
+fn Task(loaded: TaskDetail, tab: Memo<Option<Tab>>, reload: Callback<()>) -> impl IntoView {
+    let live = expect_context::<Live>();
+    let version = loaded.task.version;
+    let state = TaskState::new(loaded);
+    provide_context(state);
+    Effect::new(move |_| {
+        live.follow(Follow::Task {
+            id: state.id,
+            version,
+            log_seq: state.log_seq,
+        });
+        live.subscribe(move |event| {
+            state.apply(event, live);
+            if matches!(event, LiveEvent::Reset) {
+                reload.run(());
+            }
+        });
+    });
+    let task_title = state.task.with_untracked(|task| task.title.clone());
+    let content = move || {
+        tab.get().map(|tab| match tab {
+            Tab::Activity => ().into_any(),
+        })
+    };
+    view! {
+        <Page title=tab_title(state) crumbs=vec![Crumb::link("Tasks", "/"), Crumb::here(task_title)] class="content-task">
+            <TaskHeader state />
+            <PhaseBar state />
+            <Attention state />
+            <Tabs state tab />
+            <section class="tab-content" aria-label=move || tab.get().map(Tab::word)>{content}</section>
+            <Confirmation state />
+        </Page>
+    }
+    .into_any()
+}
+
+/// What the browser's tab says: first what waits.
+fn tab_title(state: TaskState) -> Signal<String> {
+    Signal::derive(move || {
+        state.task.with(|task| {
+            if needs_person(task) {
+                format!("● {} · {}", Look::of(task).word, task.title)
+            } else {
+                task.title.clone()
+            }
+        })
+    })
+}
+
+#[component]
+fn Tabs(state: TaskState, tab: Memo<Option<Tab>>) -> impl IntoView {
+    let link = move |each: Tab| {
+        let current = move || (tab.get() == Some(each)).then_some("page");
+        view! { <li><a href=each.href(state.id) aria-current=current>{each.word()}</a></li> }
+    };
+    view! {
+        <nav class="tabs-bar" aria-label="Parts of the task">
+            <ul>{Tab::ALL.map(link).into_iter().collect_view()}</ul>
+        </nav>
+    }
+    .into_any()
+}

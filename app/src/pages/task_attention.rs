@@ -1,0 +1,180 @@
+//! What a task needs from a person, pinned above everything else.
+
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+
+use super::task_actions::SendMessage;
+use super::task_state::TaskState;
+use crate::api::{DependencyView, QuestionView, ReviewView};
+use crate::components::clock::Time;
+use crate::components::icon::{Glyph, Icon};
+use crate::components::toast::Toasts;
+use crate::domain::task::Action;
+
+/// The card of what is open: a review, questions, dependencies, a failure.
+#[component]
+pub fn Attention(state: TaskState) -> impl IntoView {
+    let kind = Memo::new(move |_| {
+        state.task.with(|task| match task.status.as_str() {
+            "failed" => Some("failed".to_owned()),
+            "waiting" => task.waiting_reason.clone(),
+            _ => None,
+        })
+    });
+    move || {
+        match kind.get().as_deref() {
+        Some("review") => view! { <ReviewCard state /> }.into_any(),
+        Some("question") => view! { <Questions state /> }.into_any(),
+        Some("dependency") => view! { <Dependencies state /> }.into_any(),
+        Some("failed") => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
+        Some("credentials") => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /></Card> }.into_any(),
+        Some("rate_limit") => view! { <RateLimit state /> }.into_any(),
+        _ => ().into_any(),
+    }
+    }
+}
+
+#[component]
+fn Card(tone: &'static str, icon: Icon, title: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <section class="attention" data-tone=tone>
+            <h2><Glyph icon=icon /> {title}</h2>
+            {children()}
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Reason(state: TaskState) -> impl IntoView {
+    let reason = move || state.task.with(|task| task.reason.clone());
+    view! { <p class="attention-text">{reason}</p> }
+}
+
+#[component]
+fn RateLimit(state: TaskState) -> impl IntoView {
+    let until = move || {
+        state
+            .task
+            .with(|task| task.resumes_at)
+            .map(|at| view! { <Time at /> })
+    };
+    view! {
+        <Card tone="waiting" icon=Icon::Hourglass title="The account's limit is reached">
+            <p>"The task goes on by itself " {until} "."</p>
+        </Card>
+    }
+    .into_any()
+}
+
+#[component]
+fn ReviewCard(state: TaskState) -> impl IntoView {
+    let card = move |review: ReviewView| {
+        let failed = review.verification.as_ref().map_or(0, |found| {
+            found.checks.iter().filter(|check| !check.passed).count()
+        });
+        let checks = match (&review.verification, failed) {
+            (None, _) => None,
+            (Some(_), 0) => Some("All checks passed.".to_owned()),
+            (Some(_), count) => Some(format!(
+                "{} did not pass.",
+                crate::components::number::counted(count, "check")
+            )),
+        };
+        let first = review
+            .summary
+            .lines()
+            .find(|line| !line.trim().is_empty())
+            .map(str::to_owned);
+        view! {
+            <p class="attention-text">
+                <strong>{review.phase_name} {(review.round > 1).then(|| format!(", round {}", review.round))}</strong>
+                ": " {first} " " {checks}
+            </p>
+        }
+    };
+    view! {
+        <Card tone="waiting" icon=Icon::Eye title="Your review is needed">
+            {move || state.open_review().map(card)}
+            <p><a class="btn btn-sm btn-accent" href=format!("/tasks/{}/review", state.id)>"Open the review"</a></p>
+        </Card>
+    }
+    .into_any()
+}
+
+#[component]
+fn Questions(state: TaskState) -> impl IntoView {
+    let question = |asked: QuestionView| {
+        let options = asked.options.into_iter().map(|option| {
+            view! { <li><strong>{option.label}</strong> " " {option.description}</li> }
+        });
+        view! {
+            <li>
+                <p class="attention-text">{asked.question}</p>
+                <ul class="attention-options">{options.collect_view()}</ul>
+            </li>
+        }
+    };
+    view! {
+        <Card tone="waiting" icon=Icon::Question title="The agent asks">
+            <ul class="attention-list">{move || state.questions.get().into_iter().map(question).collect_view()}</ul>
+            <MessageForm state placeholder="Write to the agent" />
+        </Card>
+    }
+    .into_any()
+}
+
+#[component]
+fn Dependencies(state: TaskState) -> impl IntoView {
+    let needed = |needed: DependencyView| {
+        view! {
+            <li>
+                <p class="attention-text"><code>{needed.name}</code> " (" {needed.kind.replace('_', " ")} ") " {needed.description}</p>
+            </li>
+        }
+    };
+    view! {
+        <Card tone="waiting" icon=Icon::Key title="The agent needs something">
+            <ul class="attention-list">{move || state.dependencies.get().into_iter().map(needed).collect_view()}</ul>
+            <MessageForm state placeholder="Write to the agent; don't put secrets into a message" />
+        </Card>
+    }
+    .into_any()
+}
+
+/// Writes to the agent, if that is possible now.
+#[component]
+pub fn MessageForm(state: TaskState, placeholder: &'static str) -> impl IntoView {
+    let toasts = expect_context::<Toasts>();
+    let send = ServerAction::<SendMessage>::new();
+    let text = RwSignal::new(String::new());
+    Effect::new(move |_| match send.value().get() {
+        Some(Ok(task)) => {
+            toasts.done("The agent gets your message at the end of its turn");
+            text.set(String::new());
+            state.update_task(task);
+        }
+        Some(Err(fault)) => toasts.failed(&fault),
+        None => {}
+    });
+    view! {
+        <Show when=move || state.allows(Action::Message)>
+            <ActionForm action=send attr:class="message-form">
+                <input type="hidden" name="id" value=state.id.to_string() />
+                <textarea
+                    class="textarea"
+                    name="text"
+                    rows="1"
+                    required
+                    maxlength="20000"
+                    aria-label="Message to the agent"
+                    placeholder=placeholder
+                    prop:value=text
+                    on:input:target=move |event| text.set(event.target().value())
+                ></textarea>
+                <button class="btn" disabled=send.pending()><Glyph icon=Icon::Message /> "Send"</button>
+            </ActionForm>
+        </Show>
+    }
+    .into_any()
+}

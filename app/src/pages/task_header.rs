@@ -1,0 +1,342 @@
+//! The top of a task's page: what it is, how far it is, and what can be done with it.
+
+use leptos::form::ActionForm;
+use leptos::html::Dialog;
+use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+
+use super::list_row::type_name;
+use super::task_actions::{ActOnTask, DeleteTask};
+use super::task_state::TaskState;
+use crate::api::{PhaseView, SCRIPTED_MODEL, TaskView};
+use crate::components::clock::Time;
+use crate::components::icon::{Glyph, Icon};
+use crate::components::number::short_count;
+use crate::components::pill::Pill;
+use crate::components::progress::ProgressBar;
+use crate::components::toast::Toasts;
+use crate::domain::task::{Action, PhaseStatus};
+
+/// Status, title, figures, actions.
+#[component]
+pub fn TaskHeader(state: TaskState) -> impl IntoView {
+    let task = state.task;
+    let act = task_action(state);
+    let activity = move || {
+        let is_running = task.with(|task| task.status == "running");
+        let action = state
+            .agent
+            .with(|agent| agent.as_ref().and_then(|agent| agent.action.clone()));
+        action.filter(|_| is_running).map(|action| view! { <p class="task-doing"><span class="dot" aria-hidden="true"></span> {action}</p> })
+    };
+    view! {
+        <header class="task-head">
+            <div class="task-head-main">
+                <div class="task-head-title">
+                    <Pill task />
+                    <h1>{move || task.with(|task| task.title.clone())}</h1>
+                </div>
+                <Facts state />
+                {activity}
+            </div>
+            <div class="task-head-actions">
+                <PrimaryAction state act />
+                <ActionMenu state act />
+            </div>
+        </header>
+    }
+    .into_any()
+}
+
+/// The one action for all buttons of the header.
+fn task_action(state: TaskState) -> ServerAction<ActOnTask> {
+    let toasts = expect_context::<Toasts>();
+    let act = ServerAction::<ActOnTask>::new();
+    Effect::new(move |_| match act.value().get() {
+        Some(Ok(task)) => {
+            let done = act
+                .input()
+                .with_untracked(|input| input.as_ref().map(|input| input.action));
+            toasts.done(match done {
+                Some(Action::RequestReview) => {
+                    "The agent stops for a review at the end of its turn"
+                }
+                Some(Action::Cancel) => "The task is cancelled; its work is kept",
+                _ => "The task is queued",
+            });
+            state.update_task(task);
+        }
+        Some(Err(fault)) => toasts.failed(&fault),
+        None => {}
+    });
+    act
+}
+
+#[component]
+fn Facts(state: TaskState) -> impl IntoView {
+    let task = state.task;
+    let started = move || {
+        task.with(|task| task.started_at)
+            .map(|at| view! { <li>"started " <Time at /></li> })
+    };
+    let scripted = move || {
+        let is_scripted = task.with(|task| task.model.as_deref() == Some(SCRIPTED_MODEL));
+        is_scripted.then(|| view! { <li><span class="badge-scripted"><Glyph icon=Icon::Spark /> "Scripted model"</span></li> })
+    };
+    let model = move || {
+        let model = task.with(|task| task.model.clone());
+        model
+            .filter(|model| model != SCRIPTED_MODEL)
+            .map(|model| view! { <li>{model}</li> })
+    };
+    view! {
+        <ul class="facts num">
+            <li>{task.with_untracked(|task| type_name(task.task_type))}</li>
+            {started}
+            <li>{move || task.with(cost)}</li>
+            <li>{move || format!("{} tokens", short_count(task.with(|task| task.tokens.total())))}</li>
+            {model}
+            {scripted}
+        </ul>
+    }
+    .into_any()
+}
+
+fn cost(task: &TaskView) -> String {
+    match task.budget_usd {
+        Some(budget) => format!("{} of {}", task.cost_usd.to_short(), budget.to_short()),
+        None => task.cost_usd.to_short(),
+    }
+}
+
+/// The most likely next thing to do.
+#[component]
+fn PrimaryAction(state: TaskState, act: ServerAction<ActOnTask>) -> impl IntoView {
+    let first = Memo::new(move |_| state.task.with(|task| task.actions.first().copied()));
+    let id = state.id;
+    let form = move |action: Action, icon: Icon, word: &'static str| {
+        view! {
+            <ActionForm action=act>
+                <input type="hidden" name="id" value=id.to_string() />
+                <button class="btn btn-primary" name="action" value=action.to_string() disabled=act.pending()>
+                    <Glyph icon=icon /> {word}
+                </button>
+            </ActionForm>
+        }
+        .into_any()
+    };
+    move || {
+        match first.get() {
+        Some(Action::Execute) => form(Action::Execute, Icon::Play, "Start"),
+        Some(Action::Retry) => form(Action::Retry, Icon::Play, "Retry"),
+        Some(Action::Approve) => view! {
+            <a class="btn btn-accent" href=format!("/tasks/{id}/review")><Glyph icon=Icon::Eye /> "Review"</a>
+        }
+        .into_any(),
+        _ => ().into_any(),
+    }
+    }
+}
+
+/// Everything else that can be done.
+#[component]
+fn ActionMenu(state: TaskState, act: ServerAction<ActOnTask>) -> impl IntoView {
+    let id = state.id;
+    let request_review = move || {
+        state.allows(Action::RequestReview).then(|| {
+            view! {
+                <li>
+                    <ActionForm action=act>
+                        <input type="hidden" name="id" value=id.to_string() />
+                        <button name="action" value="request_review"><Glyph icon=Icon::Eye /> "Ask for a review"</button>
+                    </ActionForm>
+                </li>
+            }
+        })
+    };
+    let cancel = move || {
+        state.allows(Action::Cancel).then(|| {
+            view! { <li><a href="?confirm=cancel"><Glyph icon=Icon::Slash /> "Cancel the task…"</a></li> }
+        })
+    };
+    let delete = move || {
+        state.allows(Action::Delete).then(|| {
+            view! { <li><a href="?confirm=delete" data-tone="failed"><Glyph icon=Icon::Cross /> "Delete…"</a></li> }
+        })
+    };
+    view! {
+        <details class="menu-box">
+            <summary class="btn" aria-label="More actions"><Glyph icon=Icon::Dots /></summary>
+            <ul class="menu-list">
+                {request_review} {cancel} {delete}
+                <li><a href=format!("/api/tasks/{id}") rel="external"><Glyph icon=Icon::File /> "Show as JSON"</a></li>
+            </ul>
+        </details>
+    }
+    .into_any()
+}
+
+/// Asks before what can't be undone, naming what follows. It is part of the address, so that it
+/// works without script as well.
+#[component]
+pub fn Confirmation(state: TaskState) -> impl IntoView {
+    let query = use_query_map();
+    let asked = Memo::new(move |_| query.with(|query| query.get("confirm")));
+    move || match asked.get().as_deref() {
+        Some("cancel") if state.allows(Action::Cancel) => {
+            view! { <ConfirmCancel state /> }.into_any()
+        }
+        Some("delete") if state.allows(Action::Delete) => {
+            view! { <ConfirmDelete state /> }.into_any()
+        }
+        _ => ().into_any(),
+    }
+}
+
+#[component]
+fn ConfirmCancel(state: TaskState) -> impl IntoView {
+    let act = task_action(state);
+    view! {
+        <ConfirmDialog title="Cancel this task?">
+            <p>"The agent is stopped at once and does not go on. What it has done stays in the workspace, and the history stays readable. A cancelled task can't be started again."</p>
+            <ActionForm action=act>
+                <input type="hidden" name="id" value=state.id.to_string() />
+                <button class="btn btn-error" name="action" value="cancel">"Cancel the task"</button>
+            </ActionForm>
+        </ConfirmDialog>
+    }
+    .into_any()
+}
+
+#[component]
+fn ConfirmDelete(state: TaskState) -> impl IntoView {
+    let toasts = expect_context::<Toasts>();
+    let delete = ServerAction::<DeleteTask>::new();
+    Effect::new(move |_| match delete.value().get() {
+        Some(Ok(())) => toasts.done("The task is deleted"),
+        Some(Err(fault)) => toasts.failed(&fault),
+        None => {}
+    });
+    view! {
+        <ConfirmDialog title="Delete this task?">
+            <p>"It disappears from every list and can't be opened again."</p>
+            <ActionForm action=delete>
+                <input type="hidden" name="id" value=state.id.to_string() />
+                <button class="btn btn-error">"Delete the task"</button>
+            </ActionForm>
+        </ConfirmDialog>
+    }
+    .into_any()
+}
+
+/// A dialog that is open as long as the address says so.
+#[component]
+fn ConfirmDialog(title: &'static str, children: Children) -> impl IntoView {
+    let dialog = NodeRef::<Dialog>::new();
+    let path = use_location().pathname;
+    let navigate = use_navigate();
+    Effect::new(move |_| {
+        if let Some(dialog) = dialog.get() {
+            dialog.close();
+            dialog.show_modal().ok(); // it stays open as a plain one
+        }
+    });
+    let close = move |_| {
+        let options = NavigateOptions {
+            replace: true,
+            scroll: false,
+            ..NavigateOptions::default()
+        };
+        navigate(&path.get_untracked(), options);
+    };
+    view! {
+        <dialog node_ref=dialog class="dialog" open aria-labelledby="confirm-title" on:close=close>
+            <h2 id="confirm-title">{title}</h2>
+            {children()}
+            <a class="btn btn-ghost" href=move || path.get()>"Keep it"</a>
+        </dialog>
+    }
+    .into_any()
+}
+
+/// The phases in a row, with the steps of the present one.
+#[component]
+pub fn PhaseBar(state: TaskState) -> impl IntoView {
+    let has_phases = move || state.phases.with(|phases| !phases.is_empty());
+    let percent = Signal::derive(move || state.task.with(|task| task.progress));
+    let phases = move || {
+        state
+            .phases
+            .get()
+            .into_iter()
+            .map(|phase| view! { <PhaseMark phase /> })
+            .collect_view()
+    };
+    view! {
+        <Show when=has_phases>
+            <section class="phases" aria-label="Phases">
+                <ol class="phase-row">{phases}</ol>
+                <ProgressBar percent label="Progress of the task" />
+                <Steps state />
+            </section>
+        </Show>
+    }
+    .into_any()
+}
+
+#[component]
+fn PhaseMark(phase: PhaseView) -> impl IntoView {
+    let done = phase
+        .steps
+        .iter()
+        .filter(|step| step.status == crate::domain::task::StepStatus::Completed)
+        .count();
+    let (state, icon, word) = match phase.status {
+        PhaseStatus::Pending => ("pending", None, "not started"),
+        PhaseStatus::Active => ("active", None, "in progress"),
+        PhaseStatus::InReview => ("review", Some(Icon::Eye), "in review"),
+        PhaseStatus::Completed => ("completed", Some(Icon::Check), "completed"),
+    };
+    let steps = (!phase.steps.is_empty() && phase.status != PhaseStatus::Completed)
+        .then(|| view! { <span class="phase-steps num">{done} "/" {phase.steps.len()}</span> });
+    view! {
+        <li class="phase-mark" data-state=state>
+            <span class="phase-bullet">{icon.map(|icon| view! { <Glyph icon=icon /> })}</span>
+            <span class="phase-name">{phase.name}</span>
+            {steps}
+            <span class="visually-hidden">{word}</span>
+        </li>
+    }
+    .into_any()
+}
+
+/// The steps of the phase at work, folded.
+#[component]
+fn Steps(state: TaskState) -> impl IntoView {
+    let at_work = Memo::new(move |_| {
+        let number = state.task.with(|task| task.phase)?;
+        state
+            .phases
+            .with(|phases| phases.iter().find(|phase| phase.number == number).cloned())
+    });
+    let steps = move || {
+        let phase = at_work.get().filter(|phase| !phase.steps.is_empty())?;
+        let current = state.task.with(|task| task.step.clone());
+        let now = phase
+            .steps
+            .iter()
+            .find(|step| Some(&step.id) == current.as_ref())
+            .map(|step| step.name.clone());
+        let rows = phase.steps.into_iter().map(|step| {
+            view! { <li data-state=step.status.to_string()>{step.name} <code>{step.deliverable}</code></li> }
+        });
+        Some(view! {
+            <details class="step-list">
+                <summary><Glyph icon=Icon::Chevron /> {phase.name} ": " {now.unwrap_or_else(|| "all steps".to_owned())}</summary>
+                <ol>{rows.collect_view()}</ol>
+            </details>
+        })
+    };
+    view! { {steps} }
+}

@@ -1,0 +1,146 @@
+//! A task's page as it stands: rendered from what was loaded, moved on by the live stream.
+
+use leptos::prelude::*;
+
+use crate::api::{
+    AgentView, DependencyView, MessageView, PhaseView, QuestionView, ReviewView, TaskDetail,
+    TaskView,
+};
+use crate::domain::id::TaskId;
+use crate::domain::log::{LogKind, ToolUse};
+use crate::domain::task::Action;
+use crate::live::{Live, LiveEvent};
+
+/// What every part of a task's page reads.
+#[derive(Clone, Copy)]
+pub struct TaskState {
+    pub id: TaskId,
+    pub task: RwSignal<TaskView>,
+    pub phases: RwSignal<Vec<PhaseView>>,
+    /// Newest first.
+    pub reviews: RwSignal<Vec<ReviewView>>,
+    pub messages: RwSignal<Vec<MessageView>>,
+    pub questions: RwSignal<Vec<QuestionView>>,
+    pub dependencies: RwSignal<Vec<DependencyView>>,
+    pub agent: RwSignal<Option<AgentView>>,
+    /// The newest log line when the page was rendered.
+    pub log_seq: u64,
+}
+
+impl TaskState {
+    /// The state as it was loaded.
+    pub fn new(detail: TaskDetail) -> Self {
+        Self {
+            id: detail.task.id,
+            task: RwSignal::new(detail.task),
+            phases: RwSignal::new(detail.phases),
+            reviews: RwSignal::new(detail.reviews),
+            messages: RwSignal::new(detail.messages),
+            questions: RwSignal::new(detail.questions),
+            dependencies: RwSignal::new(detail.dependencies),
+            agent: RwSignal::new(detail.agent),
+            log_seq: detail.log_seq,
+        }
+    }
+
+    /// Whether the person may do this now.
+    pub fn allows(self, action: Action) -> bool {
+        self.task.with(|task| task.actions.contains(&action))
+    }
+
+    /// The review that waits for a decision.
+    pub fn open_review(self) -> Option<ReviewView> {
+        self.reviews.with(|reviews| {
+            reviews
+                .iter()
+                .find(|review| review.status == "open")
+                .cloned()
+        })
+    }
+
+    /// Takes a newer version of the task.
+    pub fn update_task(self, task: TaskView) {
+        if task.id == self.id
+            && self
+                .task
+                .with_untracked(|known| known.version <= task.version)
+        {
+            self.task.set(task);
+        }
+    }
+
+    /// Takes a review, new or changed.
+    pub fn update_review(self, review: ReviewView) {
+        self.reviews.update(|reviews| {
+            match reviews.iter_mut().find(|known| known.id == review.id) {
+                Some(known) => *known = review,
+                None => reviews.insert(0, review),
+            }
+        });
+    }
+
+    /// Moves on with an event of the stream.
+    pub fn apply(self, event: &LiveEvent, live: Live) {
+        match event {
+            LiveEvent::Status(task) if task.id == self.id => {
+                let before = self
+                    .task
+                    .with_untracked(|known| (known.status.clone(), known.waiting_reason.clone()));
+                if before != (task.status.clone(), task.waiting_reason.clone()) {
+                    live.announce(task);
+                }
+                self.update_task(task.clone());
+                self.drop_answered();
+            }
+            LiveEvent::Phase(phase) => self.phases.update(|phases| {
+                if let Some(known) = phases.iter_mut().find(|known| known.number == phase.number) {
+                    *known = phase.clone();
+                }
+            }),
+            LiveEvent::Review(review) => self.update_review(review.clone()),
+            LiveEvent::Question(question) => self.questions.update(|questions| {
+                questions.retain(|known| known.id != question.id);
+                questions.push(question.clone());
+            }),
+            LiveEvent::Dependency(dependency) => self.dependencies.update(|dependencies| {
+                dependencies.retain(|known| known.id != dependency.id);
+                dependencies.push(dependency.clone());
+            }),
+            LiveEvent::Usage(usage) => self.task.update(|task| {
+                task.cost_usd = usage.cost_usd;
+                task.tokens = usage.tokens;
+            }),
+            LiveEvent::Log(lines) => self.note_action(lines),
+            LiveEvent::Status(_) | LiveEvent::Reset => {}
+        }
+    }
+
+    /// What was asked is settled as soon as the task no longer waits for it.
+    fn drop_answered(self) {
+        let reason = self.task.with_untracked(|task| task.waiting_reason.clone());
+        if reason.as_deref() != Some("question") && !self.questions.with_untracked(Vec::is_empty) {
+            self.questions.set(Vec::new());
+        }
+        if reason.as_deref() != Some("dependency")
+            && !self.dependencies.with_untracked(Vec::is_empty)
+        {
+            self.dependencies.set(Vec::new());
+        }
+    }
+
+    /// The newest tool call is what the agent is doing.
+    fn note_action(self, lines: &[crate::domain::log::LogLine]) {
+        let call = lines
+            .iter()
+            .rev()
+            .find(|line| line.kind == LogKind::ToolUse);
+        let action = call.and_then(|line| serde_json::from_str::<ToolUse>(&line.text).ok());
+        if let Some(call) = action {
+            self.agent.update(|agent| {
+                if let Some(agent) = agent {
+                    agent.action = Some(format!("{} {}", call.verb, call.target));
+                }
+            });
+        }
+    }
+}
