@@ -127,3 +127,95 @@ pub(super) fn unpack(
     }
     Ok(lines)
 }
+
+#[cfg(test)]
+mod tests {
+    use app::domain::log::{LogKind, LogStream};
+    use chrono::DateTime;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn encoded(text: &str) -> String {
+        let line = NewLine {
+            at: DateTime::from_timestamp_millis(1_700_000_000_123).unwrap(),
+            stream: LogStream::Tool,
+            kind: LogKind::Raw,
+            text: text.to_owned(),
+        };
+        serde_json::to_string(&line).unwrap()
+    }
+
+    fn stored(packed: &Packed) -> Stored<'_> {
+        Stored {
+            encoding: JSON_ZSTD,
+            raw_bytes: i32::try_from(packed.raw_bytes).unwrap(),
+            sha256: &packed.sha256,
+            bytes: &packed.bytes,
+        }
+    }
+
+    #[test]
+    fn chunks_stay_within_their_size_but_for_a_single_long_line() {
+        let mut lines = vec![encoded(&"x".repeat(1_000)); 200];
+        lines.push(encoded(&"y".repeat(200_000)));
+        lines.push(encoded("z"));
+        let packed = pack(lines.iter().map(String::as_str)).unwrap();
+        assert_eq!(packed.iter().map(|chunk| chunk.lines).sum::<u64>(), 202);
+        for chunk in &packed {
+            assert!(chunk.raw_bytes <= TARGET_BYTES || chunk.lines == 1);
+        }
+        assert!(packed.len() < 8, "{}", packed.len());
+    }
+
+    #[test]
+    fn every_flipped_byte_is_noticed() {
+        let lines = [encoded("one"), encoded("two")];
+        let packed = pack(lines.iter().map(String::as_str)).unwrap().remove(0);
+        for place in 0..packed.bytes.len() {
+            let mut torn = packed.clone();
+            torn.bytes[place] ^= 1;
+            let read = unpack(&stored(&torn), 1, 2);
+            assert!(matches!(read, Err(ChunkDefect::Checksum)), "{read:?}");
+        }
+        let missing = unpack(&stored(&packed), 1, 3);
+        let count = matches!(
+            missing,
+            Err(ChunkDefect::Count {
+                expected: 3,
+                found: 2
+            })
+        );
+        assert!(count, "{missing:?}");
+    }
+
+    #[test]
+    fn a_later_encoding_is_not_guessed_at() {
+        let packed = pack([encoded("one").as_str()]).unwrap().remove(0);
+        let later = Stored {
+            encoding: 2,
+            ..stored(&packed)
+        };
+        let read = unpack(&later, 1, 1);
+        assert!(matches!(read, Err(ChunkDefect::Encoding(2))), "{read:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_lines_come_back_as_they_were(texts in prop::collection::vec(any::<String>(), 1..60), begin in 1..1_000_000_u64) {
+            let lines: Vec<_> = texts.iter().map(|text| encoded(text)).collect();
+            let packed = pack(lines.iter().map(String::as_str)).unwrap();
+            let mut next = begin;
+            let mut read = Vec::new();
+            for chunk in &packed {
+                let last = next + chunk.lines - 1;
+                read.extend(unpack(&stored(chunk), next, last).unwrap());
+                next = last + 1;
+            }
+            let numbers: Vec<_> = read.iter().map(|line| line.seq).collect();
+            prop_assert_eq!(numbers, (begin..begin + texts.len() as u64).collect::<Vec<_>>());
+            let found: Vec<_> = read.into_iter().map(|line| line.text).collect();
+            prop_assert_eq!(found, texts);
+        }
+    }
+}

@@ -8,5 +8,7 @@ mod agent;
 mod crash;
 mod installation;
 mod scripted_model;
+mod store;
+mod support;
 mod watcher;
 mod whole_task;
