@@ -80,7 +80,7 @@ async fn replay(tx: &DatabaseTransaction, id: TaskId) -> Result<u64, StoreError>
         .order_by_asc(event::Column::Version)
         .all(tx)
         .await?;
-    let records: Result<Vec<_>, _> = rows.into_iter().map(record).collect();
+    let records: Result<Vec<_>, _> = rows.iter().map(record).collect();
     let records = records?;
     let mut task: Option<Task> = None;
     for record in &records {

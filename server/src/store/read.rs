@@ -55,7 +55,7 @@ impl Store {
             .limit(u64::from(limit))
             .all(self.reader())
             .await?;
-        rows.into_iter().map(record).collect()
+        rows.iter().map(record).collect()
     }
 
     /// How far a task has come; `None` if there is no such task.
