@@ -31,7 +31,13 @@ const STDERR_LIMIT: usize = 64 * 1024;
 const STDERR_TAIL: usize = 20;
 
 /// How many events may wait before the agent's output is held up.
-const BACKLOG: usize = 64;
+const BACKLOG: usize = 16;
+
+/// How many lines are put into one event at most.
+const LINES_AT_ONCE: usize = 128;
+
+/// How many words may wait, in bytes.
+const WORDS_AT_ONCE: usize = 64 * 1024;
 
 /// How long the pipes of an ended process are read on.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
@@ -294,9 +300,15 @@ impl Conversation {
     fn queue(&mut self, event: AgentEvent) {
         let is_behind = self.outgoing.len() >= BACKLOG;
         match (self.outgoing.back_mut(), event) {
-            (Some(AgentEvent::Log(lines)), AgentEvent::Log(more)) => lines.extend(more),
+            (Some(AgentEvent::Log(lines)), AgentEvent::Log(more))
+                if lines.len() < LINES_AT_ONCE =>
+            {
+                lines.extend(more);
+            }
             (Some(AgentEvent::TextDelta(text)), AgentEvent::TextDelta(more)) => {
-                text.push_str(&more);
+                if text.len() < WORDS_AT_ONCE {
+                    text.push_str(&more);
+                }
             }
             (_, AgentEvent::TextDelta(_)) if is_behind => {}
             (_, event) => self.outgoing.push_back(event),

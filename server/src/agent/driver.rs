@@ -30,7 +30,7 @@ const READY_LIMIT: Duration = Duration::from_mins(1);
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// How many events wait for a session that is behind before the agent's output is held up.
-const EVENTS: usize = 64;
+const EVENTS: usize = 16;
 
 /// Tools that wait for a person: the platform puts their calls off instead of holding a process.
 const DEFERRABLE_TOOLS: &str =
@@ -136,7 +136,7 @@ impl Launcher {
         kill_marked(&format!("{}.", self.owner)).await
     }
 
-    /// Waits until every agent is gone. No agent can be started afterwards.
+    /// Waits until every agent is gone; to be called when no more are started.
     pub async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;

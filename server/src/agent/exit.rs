@@ -11,7 +11,7 @@ pub struct Exit {
     pub cause: ExitCause,
     /// The last lines of its standard error.
     pub stderr_tail: Vec<String>,
-    /// Processes it had started that did not end by themselves and had to be killed.
+    /// Processes it had started that were still there when it had ended, and were killed.
     pub leftovers_killed: usize,
 }
 

@@ -26,7 +26,7 @@ const DISALLOWED_TOOLS: &str = "ListAgents,SendMessage,CronCreate,CronDelete,Cro
                                 ExitPlanMode,Workflow";
 
 /// What every process gets, whatever the task.
-const ENVIRONMENT: [(&str, &str); 15] = [
+const ENVIRONMENT: [(&str, &str); 19] = [
     ("LANG", "C.UTF-8"),
     ("TERM", "dumb"),
     ("SHELL", "/bin/bash"),
@@ -44,6 +44,11 @@ const ENVIRONMENT: [(&str, &str); 15] = [
     ("MCP_TOOL_TIMEOUT", "3600000"),
     ("CLAUDE_CODE_MCP_TOOL_IDLE_TIMEOUT", "3600000"),
     ("ENABLE_TOOL_SEARCH", "false"),
+    // Git wants to know who commits; a person's own name is not at hand.
+    ("GIT_AUTHOR_NAME", "Claude"),
+    ("GIT_AUTHOR_EMAIL", "noreply@anthropic.com"),
+    ("GIT_COMMITTER_NAME", "Claude"),
+    ("GIT_COMMITTER_EMAIL", "noreply@anthropic.com"),
 ];
 
 /// Variables a task can't set, for they would change what the platform has set up.
@@ -244,4 +249,81 @@ fn is_reserved(name: &str) -> bool {
             .iter()
             .any(|prefix| name.starts_with(prefix))
         || ENVIRONMENT.iter().any(|(own, _)| *own == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> AgentSpec {
+        let secret = |text: &str| SecretString::from(text);
+        AgentSpec {
+            program: "/opt/claude".into(),
+            workspace: "/w".into(),
+            config_dir: "/c".into(),
+            tmp_dir: "/t".into(),
+            session: SessionStart::New(Uuid::nil()),
+            model: Some("opus".into()),
+            base_url: Some("http://127.0.0.1:1".into()),
+            api_key: secret("key-of-the-agent"),
+            mcp: McpAccess {
+                url: "http://127.0.0.1:2/mcp/x".into(),
+                token: secret("token-of-the-tools"),
+            },
+            environment: [
+                ("STRIPE_KEY", "value-of-a-dependency"),
+                ("LD_PRELOAD", "evil.so"),
+                ("ANTHROPIC_BASE_URL", "https://evil.example"),
+                ("HOME", "/root"),
+                ("DISABLE_TELEMETRY", "0"),
+            ]
+            .map(|(name, value)| (name.to_owned(), secret(value)))
+            .into(),
+            append_system_prompt: None,
+            rerun_interrupted: false,
+            read_only: Vec::new(),
+        }
+    }
+
+    fn inside() -> Inside {
+        Inside {
+            program: "/opt/claude".into(),
+            workspace: "/workspace".into(),
+            config: "/home/agent/.claude".into(),
+            tmp: "/tmp".into(),
+            home: "/home/agent".into(),
+        }
+    }
+
+    #[test]
+    fn no_secret_is_on_the_command_line() {
+        let arguments = spec().arguments(&inside()).join(" ");
+        for secret in [
+            "key-of-the-agent",
+            "token-of-the-tools",
+            "value-of-a-dependency",
+        ] {
+            assert!(!arguments.contains(secret), "{arguments}");
+        }
+        insta::assert_snapshot!(arguments.replace(" --", "\n--"));
+    }
+
+    #[test]
+    fn a_task_can_set_its_own_variables_and_no_others() {
+        let variables = spec().variables(&inside());
+        let get = |name: &str| variables.get(name).map(String::as_str);
+        assert_eq!(get("STRIPE_KEY"), Some("value-of-a-dependency"));
+        assert_eq!(get("LD_PRELOAD"), None);
+        assert_eq!(get("ANTHROPIC_BASE_URL"), Some("http://127.0.0.1:1"));
+        assert_eq!(get("HOME"), Some("/home/agent"));
+        assert_eq!(get("DISABLE_TELEMETRY"), Some("1"));
+        assert_eq!(get("CLAUDE_CODE_RESUME_INTERRUPTED_TURN"), None);
+        let rerun = AgentSpec {
+            rerun_interrupted: true,
+            ..spec()
+        };
+        let variables = rerun.variables(&inside());
+        assert!(variables.contains_key("CLAUDE_CODE_RESUME_INTERRUPTED_TURN"));
+        assert!(variables.contains_key("CLAUDE_CODE_RESUME_SHOWS_CUT_OFF_CALLS"));
+    }
 }

@@ -174,6 +174,17 @@ fn an_unknown_message_is_kept_whole() {
 }
 
 #[test]
+fn a_usage_limit_tells_when_it_lifts() {
+    let line = r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1778565600,"rateLimitType":"five_hour","overageStatus":"rejected","isUsingOverage":false},"uuid":"u","session_id":"s"}"#;
+    let Message::RateLimitEvent(limit) = parse(line).unwrap() else {
+        panic!()
+    };
+    assert_eq!(limit.status, "rejected");
+    assert_eq!(limit.resets_at, Some(1_778_565_600));
+    assert_eq!(limit.limit.as_deref(), Some("five_hour"));
+}
+
+#[test]
 fn a_result_with_odd_fields_still_ends_the_turn() {
     let line = r#"{"type":"result","is_error":false,"duration_ms":"soon","result":"done"}"#;
     let Message::Result(result) = parse(line).unwrap() else {

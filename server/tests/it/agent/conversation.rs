@@ -290,3 +290,39 @@ async fn a_start_that_fails_says_why() {
         "{old:?}"
     );
 }
+
+#[tokio::test]
+async fn a_turn_without_the_platforms_tools_is_told() {
+    let lab = Lab::new("[[turn]]\n[[turn.reply]]\nsay = \"x\"").await;
+    let (spec, calls) = lab.spec(SessionStart::New(Uuid::new_v4()));
+    drop(calls);
+    let mut agent = lab.launcher.start(spec).await.unwrap();
+    send(&agent, "go").await;
+    let missing = |event: &AgentEvent| matches!(event, AgentEvent::PlatformToolsMissing);
+    until(&mut agent, missing).await;
+    agent.stop(GRACE).await;
+}
+
+#[tokio::test]
+async fn a_session_that_does_not_read_loses_nothing() {
+    let lab = Lab::new(
+        r#"
+        [[turn]]
+        [[turn.reply]]
+        say = "Line {{n}}."
+        say_times = 3000
+        "#,
+    )
+    .await;
+    let (mut agent, _calls) = lab.start().await;
+    send(&agent, "go").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let text = log(&turn(&mut agent).await);
+    let lines = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("text: Line ")?.strip_suffix('.'));
+    let numbers: Vec<usize> = lines.map(|number| number.parse().unwrap()).collect();
+    assert_eq!(numbers.len(), 3000);
+    assert!(numbers.is_sorted());
+    agent.stop(GRACE).await;
+}

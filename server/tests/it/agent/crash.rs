@@ -87,6 +87,7 @@ async fn however_an_agent_is_ended_nothing_is_left() {
             match end {
                 End::Stop(grace) => {
                     let exit = agent.stop(grace).await.unwrap();
+
                     assert!(since.elapsed() < grace + Duration::from_secs(5), "{exit:?}");
                 }
                 End::Drop => drop(agent),
