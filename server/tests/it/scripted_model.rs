@@ -6,8 +6,10 @@ mod platform;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use app::domain::permission::PermissionMode;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use server::agent::permission::{Decision, decide};
 use server::scripted_model::{Error, Observer, Scenarios, ScriptedModel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -514,4 +516,43 @@ async fn only_loopback_is_served_and_a_shutdown_ends_open_streams() {
     model.shutdown.cancel();
     model.server.join_next().await.unwrap().unwrap().unwrap();
     assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn the_commands_of_the_built_in_scenarios_are_everyday_commands() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let is_meant_to_fail = path.ends_with("denied.toml");
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let scenario: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+        for command in commands(&toml::Value::Table(scenario)) {
+            let input = json!({"command": command});
+            let workspace = std::path::Path::new("/workspace");
+            let decision = decide(PermissionMode::Balanced, true, "Bash", &input, workspace);
+            assert_eq!(
+                decision != Decision::Allow,
+                is_meant_to_fail,
+                "{command}: {decision:?}"
+            );
+        }
+    }
+}
+
+fn commands(value: &toml::Value) -> Vec<String> {
+    match value {
+        toml::Value::Table(table) => {
+            let own = table
+                .get("bash")
+                .and_then(toml::Value::as_str)
+                .map(str::to_owned);
+            own.into_iter()
+                .chain(table.values().flat_map(commands))
+                .collect()
+        }
+        toml::Value::Array(items) => items.iter().flat_map(commands).collect(),
+        _ => Vec::new(),
+    }
 }
