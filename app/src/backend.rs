@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use leptos::prelude::use_context;
 
 use crate::api::{
-    CreateTask, DeliverableContent, DeliverableView, Diff, LogPage, LogQuery, Overview, Page,
-    ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogPage,
+    LogQuery, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
 use crate::domain::id::{ReviewId, TaskId};
 use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
@@ -39,6 +39,7 @@ pub trait Backend: Send + Sync {
     async fn deliverables(&self, id: TaskId) -> Result<Vec<DeliverableView>, Fault>;
     async fn deliverable(&self, id: TaskId, path: String) -> Result<DeliverableContent, Fault>;
     async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<Diff, Fault>;
+    async fn events(&self, id: TaskId, query: EventQuery) -> Result<Page<EventView>, Fault>;
     async fn log(&self, id: TaskId, query: LogQuery) -> Result<LogPage, Fault>;
 }
 

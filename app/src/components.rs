@@ -1,6 +1,9 @@
 //! Parts that two pages or more are built from.
 
+pub mod changes;
 pub mod clock;
+pub mod code;
+pub mod document;
 pub mod faults;
 pub mod frame;
 pub mod icon;

@@ -12,6 +12,7 @@ pub mod fault;
 mod live;
 mod pages;
 mod request;
+mod transcript;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};

@@ -1,5 +1,9 @@
 //! The pages: server functions, the page's component, and its small parts.
 
+mod activity;
+mod changes;
+mod files;
+mod history;
 mod list;
 mod list_row;
 mod needs_you;
@@ -7,6 +11,10 @@ mod new_task;
 mod new_task_fields;
 mod new_task_form;
 mod not_found;
+mod review;
+mod review_actions;
+mod review_files;
+mod review_verdict;
 mod task;
 mod task_actions;
 mod task_attention;

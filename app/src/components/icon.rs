@@ -13,7 +13,6 @@ pub enum Icon {
     Clock,
     Coin,
     Cross,
-    Diff,
     Dots,
     Down,
     Eye,
@@ -24,7 +23,6 @@ pub enum Icon {
     Hourglass,
     Inbox,
     Key,
-    Link,
     List,
     Message,
     Monitor,
@@ -76,7 +74,6 @@ impl Icon {
                 "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM16 8h-6a2 2 0 1 0 0 4h4a2 2 0 1 1 0 4H8M12 18V6"
             }
             Self::Cross => "M18 6 6 18M6 6l12 12",
-            Self::Diff => "M12 3v14M5 10h14M5 21h14",
             Self::Dots => "M12 12h.01M19 12h.01M5 12h.01",
             Self::Down => "M12 5v14M19 12l-7 7-7-7",
             Self::Eye => {
@@ -98,9 +95,6 @@ impl Icon {
             }
             Self::Key => {
                 "M7.5 10a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11zM21 2l-9.6 9.600M15.5 7.500l3 3L22 7l-3-3"
-            }
-            Self::Link => {
-                "M10 13a5 5 0 0 0 7.5.500l3-3a5 5 0 0 0-7-7l-1.7 1.700M14 11a5 5 0 0 0-7.5-.500l-3 3a5 5 0 0 0 7 7l1.7-1.7"
             }
             Self::List => "M8 6h13M8 12h13M8 18h13M3 6h.01M3 12h.01M3 18h.01",
             Self::Message => "M21 15a2 2 0 0 1-2 2H7l-4 4V5a2 2 0 0 1 2-2h14a2 2 0 0 1 2 2z",

@@ -103,7 +103,11 @@ fn press(key: &str) -> bool {
     else {
         return false;
     };
-    if element.matches("input, textarea").unwrap_or(false) {
+    // What can't be taken back is only brought under the finger.
+    if element
+        .matches("input, textarea, [data-key-focus]")
+        .unwrap_or(false)
+    {
         element.focus().is_ok()
     } else {
         element.click();

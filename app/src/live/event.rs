@@ -5,6 +5,10 @@ use crate::domain::log::LogLine;
 
 /// One event of the stream.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    not(any(feature = "hydrate", test)),
+    expect(dead_code, reason = "only a browser has a stream")
+)]
 pub enum LiveEvent {
     /// A task, followed or not, is in another state or version.
     Status(TaskView),

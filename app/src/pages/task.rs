@@ -3,7 +3,12 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
+use super::activity::Activity;
+use super::changes::Changes;
+use super::files::Files;
+use super::history::History;
 use super::not_found::NotFoundPage;
+use super::review::ReviewPanel;
 use super::task_attention::Attention;
 use super::task_header::{Confirmation, PhaseBar, TaskHeader};
 use super::task_state::TaskState;
@@ -25,10 +30,20 @@ pub async fn load_task(id: TaskId) -> Result<TaskDetail, Fault> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tab {
     Activity,
+    Review,
+    Files,
+    Changes,
+    History,
 }
 
 impl Tab {
-    const ALL: [Self; 1] = [Self::Activity];
+    const ALL: [Self; 5] = [
+        Self::Activity,
+        Self::Review,
+        Self::Files,
+        Self::Changes,
+        Self::History,
+    ];
 
     fn of_address(segment: Option<&str>) -> Option<Self> {
         let segment = segment.unwrap_or_default();
@@ -38,12 +53,20 @@ impl Tab {
     const fn segment(self) -> &'static str {
         match self {
             Self::Activity => "",
+            Self::Review => "review",
+            Self::Files => "files",
+            Self::Changes => "changes",
+            Self::History => "history",
         }
     }
 
     const fn word(self) -> &'static str {
         match self {
             Self::Activity => "Activity",
+            Self::Review => "Review",
+            Self::Files => "Files",
+            Self::Changes => "Changes",
+            Self::History => "History",
         }
     }
 
@@ -132,7 +155,11 @@ fn Task(loaded: TaskDetail, tab: Memo<Option<Tab>>, reload: Callback<()>) -> imp
     let task_title = state.task.with_untracked(|task| task.title.clone());
     let content = move || {
         tab.get().map(|tab| match tab {
-            Tab::Activity => ().into_any(),
+            Tab::Activity => view! { <Activity state /> }.into_any(),
+            Tab::Review => view! { <ReviewPanel state /> }.into_any(),
+            Tab::Files => view! { <Files state /> }.into_any(),
+            Tab::Changes => view! { <Changes state /> }.into_any(),
+            Tab::History => view! { <History state /> }.into_any(),
         })
     };
     view! {
@@ -163,9 +190,16 @@ fn tab_title(state: TaskState) -> Signal<String> {
 
 #[component]
 fn Tabs(state: TaskState, tab: Memo<Option<Tab>>) -> impl IntoView {
+    let waits = move || {
+        let is_open = state
+            .reviews
+            .with(|reviews| reviews.iter().any(|review| review.status == "open"));
+        is_open.then(|| view! { <span class="dot dot-waiting"></span> })
+    };
     let link = move |each: Tab| {
         let current = move || (tab.get() == Some(each)).then_some("page");
-        view! { <li><a href=each.href(state.id) aria-current=current>{each.word()}</a></li> }
+        let mark = (each == Tab::Review).then_some(waits);
+        view! { <li><a href=each.href(state.id) aria-current=current>{each.word()} {mark}</a></li> }
     };
     view! {
         <nav class="tabs-bar" aria-label="Parts of the task">

@@ -151,6 +151,7 @@ pub fn MessageForm(state: TaskState, placeholder: &'static str) -> impl IntoView
     Effect::new(move |_| match send.value().get() {
         Some(Ok(task)) => {
             toasts.done("The agent gets your message at the end of its turn");
+            state.add_message(text.get_untracked());
             text.set(String::new());
             state.update_task(task);
         }

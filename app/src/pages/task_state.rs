@@ -6,7 +6,7 @@ use crate::api::{
     AgentView, DependencyView, MessageView, PhaseView, QuestionView, ReviewView, TaskDetail,
     TaskView,
 };
-use crate::domain::id::TaskId;
+use crate::domain::id::{MessageId, TaskId};
 use crate::domain::log::{LogKind, ToolUse};
 use crate::domain::task::Action;
 use crate::live::{Live, LiveEvent};
@@ -25,6 +25,8 @@ pub struct TaskState {
     pub agent: RwSignal<Option<AgentView>>,
     /// The newest log line when the page was rendered.
     pub log_seq: u64,
+    /// The newest log line that is known of.
+    pub log_total: StoredValue<u64>,
 }
 
 impl TaskState {
@@ -40,6 +42,7 @@ impl TaskState {
             dependencies: RwSignal::new(detail.dependencies),
             agent: RwSignal::new(detail.agent),
             log_seq: detail.log_seq,
+            log_total: StoredValue::new(detail.log_seq),
         }
     }
 
@@ -67,6 +70,18 @@ impl TaskState {
         {
             self.task.set(task);
         }
+    }
+
+    /// Shows a message that was just sent until the agent has it.
+    pub fn add_message(self, text: String) {
+        self.messages.update(|messages| {
+            messages.push(MessageView {
+                id: MessageId::from_uuid(uuid::Uuid::nil()),
+                text,
+                sent_at: self.task.with_untracked(|task| task.updated_at),
+                delivered_at: None,
+            });
+        });
     }
 
     /// Takes a review, new or changed.
@@ -110,7 +125,16 @@ impl TaskState {
                 task.cost_usd = usage.cost_usd;
                 task.tokens = usage.tokens;
             }),
-            LiveEvent::Log(lines) => self.note_action(lines),
+            LiveEvent::Log(lines) => {
+                if let Some(line) = lines.last() {
+                    self.log_total.set_value(line.seq);
+                }
+                // A message is in the log as soon as the agent has it.
+                if lines.iter().any(|line| line.kind == LogKind::Message) {
+                    self.messages.set(Vec::new());
+                }
+                self.note_action(lines);
+            }
             LiveEvent::Status(_) | LiveEvent::Reset => {}
         }
     }

@@ -1,0 +1,168 @@
+//! What the agent said and did, live.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::task_attention::MessageForm;
+use super::task_state::TaskState;
+use crate::api::{LogPage, LogQuery};
+use crate::components::faults::fault_panels;
+use crate::components::number::counted;
+use crate::domain::id::TaskId;
+use crate::fault::Fault;
+use crate::transcript::{Transcript, rows_of};
+
+/// How many lines a page is rendered with, at most twice that.
+const LINES: u64 = 100;
+
+/// Lines of a task's log.
+#[server(prefix = "/sfn", endpoint = "tasks/log")]
+pub async fn load_log(id: TaskId, query: LogQuery) -> Result<LogPage, Fault> {
+    crate::backend::backend()?.log(id, query).await
+}
+
+/// Which lines the page is rendered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// The end, or the lines after one that the address names.
+    Lines { after: u64 },
+    /// Those that contain a text.
+    Matches { text: String, after: u64 },
+}
+
+impl Part {
+    fn query(&self) -> LogQuery {
+        match self.clone() {
+            Self::Lines { after } => LogQuery {
+                after,
+                limit: Some(2 * LINES as u32),
+                q: None,
+            },
+            Self::Matches { text, after } => LogQuery {
+                after,
+                limit: Some(2 * LINES as u32),
+                q: Some(text),
+            },
+        }
+    }
+}
+
+/// The start of the chunk before the last one.
+const fn tail(total: u64) -> u64 {
+    (total.saturating_sub(1) / LINES).saturating_sub(1) * LINES
+}
+
+/// The transcript, and a way to write to the agent.
+#[component]
+pub fn Activity(state: TaskState) -> impl IntoView {
+    let address = use_query_map();
+    let part = Memo::new(move |_| {
+        address.with(|address| {
+            let after: Option<u64> = address.get("after").and_then(|text| text.parse().ok());
+            match address.get("q").filter(|text| !text.is_empty()) {
+                Some(text) => Part::Matches {
+                    text,
+                    after: after.unwrap_or_default(),
+                },
+                None => Part::Lines {
+                    after: after.map_or_else(
+                        || tail(state.log_total.get_value()),
+                        |after| after / LINES * LINES,
+                    ),
+                },
+            }
+        })
+    });
+    let lines = Resource::new(
+        move || part.get(),
+        move |part| load_log(state.id, part.query()),
+    );
+    let transcript = move || {
+        Suspend::new(async move {
+            lines.await.map(|page| match part.get_untracked() {
+                Part::Lines { after } => view! { <Lines state after page /> }.into_any(),
+                Part::Matches { text, .. } => view! { <Matches state text page /> }.into_any(),
+            })
+        })
+    };
+    view! {
+        <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
+            <ErrorBoundary fallback=fault_panels>{transcript}</ErrorBoundary>
+        </Transition>
+        <Undelivered state />
+        <MessageForm state placeholder="Write to the agent" />
+    }
+    .into_any()
+}
+
+/// Messages that the agent has not seen yet.
+#[component]
+fn Undelivered(state: TaskState) -> impl IntoView {
+    let waiting = move || {
+        let messages = state.messages.get().into_iter();
+        let rows = messages
+            .filter(|message| message.delivered_at.is_none())
+            .map(|message| view! { <li>{message.text}</li> });
+        rows.collect_view()
+    };
+    let has_waiting = move || {
+        state.messages.with(|messages| {
+            messages
+                .iter()
+                .any(|message| message.delivered_at.is_none())
+        })
+    };
+    view! {
+        <Show when=has_waiting>
+            <div class="undelivered">
+                <p>"The agent gets this at the end of its turn:"</p>
+                <ul>{waiting}</ul>
+            </div>
+        </Show>
+    }
+    .into_any()
+}
+
+#[component]
+fn Lines(state: TaskState, after: u64, page: LogPage) -> impl IntoView {
+    let is_running = Signal::derive(move || state.task.with(|task| task.status == "running"));
+    let total = state.log_total.get_value();
+    let id = state.id;
+    view! {
+        <noscript inner_html=pages_without_script(id, after, total)></noscript>
+        <Transcript task=id total lines=page.items is_running />
+    }
+    .into_any()
+}
+
+/// The way through the log for browsers without script. As text, for a browser with script never
+/// makes elements of what is inside a `noscript`.
+fn pages_without_script(id: TaskId, after: u64, total: u64) -> String {
+    let link = |after: u64, word: &str| {
+        format!("<a class=\"link\" href=\"/tasks/{id}?after={after}\">{word}</a> · ")
+    };
+    let step = 2 * LINES;
+    let earlier = (after > 0).then(|| link(after.saturating_sub(step), "Earlier lines"));
+    let later = (after + step < total).then(|| link(after + step, "Later lines"));
+    let newest =
+        format!("<a class=\"link\" href=\"/tasks/{id}#L{total}\">Show the newest lines</a>");
+    format!(
+        "<p class=\"log-pages\">{}{}{newest}</p>",
+        earlier.unwrap_or_default(),
+        later.unwrap_or_default()
+    )
+}
+
+/// What a search without script finds.
+#[component]
+fn Matches(state: TaskState, text: String, page: LogPage) -> impl IntoView {
+    let id = state.id;
+    let count = counted(page.items.len(), "line");
+    view! {
+        <p class="log-pages">
+            {count} " with “" {text} "”. " <a class="link" href=format!("/tasks/{id}")>"Back to the whole log"</a>
+        </p>
+        <div class="log-panel" role="region" aria-label="Lines that were found" tabindex="0">{rows_of(page.items)}</div>
+    }
+    .into_any()
+}

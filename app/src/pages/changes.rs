@@ -1,0 +1,91 @@
+//! What a task has changed in its workspace, phase by phase.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::task_state::TaskState;
+use crate::api::Diff;
+use crate::components::changes::{ChangedFile, change_mark};
+use crate::components::faults::fault_panels;
+use crate::components::number::counted;
+use crate::domain::id::TaskId;
+use crate::domain::task::PhaseStatus;
+use crate::fault::Fault;
+
+/// The changes of a phase; of the present one, if none is named.
+#[server(prefix = "/sfn", endpoint = "tasks/diff")]
+pub async fn load_diff(id: TaskId, phase: Option<u32>) -> Result<Diff, Fault> {
+    crate::backend::backend()?.diff(id, phase).await
+}
+
+/// The changed files.
+#[component]
+pub fn Changes(state: TaskState) -> impl IntoView {
+    let address = use_query_map();
+    let phase = Memo::new(move |_| {
+        let named = address.with(|address| address.get("phase")?.parse().ok());
+        named.or_else(|| state.task.with_untracked(|task| task.phase))
+    });
+    let id = state.id;
+    let diff = Resource::new(move || phase.get(), move |phase| load_diff(id, phase));
+    let files =
+        move || Suspend::new(async move { diff.await.map(|diff| view! { <ChangedFiles diff /> }) });
+    view! {
+        <PhaseChips state phase />
+        <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
+            <ErrorBoundary fallback=fault_panels>{files}</ErrorBoundary>
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn PhaseChips(state: TaskState, phase: Memo<Option<u32>>) -> impl IntoView {
+    let chips = move || {
+        let begun = state
+            .phases
+            .get()
+            .into_iter()
+            .filter(|each| each.status != PhaseStatus::Pending);
+        let chip = |each: crate::api::PhaseView| {
+            let number = each.number;
+            let current = move || (phase.get() == Some(number)).then_some("true");
+            view! { <li><a class="chip" href=format!("?phase={number}") aria-current=current>{each.name}</a></li> }
+        };
+        begun.map(chip).collect_view()
+    };
+    view! { <nav class="filters" aria-label="Phase"><ul>{chips}</ul></nav> }.into_any()
+}
+
+#[component]
+fn ChangedFiles(diff: Diff) -> impl IntoView {
+    if diff.files.is_empty() {
+        return view! { <p class="empty">"Nothing has changed in this phase yet."</p> }.into_any();
+    }
+    let additions: u32 = diff.files.iter().map(|file| file.additions).sum();
+    let deletions: u32 = diff.files.iter().map(|file| file.deletions).sum();
+    let index = diff.files.iter().map(|file| {
+        let (mark, word) = change_mark(file.change);
+        view! {
+            <li><a class="file-link" href=format!("#file-{}", file.path)><abbr class="file-mark" data-change=mark title=word>{mark}</abbr> {file.path.clone()}</a></li>
+        }
+    });
+    let index = index.collect_view();
+    let count = counted(diff.files.len(), "file");
+    let cut = diff.truncated.then_some(" Only a part is shown.");
+    let files = diff
+        .files
+        .into_iter()
+        .map(|file| view! { <ChangedFile file /> })
+        .collect_view();
+    view! {
+        <div class="split">
+            <nav class="file-list" aria-label="Changed files"><ul>{index}</ul></nav>
+            <div class="split-main">
+                <p class="changes-sum num">{count} ", " <ins>"+" {additions}</ins> " " <del>"−" {deletions}</del> "." {cut}</p>
+                {files}
+            </div>
+        </div>
+    }
+    .into_any()
+}

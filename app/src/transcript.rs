@@ -1,0 +1,16 @@
+//! An agent's log as people read it: one row a line, a call with its result, and only the rows
+//! around what is visible in the document, however long the log is.
+
+mod cache;
+mod fetch;
+mod layout;
+mod row;
+mod scroll;
+mod search;
+mod store;
+mod text;
+mod toolbar;
+mod view;
+
+pub use row::rows_of;
+pub use view::Transcript;
