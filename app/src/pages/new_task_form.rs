@@ -1,11 +1,15 @@
 //! What a person typed into the form, as text, and how it becomes a task.
 
+#[cfg(feature = "ssr")]
 use leptos_router::location::Url;
 use leptos_router::params::ParamsMap;
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(feature = "ssr", test))]
 use crate::api::CreateTask;
+#[cfg(any(feature = "ssr", test))]
 use crate::domain::text::{Description, Title};
+#[cfg(any(feature = "ssr", test))]
 use crate::fault::{Fault, FieldFault};
 
 /// The longest address a form without script is sent back with, in bytes.
@@ -51,6 +55,7 @@ impl TaskForm {
         }
     }
 
+    #[cfg(feature = "ssr")]
     fn pairs(&self) -> [(&'static str, &str); 10] {
         [
             ("title", &self.title),
@@ -82,6 +87,7 @@ impl TaskForm {
     }
 
     /// The task that the form describes, or everything that is wrong with it.
+    #[cfg(any(feature = "ssr", test))]
     pub fn parse(self) -> Result<CreateTask, Fault> {
         let mut faults = Vec::new();
         let suggested = Title::suggest(&self.description).map(String::from);
@@ -127,6 +133,7 @@ impl TaskForm {
     }
 }
 
+#[cfg(any(feature = "ssr", test))]
 fn fault_of(field: &str, message: impl ToString) -> FieldFault {
     FieldFault {
         field: field.to_owned(),
@@ -134,6 +141,7 @@ fn fault_of(field: &str, message: impl ToString) -> FieldFault {
     }
 }
 
+#[cfg(any(feature = "ssr", test))]
 fn required<T>(field: &str, text: String, faults: &mut Vec<FieldFault>) -> Option<T>
 where
     T: TryFrom<String>,
@@ -144,6 +152,7 @@ where
         .ok()
 }
 
+#[cfg(any(feature = "ssr", test))]
 fn optional<T>(field: &str, text: &str, faults: &mut Vec<FieldFault>) -> Option<T>
 where
     T: std::str::FromStr,

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::api::TaskView;
 use crate::domain::id::TaskId;
 use crate::domain::task::Action;
+#[cfg(feature = "ssr")]
 use crate::domain::text::Note;
 use crate::fault::Fault;
 

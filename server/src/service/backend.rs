@@ -1,8 +1,8 @@
 //! The port to the pages: the same use cases, with errors as pages get them.
 
 use app::api::{
-    CreateTask, DeliverableContent, DeliverableView, Diff, LogPage, LogQuery, Overview, Page,
-    ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogPage,
+    LogQuery, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{ReviewId, TaskId};
@@ -89,6 +89,10 @@ impl Backend for Service {
 
     async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<Diff, Fault> {
         Ok(self.changes(id, phase).await?)
+    }
+
+    async fn events(&self, id: TaskId, query: EventQuery) -> Result<Page<EventView>, Fault> {
+        Ok(Service::events(self, id, &query).await?)
     }
 
     async fn log(&self, id: TaskId, query: LogQuery) -> Result<LogPage, Fault> {
