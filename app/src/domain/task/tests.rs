@@ -1,1 +1,305 @@
+//! What the rules say: given a history, when somebody asks for something, then these events
+//! follow, or this refusal.
 
+mod contract;
+mod orders;
+mod properties;
+mod runs;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::id::{
+    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId,
+    TaskId,
+};
+use crate::domain::money::Usd;
+use crate::domain::permission::PermissionMode;
+use crate::domain::plan::{DeliverableRule, PhasePlan, StepPlan, TaskType, Workflow};
+use crate::domain::text::Note;
+
+const TASK: TaskId = TaskId::from_uuid(Uuid::from_u128(0x7a5c));
+const RUN: RunId = RunId::from_uuid(Uuid::from_u128(0x21));
+const SESSION: SessionId = SessionId::from_uuid(Uuid::from_u128(0x5e));
+const REVIEW: ReviewId = ReviewId::from_uuid(Uuid::from_u128(0x4e));
+const FEEDBACK: FeedbackId = FeedbackId::from_uuid(Uuid::from_u128(0xfe));
+const MESSAGE: MessageId = MessageId::from_uuid(Uuid::from_u128(0x3e));
+const CHECKPOINT: CheckpointId = CheckpointId::from_uuid(Uuid::from_u128(0xc4));
+const QUESTION: QuestionId = QuestionId::from_uuid(Uuid::from_u128(0x91));
+const DEPENDENCY: DependencyId = DependencyId::from_uuid(Uuid::from_u128(0xde));
+
+/// Seconds after a fixed moment.
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+}
+
+fn note(text: &str) -> Note {
+    text.parse().unwrap()
+}
+
+fn phase(id: &str, steps: &[&str], gate: bool) -> PhasePlan {
+    let step = |name: &&str| StepPlan {
+        id: (*name).to_owned(),
+        name: (*name).to_owned(),
+        deliverable: Some(DeliverableRule {
+            path: format!("docs/{name}.md"),
+            min_chars: 1,
+        }),
+        guide: None,
+    };
+    PhasePlan {
+        id: id.to_owned(),
+        name: id.to_owned(),
+        aim: format!("Finish {id}."),
+        steps: steps.iter().map(step).collect(),
+        deliverables: Vec::new(),
+        gate,
+    }
+}
+
+/// A gate behind the first phase of two.
+fn two_phases() -> Workflow {
+    Workflow {
+        id: TaskType::CreateApp,
+        title: "Two phases".to_owned(),
+        summary: "For tests.".to_owned(),
+        phases: vec![
+            phase("planning", &["01_idea"], true),
+            phase("testing", &[], false),
+        ],
+    }
+}
+
+fn conversation() -> Workflow {
+    Workflow {
+        id: TaskType::Custom,
+        title: "Conversation".to_owned(),
+        summary: "For tests.".to_owned(),
+        phases: Vec::new(),
+    }
+}
+
+fn create(workflow: Workflow) -> TaskCommand {
+    TaskCommand::Create(Box::new(NewTask {
+        title: "A title".parse().unwrap(),
+        description: "A description".parse().unwrap(),
+        workflow,
+        priority: Priority::Normal,
+        permission_mode: PermissionMode::default(),
+        model: None,
+        repository: None,
+        depends_on: Vec::new(),
+        auto_approve: false,
+        budget_usd: None,
+        budget_tokens: None,
+        start: false,
+    }))
+}
+
+/// A task and how it came about.
+#[derive(Clone, Debug, Default)]
+struct Story {
+    task: Option<Task>,
+    records: Vec<EventRecord>,
+}
+
+impl Story {
+    fn of(workflow: Workflow) -> Self {
+        Self::default().then(create(workflow))
+    }
+
+    /// Two phases, and a run that holds them.
+    fn running() -> Self {
+        Self::of(two_phases())
+            .then(TaskCommand::Execute)
+            .then(start(1))
+    }
+
+    /// A conversation, and a run that holds it.
+    fn talking() -> Self {
+        Self::of(conversation())
+            .then(TaskCommand::Execute)
+            .then(start(1))
+    }
+
+    /// Two phases, the first of them at its gate.
+    fn at_the_gate() -> Self {
+        Self::running().worked()
+    }
+
+    fn task(&self) -> &Task {
+        self.task.as_ref().unwrap()
+    }
+
+    fn status(&self) -> String {
+        self.task().status.describe()
+    }
+
+    fn when(&self, command: TaskCommand) -> Result<Vec<TaskEvent>, Refusal> {
+        Task::decide(self.task.as_ref(), command)
+    }
+
+    fn refused(&self, command: TaskCommand) -> Refusal {
+        self.when(command).unwrap_err()
+    }
+
+    /// The names of the events that follow.
+    fn names(&self, command: TaskCommand) -> Vec<String> {
+        names(&self.when(command).unwrap())
+    }
+
+    fn then(mut self, command: TaskCommand) -> Self {
+        let events = self.when(command).unwrap();
+        self.add(events);
+        self
+    }
+
+    fn run(self, command: RunCommand) -> Self {
+        let run = self.task().run().map_or(RUN, |run| run.id);
+        self.then(TaskCommand::Run { run, command })
+    }
+
+    fn add(&mut self, events: Vec<TaskEvent>) {
+        for event in events {
+            let version = self.records.len() as u64 + 1;
+            let record = EventRecord {
+                task_id: TASK,
+                version,
+                event,
+                actor: Actor::Platform,
+                at: at(i64::try_from(version).unwrap()),
+            };
+            self.task = Task::apply(self.task.take(), &record);
+            self.records.push(record);
+        }
+    }
+
+    /// A turn that did what it was for.
+    fn turn(self, purpose: TurnPurpose) -> Self {
+        let message = self.next_message();
+        self.run(RunCommand::StartTurn { message, purpose })
+            .run(end_turn(message, TurnOutcome::Completed))
+    }
+
+    fn next_message(&self) -> MessageId {
+        MessageId::from_uuid(Uuid::from_u128(0x1000 + self.records.len() as u128))
+    }
+
+    /// Everything that comes next, with good results, until the run is over.
+    fn worked(mut self) -> Self {
+        loop {
+            self = match self.task().next_work() {
+                Work::Nothing => return self,
+                Work::StartConversation => {
+                    self.run(RunCommand::StartConversation { session: SESSION })
+                }
+                Work::StartPhase { phase } => self.run(start_phase(phase)),
+                Work::Turn(purpose) => self.turn(purpose),
+                Work::Verify { .. } => {
+                    let review =
+                        ReviewId::from_uuid(Uuid::from_u128(0x40 + self.records.len() as u128));
+                    self.run(verify(true, review))
+                }
+                Work::OpenReview { .. } => self.run(RunCommand::OpenReview {
+                    review: REVIEW,
+                    head: "head".to_owned(),
+                }),
+                Work::Complete => self.run(RunCommand::Complete),
+            };
+        }
+    }
+
+    fn open_review(&self) -> ReviewId {
+        self.task().open_review().unwrap().id
+    }
+}
+
+fn names(events: &[TaskEvent]) -> Vec<String> {
+    let name = |event: &TaskEvent| {
+        let json = serde_json::to_value(event).unwrap();
+        json["type"].as_str().unwrap().to_owned()
+    };
+    events.iter().map(name).collect()
+}
+
+fn start(epoch: u64) -> TaskCommand {
+    TaskCommand::StartRun { run: RUN, epoch }
+}
+
+fn start_phase(phase: u32) -> RunCommand {
+    RunCommand::StartPhase {
+        session: SessionId::from_uuid(Uuid::from_u128(0x5e00 + u128::from(phase))),
+        base: format!("base {phase}"),
+    }
+}
+
+fn end_turn(message: MessageId, outcome: TurnOutcome) -> RunCommand {
+    RunCommand::EndTurn {
+        message,
+        outcome,
+        usage: None,
+        present: vec!["docs/01_idea.md".to_owned()],
+        asked: Vec::new(),
+    }
+}
+
+fn check(passed: bool) -> Check {
+    Check {
+        id: "deliverable".to_owned(),
+        subject: "docs/01_idea.md".to_owned(),
+        passed,
+        evidence: "412 characters".to_owned(),
+    }
+}
+
+fn verify(passed: bool, review: ReviewId) -> RunCommand {
+    RunCommand::Verify {
+        checks: vec![check(passed)],
+        review,
+        checkpoint: CHECKPOINT,
+        head: "head".to_owned(),
+    }
+}
+
+fn question() -> AskedQuestion {
+    AskedQuestion {
+        group: Uuid::from_u128(7),
+        category: "choice".to_owned(),
+        question: "Which one?".to_owned(),
+        options: vec![Choice {
+            label: "A".to_owned(),
+            description: "The first".to_owned(),
+        }],
+        multi_select: false,
+        default: Some("A".to_owned()),
+        required: true,
+        via: Via::Tool {
+            tool: "ask_user".to_owned(),
+            tool_use_id: "toolu_1".to_owned(),
+        },
+    }
+}
+
+fn dependency() -> NeededDependency {
+    NeededDependency {
+        kind: "api_key".to_owned(),
+        name: "MAPS_KEY".to_owned(),
+        description: "For the map".to_owned(),
+        required: true,
+        via: Via::Marker,
+    }
+}
+
+fn usage() -> UsageDelta {
+    UsageDelta {
+        model: "claude-test".to_owned(),
+        tokens: Tokens {
+            input: 1,
+            output: 2,
+            cache_read: 3,
+            cache_write: 4,
+        },
+        cost: Usd::from_micros(840_000),
+    }
+}

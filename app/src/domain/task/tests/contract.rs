@@ -1,0 +1,475 @@
+//! The stored JSON of every event. It is a contract: a change here is a new variant, or a field
+//! with a default.
+
+use super::*;
+
+/// One event of every kind, with all of its fields.
+fn samples() -> Vec<TaskEvent> {
+    let mut samples = of_tasks();
+    samples.extend(of_runs());
+    samples.extend(of_phases());
+    samples.extend(of_reviews());
+    samples.extend(of_agents());
+    samples
+}
+
+fn of_tasks() -> Vec<TaskEvent> {
+    vec![
+        TaskEvent::TaskCreated {
+            title: "A title".parse().unwrap(),
+            task_type: TaskType::CreateApp,
+            description: "A description".parse().unwrap(),
+            priority: Priority::High,
+            phases: vec![phase("planning", &["01_idea"], true)],
+            permission_mode: PermissionMode::Balanced,
+            model: Some("a-model".parse().unwrap()),
+            repository: Some("/srv/repository".to_owned()),
+            depends_on: vec![TASK],
+            auto_approve: true,
+            budget_usd: Some(Usd::from_micros(12_500_000)),
+            budget_tokens: Some(1_000_000),
+        },
+        TaskEvent::TaskUpdated {
+            edit: TaskEdit {
+                title: Some("Another".parse().unwrap()),
+                description: Some("More".parse().unwrap()),
+                priority: Some(Priority::Critical),
+                auto_approve: Some(false),
+                permission_mode: Some(PermissionMode::Strict),
+                model: Some("another-model".parse().unwrap()),
+            },
+        },
+        TaskEvent::TaskQueued {
+            not_before: Some(at(60)),
+        },
+        TaskEvent::TaskStarted {},
+        TaskEvent::TaskRetried {},
+        TaskEvent::TaskCompleted {},
+        TaskEvent::TaskFailed {
+            reason: "no way".to_owned(),
+        },
+        TaskEvent::TaskCancelled {},
+        TaskEvent::TaskArchived {},
+        TaskEvent::MessageSent {
+            message: MESSAGE,
+            text: note("Hello"),
+        },
+        TaskEvent::MessageDelivered { message: MESSAGE },
+    ]
+}
+
+fn of_runs() -> Vec<TaskEvent> {
+    vec![
+        TaskEvent::RunStarted { run: RUN, epoch: 3 },
+        TaskEvent::RunEnded {
+            run: RUN,
+            end: RunEnd::Failed {
+                message: "gone".to_owned(),
+            },
+        },
+        TaskEvent::ConversationStarted { session: SESSION },
+        TaskEvent::TurnStarted {
+            message: MESSAGE,
+            session: SESSION,
+            purpose: TurnPurpose::Step {
+                phase: 1,
+                step: "01_idea".to_owned(),
+            },
+        },
+        TaskEvent::TurnEnded {
+            message: MESSAGE,
+            outcome: TurnOutcome::Failed {
+                message: "overloaded".to_owned(),
+            },
+        },
+        TaskEvent::UsageRecorded {
+            session: SESSION,
+            usage: usage(),
+        },
+        TaskEvent::RateLimited { until: at(3_600) },
+        TaskEvent::CredentialsRefused {
+            message: "no credit".to_owned(),
+        },
+    ]
+}
+
+fn of_phases() -> Vec<TaskEvent> {
+    vec![
+        TaskEvent::PhaseStarted {
+            phase: 1,
+            session: SESSION,
+            base: "c0ffee".to_owned(),
+        },
+        TaskEvent::StepStarted {
+            phase: 1,
+            step: "01_idea".to_owned(),
+        },
+        TaskEvent::StepCompleted {
+            phase: 1,
+            step: "01_idea".to_owned(),
+            note: Some("as agreed".to_owned()),
+        },
+        TaskEvent::PhaseReported {
+            phase: 1,
+            summary: "All is written.".to_owned(),
+            files: vec!["docs/01_idea.md".to_owned()],
+        },
+        TaskEvent::VerificationPassed {
+            phase: 1,
+            checks: vec![check(true)],
+        },
+        TaskEvent::VerificationFailed {
+            phase: 1,
+            checks: vec![check(false)],
+        },
+        TaskEvent::ReworkStarted {
+            phase: 1,
+            rework: 2,
+        },
+        TaskEvent::PhaseCompleted { phase: 1 },
+    ]
+}
+
+fn of_reviews() -> Vec<TaskEvent> {
+    vec![
+        TaskEvent::ReviewRequested {},
+        TaskEvent::ReviewCreated {
+            review: REVIEW,
+            phase: 1,
+            round: 2,
+            summary: "All is written.".to_owned(),
+            base: "c0ffee".to_owned(),
+            head: "deadbeef".to_owned(),
+            interim: true,
+        },
+        TaskEvent::FeedbackAdded {
+            review: REVIEW,
+            feedback: FEEDBACK,
+            file: Some("docs/01_idea.md".to_owned()),
+            line: Some(3),
+            text: note("Too vague."),
+        },
+        TaskEvent::FeedbackResolved { feedback: FEEDBACK },
+        TaskEvent::ReviewApproved {
+            review: REVIEW,
+            comment: Some(note("Good.")),
+        },
+        TaskEvent::ChangesRequested {
+            review: REVIEW,
+            feedback: note("Again."),
+        },
+    ]
+}
+
+fn of_agents() -> Vec<TaskEvent> {
+    vec![
+        TaskEvent::QuestionAsked {
+            id: QUESTION,
+            asked: question(),
+        },
+        TaskEvent::DependencyRequested {
+            id: DEPENDENCY,
+            needed: dependency(),
+        },
+        TaskEvent::ErrorReported {
+            kind: "missing_file".to_owned(),
+            message: "There is no Cargo.toml".to_owned(),
+            details: Some("ls".to_owned()),
+        },
+        TaskEvent::CheckpointCreated {
+            checkpoint: CHECKPOINT,
+            commit: "deadbeef".to_owned(),
+            session: SESSION,
+            phase: Some(1),
+            label: "planning finished".to_owned(),
+        },
+    ]
+}
+
+/// The JSON of the sample of this name.
+fn stored(name: &str) -> String {
+    let mut samples = samples().into_iter();
+    let sample = samples.find(|sample| names(std::slice::from_ref(sample)) == [name]);
+    serde_json::to_string(&sample.expect("every event has a sample")).unwrap()
+}
+
+/// How many kinds of events there are; the variants can't be counted otherwise.
+#[test]
+fn every_event_has_one_sample() {
+    let samples = samples();
+    let kinds: std::collections::BTreeSet<_> = names(&samples).into_iter().collect();
+    assert_eq!(kinds.len(), samples.len());
+    let source = include_str!("../event.rs");
+    let (_, variants) = source.split_once("pub enum TaskEvent {").unwrap();
+    let (variants, _) = variants.split_once("\n}\n").unwrap();
+    let is_variant = |line: &&str| {
+        let name = line.strip_prefix("    ").unwrap_or_default();
+        name.starts_with(|first: char| first.is_ascii_uppercase())
+    };
+    assert_eq!(variants.lines().filter(is_variant).count(), samples.len());
+}
+
+#[test]
+fn what_is_stored_can_be_read_again() {
+    for sample in samples() {
+        let record = EventRecord {
+            task_id: TASK,
+            version: 7,
+            event: sample,
+            actor: Actor::Agent,
+            at: at(0),
+        };
+        let json = serde_json::to_string(&record).unwrap();
+        let read: EventRecord = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, record, "{json}");
+    }
+}
+
+#[test]
+fn every_way_to_end_and_to_wait_can_be_read_again() {
+    let ends = [RunEnd::Settled, RunEnd::Shutdown, RunEnd::Lost];
+    for end in ends {
+        let event = TaskEvent::RunEnded { run: RUN, end };
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<TaskEvent>(&json).unwrap(), event);
+    }
+    let message = MESSAGE;
+    for outcome in [
+        TurnOutcome::Completed,
+        TurnOutcome::Deferred,
+        TurnOutcome::Interrupted,
+        TurnOutcome::Unseen,
+    ] {
+        let event = TaskEvent::TurnEnded { message, outcome };
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<TaskEvent>(&json).unwrap(), event);
+    }
+    let phase = 1;
+    for purpose in [
+        TurnPurpose::Prompt,
+        TurnPurpose::Opening { phase },
+        TurnPurpose::Closing { phase },
+        TurnPurpose::Rework { phase },
+        TurnPurpose::Messages {
+            messages: vec![MESSAGE],
+        },
+    ] {
+        let session = SESSION;
+        let event = TaskEvent::TurnStarted {
+            message,
+            session,
+            purpose,
+        };
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<TaskEvent>(&json).unwrap(), event);
+    }
+}
+
+#[test]
+fn what_was_left_out_has_its_default() {
+    let read = |json: &str| serde_json::from_str::<TaskEvent>(json).unwrap();
+    let queued = read(r#"{"type":"TaskQueued","data":{}}"#);
+    assert_eq!(queued, TaskEvent::TaskQueued { not_before: None });
+    let created = read(
+        r#"{"type":"TaskCreated","data":{"title":"T","task_type":"custom","description":"D",
+        "priority":"normal","phases":[],"permission_mode":"balanced"}}"#,
+    );
+    let TaskEvent::TaskCreated {
+        model,
+        depends_on,
+        auto_approve,
+        ..
+    } = created
+    else {
+        panic!("{created:?}");
+    };
+    assert_eq!((model, depends_on, auto_approve), (None, Vec::new(), false));
+    // A later program may add fields that this one does not know.
+    let later = read(r#"{"type":"PhaseCompleted","data":{"phase":2,"mood":"good"}}"#);
+    assert_eq!(later, TaskEvent::PhaseCompleted { phase: 2 });
+}
+
+#[test]
+fn task_created() {
+    insta::assert_snapshot!(stored("TaskCreated"), @r#"{"type":"TaskCreated","data":{"title":"A title","task_type":"create_app","description":"A description","priority":"high","phases":[{"id":"planning","name":"planning","aim":"Finish planning.","steps":[{"id":"01_idea","name":"01_idea","deliverable":{"path":"docs/01_idea.md","min_chars":1}}],"deliverables":[],"gate":true}],"permission_mode":"balanced","model":"a-model","repository":"/srv/repository","depends_on":["00000000-0000-0000-0000-000000007a5c"],"auto_approve":true,"budget_usd":"12.500000","budget_tokens":1000000}}"#);
+}
+
+#[test]
+fn task_updated() {
+    insta::assert_snapshot!(stored("TaskUpdated"), @r#"{"type":"TaskUpdated","data":{"edit":{"title":"Another","description":"More","priority":"critical","auto_approve":false,"permission_mode":"strict","model":"another-model"}}}"#);
+}
+
+#[test]
+fn task_queued() {
+    insta::assert_snapshot!(stored("TaskQueued"), @r#"{"type":"TaskQueued","data":{"not_before":"2027-01-15T08:01:00Z"}}"#);
+}
+
+#[test]
+fn task_started() {
+    insta::assert_snapshot!(stored("TaskStarted"), @r#"{"type":"TaskStarted","data":{}}"#);
+}
+
+#[test]
+fn task_retried() {
+    insta::assert_snapshot!(stored("TaskRetried"), @r#"{"type":"TaskRetried","data":{}}"#);
+}
+
+#[test]
+fn task_completed() {
+    insta::assert_snapshot!(stored("TaskCompleted"), @r#"{"type":"TaskCompleted","data":{}}"#);
+}
+
+#[test]
+fn task_failed() {
+    insta::assert_snapshot!(stored("TaskFailed"), @r#"{"type":"TaskFailed","data":{"reason":"no way"}}"#);
+}
+
+#[test]
+fn task_cancelled() {
+    insta::assert_snapshot!(stored("TaskCancelled"), @r#"{"type":"TaskCancelled","data":{}}"#);
+}
+
+#[test]
+fn task_archived() {
+    insta::assert_snapshot!(stored("TaskArchived"), @r#"{"type":"TaskArchived","data":{}}"#);
+}
+
+#[test]
+fn message_sent() {
+    insta::assert_snapshot!(stored("MessageSent"), @r#"{"type":"MessageSent","data":{"message":"00000000-0000-0000-0000-00000000003e","text":"Hello"}}"#);
+}
+
+#[test]
+fn message_delivered() {
+    insta::assert_snapshot!(stored("MessageDelivered"), @r#"{"type":"MessageDelivered","data":{"message":"00000000-0000-0000-0000-00000000003e"}}"#);
+}
+
+#[test]
+fn run_started() {
+    insta::assert_snapshot!(stored("RunStarted"), @r#"{"type":"RunStarted","data":{"run":"00000000-0000-0000-0000-000000000021","epoch":3}}"#);
+}
+
+#[test]
+fn run_ended() {
+    insta::assert_snapshot!(stored("RunEnded"), @r#"{"type":"RunEnded","data":{"run":"00000000-0000-0000-0000-000000000021","end":{"reason":"failed","message":"gone"}}}"#);
+}
+
+#[test]
+fn conversation_started() {
+    insta::assert_snapshot!(stored("ConversationStarted"), @r#"{"type":"ConversationStarted","data":{"session":"00000000-0000-0000-0000-00000000005e"}}"#);
+}
+
+#[test]
+fn turn_started() {
+    insta::assert_snapshot!(stored("TurnStarted"), @r#"{"type":"TurnStarted","data":{"message":"00000000-0000-0000-0000-00000000003e","session":"00000000-0000-0000-0000-00000000005e","purpose":{"kind":"step","phase":1,"step":"01_idea"}}}"#);
+}
+
+#[test]
+fn turn_ended() {
+    insta::assert_snapshot!(stored("TurnEnded"), @r#"{"type":"TurnEnded","data":{"message":"00000000-0000-0000-0000-00000000003e","outcome":{"result":"failed","message":"overloaded"}}}"#);
+}
+
+#[test]
+fn usage_recorded() {
+    insta::assert_snapshot!(stored("UsageRecorded"), @r#"{"type":"UsageRecorded","data":{"session":"00000000-0000-0000-0000-00000000005e","model":"claude-test","tokens":{"input":1,"output":2,"cache_read":3,"cache_write":4},"cost":"0.840000"}}"#);
+}
+
+#[test]
+fn rate_limited() {
+    insta::assert_snapshot!(stored("RateLimited"), @r#"{"type":"RateLimited","data":{"until":"2027-01-15T09:00:00Z"}}"#);
+}
+
+#[test]
+fn credentials_refused() {
+    insta::assert_snapshot!(stored("CredentialsRefused"), @r#"{"type":"CredentialsRefused","data":{"message":"no credit"}}"#);
+}
+
+#[test]
+fn phase_started() {
+    insta::assert_snapshot!(stored("PhaseStarted"), @r#"{"type":"PhaseStarted","data":{"phase":1,"session":"00000000-0000-0000-0000-00000000005e","base":"c0ffee"}}"#);
+}
+
+#[test]
+fn step_started() {
+    insta::assert_snapshot!(stored("StepStarted"), @r#"{"type":"StepStarted","data":{"phase":1,"step":"01_idea"}}"#);
+}
+
+#[test]
+fn step_completed() {
+    insta::assert_snapshot!(stored("StepCompleted"), @r#"{"type":"StepCompleted","data":{"phase":1,"step":"01_idea","note":"as agreed"}}"#);
+}
+
+#[test]
+fn phase_reported() {
+    insta::assert_snapshot!(stored("PhaseReported"), @r#"{"type":"PhaseReported","data":{"phase":1,"summary":"All is written.","files":["docs/01_idea.md"]}}"#);
+}
+
+#[test]
+fn verification_passed() {
+    insta::assert_snapshot!(stored("VerificationPassed"), @r#"{"type":"VerificationPassed","data":{"phase":1,"checks":[{"id":"deliverable","subject":"docs/01_idea.md","passed":true,"evidence":"412 characters"}]}}"#);
+}
+
+#[test]
+fn verification_failed() {
+    insta::assert_snapshot!(stored("VerificationFailed"), @r#"{"type":"VerificationFailed","data":{"phase":1,"checks":[{"id":"deliverable","subject":"docs/01_idea.md","passed":false,"evidence":"412 characters"}]}}"#);
+}
+
+#[test]
+fn rework_started() {
+    insta::assert_snapshot!(stored("ReworkStarted"), @r#"{"type":"ReworkStarted","data":{"phase":1,"rework":2}}"#);
+}
+
+#[test]
+fn phase_completed() {
+    insta::assert_snapshot!(stored("PhaseCompleted"), @r#"{"type":"PhaseCompleted","data":{"phase":1}}"#);
+}
+
+#[test]
+fn review_requested() {
+    insta::assert_snapshot!(stored("ReviewRequested"), @r#"{"type":"ReviewRequested","data":{}}"#);
+}
+
+#[test]
+fn review_created() {
+    insta::assert_snapshot!(stored("ReviewCreated"), @r#"{"type":"ReviewCreated","data":{"review":"00000000-0000-0000-0000-00000000004e","phase":1,"round":2,"summary":"All is written.","base":"c0ffee","head":"deadbeef","interim":true}}"#);
+}
+
+#[test]
+fn feedback_added() {
+    insta::assert_snapshot!(stored("FeedbackAdded"), @r#"{"type":"FeedbackAdded","data":{"review":"00000000-0000-0000-0000-00000000004e","feedback":"00000000-0000-0000-0000-0000000000fe","file":"docs/01_idea.md","line":3,"text":"Too vague."}}"#);
+}
+
+#[test]
+fn feedback_resolved() {
+    insta::assert_snapshot!(stored("FeedbackResolved"), @r#"{"type":"FeedbackResolved","data":{"feedback":"00000000-0000-0000-0000-0000000000fe"}}"#);
+}
+
+#[test]
+fn review_approved() {
+    insta::assert_snapshot!(stored("ReviewApproved"), @r#"{"type":"ReviewApproved","data":{"review":"00000000-0000-0000-0000-00000000004e","comment":"Good."}}"#);
+}
+
+#[test]
+fn changes_requested() {
+    insta::assert_snapshot!(stored("ChangesRequested"), @r#"{"type":"ChangesRequested","data":{"review":"00000000-0000-0000-0000-00000000004e","feedback":"Again."}}"#);
+}
+
+#[test]
+fn question_asked() {
+    insta::assert_snapshot!(stored("QuestionAsked"), @r#"{"type":"QuestionAsked","data":{"id":"00000000-0000-0000-0000-000000000091","group":"00000000-0000-0000-0000-000000000007","category":"choice","question":"Which one?","options":[{"label":"A","description":"The first"}],"multi_select":false,"default":"A","required":true,"via":{"way":"tool","tool":"ask_user","tool_use_id":"toolu_1"}}}"#);
+}
+
+#[test]
+fn dependency_requested() {
+    insta::assert_snapshot!(stored("DependencyRequested"), @r#"{"type":"DependencyRequested","data":{"id":"00000000-0000-0000-0000-0000000000de","kind":"api_key","name":"MAPS_KEY","description":"For the map","required":true,"via":{"way":"marker"}}}"#);
+}
+
+#[test]
+fn error_reported() {
+    insta::assert_snapshot!(stored("ErrorReported"), @r#"{"type":"ErrorReported","data":{"kind":"missing_file","message":"There is no Cargo.toml","details":"ls"}}"#);
+}
+
+#[test]
+fn checkpoint_created() {
+    insta::assert_snapshot!(stored("CheckpointCreated"), @r#"{"type":"CheckpointCreated","data":{"checkpoint":"00000000-0000-0000-0000-0000000000c4","commit":"deadbeef","session":"00000000-0000-0000-0000-00000000005e","phase":1,"label":"planning finished"}}"#);
+}

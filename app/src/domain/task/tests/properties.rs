@@ -1,0 +1,410 @@
+//! What holds after any sequence of commands.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A choice that becomes a command in the light of the present state.
+type Choice = (u8, u8);
+
+fn choices() -> impl Strategy<Value = Vec<Choice>> {
+    prop::collection::vec((0..40_u8, any::<u8>()), 0..120)
+}
+
+fn workflow(kind: u8) -> Workflow {
+    match kind % 3 {
+        0 => conversation(),
+        1 => two_phases(),
+        _ => Workflow {
+            phases: vec![phase("one", &["a", "b"], true), phase("two", &["c"], true)],
+            ..two_phases()
+        },
+    }
+}
+
+fn run_id(number: u64) -> RunId {
+    RunId::from_uuid(Uuid::from_u128(0xa000 + u128::from(number)))
+}
+
+/// A review that exists, or one that doesn't.
+fn any_review(task: &Task, pick: u8) -> ReviewId {
+    let known = task.reviews.get(usize::from(pick % 4));
+    known.map_or(REVIEW, |review| review.id)
+}
+
+fn comment(pick: u8) -> Comment {
+    Comment {
+        file: (pick % 2 == 0).then(|| "docs/a.md".to_owned()),
+        line: None,
+        text: note("Hm."),
+    }
+}
+
+/// What a person may say, sensible or not.
+fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
+    let feedback = FeedbackId::from_uuid(Uuid::from_u128(fresh));
+    let review = any_review(task, pick);
+    match kind {
+        0 => TaskCommand::Execute,
+        1 if pick < 64 => TaskCommand::Cancel,
+        2 if pick < 64 => TaskCommand::Archive,
+        3 => TaskCommand::RequestReview,
+        4 => TaskCommand::SendMessage {
+            message: MessageId::from_uuid(Uuid::from_u128(fresh)),
+            text: note("Hello"),
+        },
+        5 => TaskCommand::AddFeedback {
+            review,
+            feedback,
+            comment: comment(pick),
+        },
+        6 => {
+            let mut all = task.reviews.iter().flat_map(|review| &review.feedback);
+            let known = all.nth(usize::from(pick % 3)).map(|known| known.id);
+            TaskCommand::ResolveFeedback {
+                feedback: known.unwrap_or(feedback),
+            }
+        }
+        7..=9 => TaskCommand::Approve {
+            review,
+            comment: None,
+        },
+        10 | 11 => TaskCommand::RequestChanges {
+            review,
+            feedback: note("Again."),
+            comments: vec![(feedback, comment(pick))],
+        },
+        12 => TaskCommand::Edit(TaskEdit {
+            auto_approve: Some(pick % 2 == 0),
+            priority: (pick % 3 == 0).then_some(Priority::High),
+            description: (pick % 5 == 0).then(|| "New".parse().unwrap()),
+            ..TaskEdit::default()
+        }),
+        13 => create(two_phases()),
+        _ => TaskCommand::Retry,
+    }
+}
+
+/// What a run may say, in turn or not.
+fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
+    let message = task.turn.as_ref().map_or(MESSAGE, |turn| turn.message);
+    match kind {
+        15 => RunCommand::Limit {
+            until: at(i64::from(pick)),
+        },
+        16 => RunCommand::RefuseCredentials {
+            message: "no".to_owned(),
+        },
+        17 => RunCommand::End {
+            end: match pick % 4 {
+                0 => RunEnd::Shutdown,
+                1 => RunEnd::Lost,
+                2 => RunEnd::Settled,
+                _ => RunEnd::Failed {
+                    message: "broken".to_owned(),
+                },
+            },
+            retry_at: at(60),
+        },
+        18 => RunCommand::ReportStep {
+            step: ["a", "b", "c", "01_idea"][usize::from(pick % 4)].to_owned(),
+            completed: pick % 2 == 0,
+            note: None,
+        },
+        19 => RunCommand::ReportPhase {
+            phase: u32::from(pick % 3),
+            summary: "Done.".to_owned(),
+            files: Vec::new(),
+        },
+        20 => RunCommand::DeliverMessage {
+            message: task.messages.last().map_or(MESSAGE, |message| message.id),
+        },
+        21 => RunCommand::EndTurn {
+            message,
+            outcome: TurnOutcome::Deferred,
+            usage: Some(usage()),
+            present: Vec::new(),
+            asked: vec![Answerable::Question(
+                QuestionId::from_uuid(Uuid::from_u128(fresh)),
+                question(),
+            )],
+        },
+        22 => verify(pick % 2 == 0, ReviewId::from_uuid(Uuid::from_u128(fresh))),
+        23 => RunCommand::Complete,
+        _ => next(task, fresh, pick),
+    }
+}
+
+/// What is next, with a result by chance.
+fn next(task: &Task, fresh: u128, pick: u8) -> RunCommand {
+    let uuid = Uuid::from_u128(fresh);
+    let review = ReviewId::from_uuid(uuid);
+    if let Some(turn) = &task.turn {
+        let outcome = match pick % 8 {
+            0 => TurnOutcome::Unseen,
+            1 => TurnOutcome::Interrupted,
+            2 => TurnOutcome::Failed {
+                message: "no".to_owned(),
+            },
+            _ => TurnOutcome::Completed,
+        };
+        let present = ["docs/a.md", "docs/b.md", "docs/c.md", "docs/01_idea.md"];
+        return RunCommand::EndTurn {
+            message: turn.message,
+            outcome,
+            usage: (pick % 2 == 0).then(usage),
+            present: present.map(str::to_owned)[usize::from(pick % 4)..].to_vec(),
+            asked: Vec::new(),
+        };
+    }
+    match task.next_work() {
+        Work::StartConversation => RunCommand::StartConversation {
+            session: SessionId::from_uuid(uuid),
+        },
+        Work::StartPhase { .. } => RunCommand::StartPhase {
+            session: SessionId::from_uuid(uuid),
+            base: "base".to_owned(),
+        },
+        Work::Turn(purpose) => RunCommand::StartTurn {
+            message: MessageId::from_uuid(uuid),
+            purpose,
+        },
+        Work::Verify { .. } => verify(pick % 3 != 0, review),
+        Work::OpenReview { .. } => RunCommand::OpenReview {
+            review,
+            head: "head".to_owned(),
+        },
+        Work::Complete | Work::Nothing => RunCommand::Complete,
+    }
+}
+
+fn command(task: &Task, fresh: u128, epoch: u64, (kind, pick): Choice) -> TaskCommand {
+    match kind {
+        0..=14 => order(task, fresh, kind, pick),
+        24..=26 => TaskCommand::StartRun {
+            run: run_id(epoch),
+            epoch,
+        },
+        _ => TaskCommand::Run {
+            // Now and then a run that was replaced.
+            run: match task.run() {
+                Some(run) if pick != 0 => run.id,
+                _ => run_id(0),
+            },
+            command: report(task, fresh, kind, pick),
+        },
+    }
+}
+
+/// Plays the choices and calls `judge` after each decision.
+fn play(
+    kind: u8,
+    choices: Vec<Choice>,
+    mut judge: impl FnMut(
+        &Story,
+        &TaskCommand,
+        &Result<Vec<TaskEvent>, Refusal>,
+    ) -> Result<(), TestCaseError>,
+) -> Result<Story, TestCaseError> {
+    let mut story = Story::of(workflow(kind));
+    let mut fresh = 0xf000;
+    for (epoch, choice) in (1..).zip(choices) {
+        fresh += 1;
+        let command = command(story.task(), fresh, epoch, choice);
+        let decision = story.when(command.clone());
+        judge(&story, &command, &decision)?;
+        if let Ok(events) = decision {
+            story.add(events);
+        }
+    }
+    Ok(story)
+}
+
+/// The run that the events say holds the task.
+fn holder(records: &[EventRecord]) -> Option<RunId> {
+    let mut holder = None;
+    for record in records {
+        match &record.event {
+            TaskEvent::RunStarted { run, .. } => holder = Some(*run),
+            TaskEvent::RunEnded { run, .. } if holder == Some(*run) => holder = None,
+            _ => {}
+        }
+    }
+    holder
+}
+
+/// A command for each action, with which it is tried.
+fn attempts(task: &Task) -> Vec<(Action, TaskCommand)> {
+    let review = task.open_review().or(task.reviews.last());
+    let review = review.map_or(REVIEW, |review| review.id);
+    let title = Some("Yet another title".parse().unwrap());
+    vec![
+        (Action::Execute, TaskCommand::Execute),
+        (
+            Action::Edit,
+            TaskCommand::Edit(TaskEdit {
+                title,
+                ..TaskEdit::default()
+            }),
+        ),
+        (Action::Cancel, TaskCommand::Cancel),
+        (Action::Retry, TaskCommand::Retry),
+        (
+            Action::Message,
+            TaskCommand::SendMessage {
+                message: MessageId::from_uuid(Uuid::max()),
+                text: note("Hello"),
+            },
+        ),
+        (
+            Action::Approve,
+            TaskCommand::Approve {
+                review,
+                comment: None,
+            },
+        ),
+        (
+            Action::RequestChanges,
+            TaskCommand::RequestChanges {
+                review,
+                feedback: note("Again."),
+                comments: Vec::new(),
+            },
+        ),
+        (Action::RequestReview, TaskCommand::RequestReview),
+        (Action::Delete, TaskCommand::Archive),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn replay_equals_the_live_state(kind in any::<u8>(), choices in choices()) {
+        let story = play(kind, choices, |_, _, _| Ok(()))?;
+        prop_assert_eq!(Task::replay(&story.records), story.task.clone());
+        prop_assert_eq!(story.task().version, story.records.len() as u64);
+    }
+
+    #[test]
+    fn a_snapshot_brings_the_state_back(kind in any::<u8>(), choices in choices()) {
+        let story = play(kind, choices, |_, _, _| Ok(()))?;
+        let json = serde_json::to_string(story.task()).unwrap();
+        let read: Task = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(&read, story.task());
+    }
+
+    #[test]
+    fn a_task_is_running_exactly_while_a_run_holds_it(kind in any::<u8>(), choices in choices()) {
+        play(kind, choices, |story, _, _| {
+            prop_assert_eq!(story.task().run().map(|run| run.id), holder(&story.records));
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_stale_run_changes_nothing(kind in any::<u8>(), choices in choices()) {
+        play(kind, choices, |story, command, decision| {
+            if let TaskCommand::Run { run, .. } = command
+                && story.task().run().map(|held| held.id) != Some(*run)
+            {
+                prop_assert!(decision.is_err());
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn an_action_that_is_shown_is_allowed_and_no_other(kind in any::<u8>(), choices in choices()) {
+        let story = play(kind, choices, |_, _, _| Ok(()))?;
+        let task = story.task();
+        let actions = task.actions();
+        let unique: BTreeSet<_> = actions.iter().map(ToString::to_string).collect();
+        prop_assert_eq!(unique.len(), actions.len());
+        for (action, command) in attempts(task) {
+            let decision = story.when(command);
+            let refused = matches!(decision, Err(Refusal::NotAllowed { .. }));
+            if task.archived {
+                prop_assert_eq!(decision, Err(Refusal::UnknownTask));
+            } else if actions.contains(&action) {
+                prop_assert!(decision.is_ok(), "{action} in {}: {decision:?}", story.status());
+            } else if let Ok(events) = &decision {
+                prop_assert!(events.is_empty(), "{action} in {}: {events:?}", story.status());
+            } else {
+                let review = matches!(action, Action::Approve | Action::RequestChanges);
+                prop_assert!(refused || review, "{action} in {}: {decision:?}", story.status());
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_next_is_never_refused(kind in any::<u8>(), choices in choices(), pick in any::<u8>()) {
+        let story = play(kind, choices, |_, _, _| Ok(()))?;
+        if let Some(run) = story.task().run().filter(|_| !story.task().archived) {
+            let command = next(story.task(), 0xffff, pick);
+            let decision = story.when(TaskCommand::Run { run: run.id, command });
+            prop_assert!(decision.as_ref().is_ok_and(|events| !events.is_empty()), "{decision:?}");
+        }
+    }
+
+    #[test]
+    fn good_work_and_a_person_who_approves_bring_every_task_to_its_end(kind in any::<u8>(), choices in choices()) {
+        let mut story = play(kind, choices, |_, _, _| Ok(()))?;
+        for epoch in 1_000..1_100 {
+            let task = story.task();
+            let review = task.open_review().map_or(REVIEW, |review| review.id);
+            story = match &task.status {
+                _ if task.archived => return Ok(()),
+                Status::Draft => story.then(TaskCommand::Execute),
+                Status::Queued { .. } => story.then(TaskCommand::StartRun { run: run_id(epoch), epoch }),
+                Status::Running(_) => {
+                    if let Some(turn) = &task.turn {
+                        let message = turn.message;
+                        story = story.run(end_turn(message, TurnOutcome::Completed));
+                    }
+                    story.finish(epoch)
+                }
+                Status::Waiting(Waiting::Review { .. }) => story.then(TaskCommand::Approve { review, comment: None }),
+                Status::Waiting(Waiting::RateLimit { .. } | Waiting::Credentials { .. }) | Status::Failed { .. } => {
+                    story.then(TaskCommand::Retry)
+                }
+                // Nobody can answer these yet.
+                Status::Waiting(Waiting::Question | Waiting::Dependency) => return Ok(()),
+                Status::Completed | Status::Cancelled => return Ok(()),
+            };
+        }
+        prop_assert!(false, "still {}", story.status());
+    }
+
+    #[test]
+    fn a_wait_for_a_review_has_an_open_review(kind in any::<u8>(), choices in choices()) {
+        play(kind, choices, |story, _, _| {
+            let task = story.task();
+            if let Status::Waiting(Waiting::Review { review }) = &task.status {
+                prop_assert_eq!(task.open_review().map(|open| open.id), Some(*review));
+            }
+            let open = task.reviews.iter().filter(|review| review.status == ReviewStatus::Open);
+            prop_assert!(open.count() <= 1);
+            prop_assert!(task.progress() <= 100);
+            Ok(())
+        })?;
+    }
+}
+
+impl Story {
+    /// [`Story::worked`] with ids of its own.
+    fn finish(mut self, salt: u64) -> Self {
+        for step in 0..1_000_u128 {
+            let fresh = (u128::from(salt) << 32) + step;
+            if self.task().run().is_none() {
+                break;
+            }
+            // 7 stands for good results.
+            let command = next(self.task(), fresh, 7);
+            self = self.run(command);
+        }
+        self
+    }
+}
