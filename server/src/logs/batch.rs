@@ -56,8 +56,8 @@ impl Group {
 /// What has become of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// Tasks with new lines.
-    pub stored: Vec<TaskId>,
+    /// Runs with new lines, with their epoch.
+    pub stored: Vec<(TaskId, u64)>,
     /// Runs that no longer hold their task, with their epoch.
     pub refused: Vec<(TaskId, u64)>,
 }
@@ -126,7 +126,7 @@ impl Batch {
             match store_group(&tx, group, tail).await {
                 Ok(Some(tail)) => {
                     grown.insert(group.task, tail);
-                    outcome.stored.push(group.task);
+                    outcome.stored.push((group.task, group.epoch));
                 }
                 Ok(None) => outcome.refused.push((group.task, group.epoch)),
                 Err(error) => {

@@ -158,8 +158,9 @@ impl Refused {
         for (task, epoch) in &outcome.refused {
             refused.insert(*task, *epoch);
         }
-        for task in &outcome.stored {
-            if !outcome.refused.iter().any(|(other, _)| other == task) {
+        // The run that holds a task now is not held back by the one before.
+        for (task, epoch) in &outcome.stored {
+            if refused.get(task).is_some_and(|refused| epoch > refused) {
                 refused.remove(task);
             }
         }
@@ -246,7 +247,7 @@ impl Writer {
             match batch.store(&self.store, &mut self.tails).await {
                 Ok(outcome) => {
                     self.refused.note(&outcome);
-                    for task in &outcome.stored {
+                    for (task, _) in &outcome.stored {
                         self.store.heads().lines_stored(*task);
                     }
                     return true;

@@ -3,7 +3,8 @@
 use app::domain::id::TaskId;
 use app::domain::task::Task;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -35,7 +36,8 @@ impl Store {
                 Ok(report)
             }
             Err(error) => {
-                tx.rollback().await?;
+                // Why it failed says more than why the way back did.
+                tx.rollback().await.ok();
                 Err(error)
             }
         }
@@ -43,6 +45,11 @@ impl Store {
 }
 
 async fn rebuild(tx: &DatabaseTransaction) -> Result<RebuildReport, StoreError> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        // Writers wait; what they append meanwhile would be missing in the tables.
+        tx.execute_unprepared("LOCK TABLE events IN SHARE ROW EXCLUSIVE MODE")
+            .await?;
+    }
     clear(tx).await?;
     let ids: Vec<Uuid> = event::Entity::find()
         .select_only()

@@ -4,6 +4,7 @@ use app::domain::id::TaskId;
 use app::domain::task::{Actor, EventRecord, Task, TaskEvent};
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait};
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::row::{event, snapshot};
@@ -68,8 +69,9 @@ impl Store {
         match store(&tx, &write, &appended).await {
             Ok(()) => tx.commit().await?,
             Err(error) => {
-                // Dropping the transaction would roll it back as well, but only later.
-                tx.rollback().await?;
+                // Dropping the transaction would roll it back as well, but only later. Why the
+                // events were not stored says more than why the way back failed.
+                tx.rollback().await.ok();
                 return Err(error);
             }
         }
@@ -177,7 +179,10 @@ fn parts(event: &TaskEvent) -> Result<(String, String), StoreError> {
     let json = serde_json::to_value(event).map_err(StoreError::Encode)?;
     let name = json.get("type").and_then(Json::as_str).unwrap_or_default();
     let data = json.get("data").cloned().unwrap_or_default();
-    Ok((name.to_owned(), data.to_string()))
+    let parts = (name.to_owned(), data.to_string());
+    // What can't be read again would make the task's whole history unreadable.
+    TaskEvent::deserialize(json).map_err(StoreError::Encode)?;
+    Ok(parts)
 }
 
 async fn store_snapshot(tx: &DatabaseTransaction, task: &Task) -> Result<(), StoreError> {
