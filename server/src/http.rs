@@ -11,6 +11,7 @@ mod inbound;
 mod installation;
 pub mod listener;
 mod openapi;
+mod pages;
 pub mod problem;
 mod reviews;
 mod sse;
@@ -22,7 +23,7 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use bytes::Bytes;
 use http::Method;
-use http::header::CONTENT_TYPE;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -42,7 +43,8 @@ pub fn router(state: AppState) -> Router {
             state.clone(),
             idempotency::once,
         ));
-    Router::new()
+    pages::routes(Router::new(), &state)
+        .layer(middleware::from_fn(pages::name_faults))
         .merge(api)
         .fallback(elsewhere)
         .layer(DefaultBodyLimit::disable()) // the guard below counts for all
@@ -71,6 +73,16 @@ async fn elsewhere(State(state): State<AppState>, request: Request) -> Response 
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     if reads && let Some(file) = state.site.serve(request.uri(), request.headers()) {
         return file;
+    }
+    let wants_page = request
+        .headers()
+        .get(ACCEPT)
+        .and_then(|kinds| kinds.to_str().ok())
+        .is_some_and(|kinds| kinds.contains("text/html"));
+    let path = request.uri().path();
+    let for_programs = path.starts_with("/api/") || path.starts_with("/sfn/");
+    if reads && wants_page && !for_programs {
+        return pages::not_found(State(state), request).await;
     }
     Problem::new(Kind::NotFound, "There is nothing at this address.").into_response()
 }

@@ -152,7 +152,7 @@ async fn serve(
 }
 
 /// What the pages' shell needs to know; the names are those of the build script.
-fn leptos_options(bound: SocketAddr) -> LeptosOptions {
+pub fn leptos_options(bound: SocketAddr) -> LeptosOptions {
     LeptosOptions::builder()
         .output_name("app")
         .site_pkg_dir("pkg")

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::pages::SERVER_FUNCTION_ERROR;
 use super::problem::{Kind, Problem};
 
 /// Names a request in answers, logs, problems and as the cause of events.
@@ -36,7 +37,7 @@ pub async fn wrap(mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     let span = tracing::info_span!("request", request.id = %id.0, %method, path);
     async move {
-        let mut response = finish(next.run(request).await, &id.0, &path);
+        let mut response = finish(next.run(request).await, &id.0);
         add_headers(response.headers_mut(), &id.0);
         let status = response.status().as_u16();
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -63,7 +64,7 @@ impl RequestId {
 }
 
 /// Writes the body of errors.
-fn finish(mut response: Response, id: &str, path: &str) -> Response {
+fn finish(mut response: Response, id: &str) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         return problem.render(id, kept(&response));
     }
@@ -74,7 +75,8 @@ fn finish(mut response: Response, id: &str, path: &str) -> Response {
         .and_then(|kind| kind.to_str().ok());
     let speaks = content.is_some_and(|kind| kind.starts_with("text/html") || kind.contains("json"));
     // Server functions have their own way to tell errors.
-    if failed && !speaks && !path.starts_with("/sfn/") {
+    let told = response.headers().contains_key(SERVER_FUNCTION_ERROR);
+    if failed && !speaks && !told {
         return Problem::of_response(&response).render(id, kept(&response));
     }
     response

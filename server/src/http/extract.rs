@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::envelope::RequestId;
 use super::problem::{Kind, Problem};
@@ -71,28 +71,40 @@ async fn body(request: Request, state: &AppState) -> Result<Bytes, Problem> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let not_json = |error: serde_json::Error| {
+        Problem::new(
+            Kind::Malformed,
+            format!("The body is not valid JSON: {error}."),
+        )
+    };
+    // A struct could be read from a list too, field by field: nobody means that.
+    if body
+        .trim_ascii_start()
+        .first()
+        .is_some_and(|first| *first != b'{')
+    {
+        serde_json::from_slice::<IgnoredAny>(body).map_err(not_json)?;
+        return Err(Problem::field(
+            Kind::Invalid,
+            "body",
+            "must be a JSON object",
+        ));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut json);
-    let refusal = |error: serde_path_to_error::Error<serde_json::Error>| {
+    let value = parsed.map_err(|error: serde_path_to_error::Error<serde_json::Error>| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         if !inner.is_data() {
-            let detail = format!("The body is not valid JSON: {inner}.");
-            return Problem::new(Kind::Malformed, detail);
+            return not_json(inner);
         }
         let text = inner.to_string();
         // The place in the text helps with syntax only.
         let message = text.split(" at line ").next().unwrap_or(&text);
         let (field, message) = field_fault(&path, message);
         Problem::field(Kind::Invalid, &field, message)
-    };
-    let value = parsed.map_err(refusal)?;
-    json.end().map_err(|error| {
-        Problem::new(
-            Kind::Malformed,
-            format!("The body is not valid JSON: {error}."),
-        )
     })?;
+    json.end().map_err(not_json)?;
     Ok(value)
 }
 

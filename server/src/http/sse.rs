@@ -90,15 +90,18 @@ async fn tab(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (tasks, changes) = state.board.watch().await?;
-    let statuses = statuses(tasks, changes);
     let Some(id) = watched.task else {
-        return Ok(answer(&state, statuses));
+        return Ok(answer(&state, statuses(tasks, changes, Removal::Reset)));
     };
     let after = cursor(&headers, watched.after.as_deref())?;
     let tail = Tail::open(&state.service, id, after).await?;
     Ok(answer(
         &state,
-        stream::select(statuses, tail.into_events()).boxed(),
+        stream::select(
+            statuses(tasks, changes, Removal::Silent),
+            tail.into_events(),
+        )
+        .boxed(),
     ))
 }
 
@@ -148,39 +151,51 @@ fn event(name: &'static str, data: &impl Serialize) -> Result<Event, Error> {
     Ok(Event::default().event(name).data(data))
 }
 
+/// What is said of a task that was put away.
+#[derive(Clone, Copy, Debug)]
+enum Removal {
+    /// Whoever shows the list reads it again.
+    Reset,
+    /// Whoever follows one task isn't disturbed by another.
+    Silent,
+}
+
 /// All tasks as they are, then those that change.
-fn statuses(tasks: Tasks, changes: watch::Receiver<Tasks>) -> Events {
-    let known = HashMap::new();
-    let start = (Some(tasks), changes, known);
-    stream::unfold(start, |(ready, mut changes, mut known)| async move {
+fn statuses(tasks: Tasks, changes: watch::Receiver<Tasks>, removal: Removal) -> Events {
+    let start = (Some(tasks), changes, HashMap::new());
+    stream::unfold(start, move |(ready, mut changes, mut known)| async move {
         let tasks = if let Some(tasks) = ready {
             tasks
         } else {
             changes.changed().await.ok()?;
             changes.borrow_and_update().clone()
         };
-        let events = changed(&tasks, &mut known);
+        let events = changed(&tasks, &mut known, removal);
         Some((stream::iter(events), (None, changes, known)))
     })
     .flatten()
     .boxed()
 }
 
-fn changed(tasks: &[TaskView], known: &mut HashMap<TaskId, u64>) -> Vec<Result<Event, Error>> {
+/// What is new since the versions that were sent.
+fn changed(
+    tasks: &[TaskView],
+    known: &mut HashMap<TaskId, u64>,
+    removal: Removal,
+) -> Vec<Result<Event, Error>> {
     let mut events = Vec::new();
-    let mut gone: HashMap<TaskId, u64> = known.clone();
+    let mut shown = HashMap::with_capacity(tasks.len());
     for task in tasks {
-        gone.remove(&task.id);
-        let shown = known.get(&task.id).copied().unwrap_or(0);
-        if task.version > shown {
-            known.insert(task.id, task.version);
+        let before = known.remove(&task.id).unwrap_or(0);
+        shown.insert(task.id, task.version.max(before));
+        if task.version > before {
             events.push(event("status", task));
         }
     }
-    for id in gone.into_keys() {
-        known.remove(&id);
-        // Put away: whoever shows it reads the list again.
-        events.push(event("reset", &serde_json::json!({ "task_id": id })));
+    let gone = std::mem::replace(known, shown);
+    if let Removal::Reset = removal {
+        let reset = |id| event("reset", &serde_json::json!({ "task_id": id }));
+        events.extend(gone.into_keys().map(reset));
     }
     events
 }

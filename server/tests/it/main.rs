@@ -11,4 +11,5 @@ mod scripted_model;
 mod store;
 mod support;
 mod watcher;
+mod web;
 mod whole_task;

@@ -1,0 +1,8 @@
+//! The web server through its real router, on a store of its own. No agent runs.
+
+mod hostile;
+mod pages;
+mod reading;
+mod streams;
+mod support;
+mod writing;

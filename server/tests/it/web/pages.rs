@@ -1,0 +1,100 @@
+//! The pages as the server sends them, and their server functions.
+
+use axum::body::Body;
+use http::StatusCode;
+
+use super::support::{TestApp, request};
+
+async fn page(app: &TestApp, path: &str) -> super::support::Answer {
+    let request = request("GET", path).header("accept", "text/html");
+    app.send(request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn the_list_is_a_page_before_any_script_has_run() {
+    let app = TestApp::new().await;
+    app.create("create_app").await;
+    let answer = page(&app, "/").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.header("content-type").starts_with("text/html"));
+    assert!(answer.body.contains("Title"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn scripts_run_only_with_the_nonce_of_their_page() {
+    let app = TestApp::new().await;
+    let answer = page(&app, "/").await;
+    let policy = answer.header("content-security-policy").to_owned();
+    let nonce = policy
+        .split("'nonce-")
+        .nth(1)
+        .unwrap()
+        .split('\'')
+        .next()
+        .unwrap();
+    assert!(
+        policy.contains("'strict-dynamic'") && policy.contains("frame-ancestors 'none'"),
+        "{policy}"
+    );
+    for script in answer.body.split("<script").skip(1) {
+        let tag = script.split('>').next().unwrap();
+        assert!(tag.contains(&format!("nonce=\"{nonce}\"")), "{tag}");
+    }
+    assert!(
+        !answer.body.contains(" onclick=") && !answer.body.contains(" style=\""),
+        "inline handlers or styles"
+    );
+    let again = page(&app, "/").await;
+    assert_ne!(again.header("content-security-policy"), policy);
+}
+
+#[tokio::test]
+async fn an_address_without_a_page_gets_a_page_that_says_so() {
+    let app = TestApp::new().await;
+    for path in [
+        "/nothing",
+        "/tasks/01890000-0000-7000-8000-000000000000",
+        "/tasks/x",
+    ] {
+        let answer = page(&app, path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(
+            answer.header("content-type").starts_with("text/html"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn server_functions_name_their_faults_and_are_protected_as_the_api_is() {
+    let app = TestApp::new().await;
+    let unknown = "id=01890000-0000-7000-8000-000000000000";
+    let call = async |path: &str, body: &'static str, headers: &[(&str, &str)]| {
+        let mut request =
+            request("POST", path).header("content-type", "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        app.send(request.body(Body::from(body)).unwrap()).await
+    };
+    let missing = call("/sfn/tasks/get", unknown, &[]).await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND, "{}", missing.body);
+    let nonsense = call("/sfn/tasks/get", "id=x&y=%00", &[]).await;
+    assert_eq!(
+        nonsense.status,
+        StatusCode::BAD_REQUEST,
+        "{}",
+        nonsense.body
+    );
+    let foreign = call(
+        "/sfn/tasks/get",
+        unknown,
+        &[("origin", "https://evil.example")],
+    )
+    .await;
+    assert_eq!(foreign.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        call("/sfn/nothing", "", &[]).await.status,
+        StatusCode::NOT_FOUND
+    );
+}

@@ -1,0 +1,316 @@
+//! Live streams: every event exactly once and in order, whatever happens to the connection.
+
+use std::time::Duration;
+
+use app::domain::id::{RunId, TaskId};
+use app::domain::log::{LogKind, LogStream, NewLine};
+use app::domain::task::{Actor, TaskCommand, TaskEdit};
+use axum::body::Body;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use server::logs::LogWriter;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::support::{TestApp, request};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One event of a stream.
+#[derive(Debug, Default, Clone)]
+struct Seen {
+    name: String,
+    id: Option<String>,
+    data: String,
+}
+
+impl Seen {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.data).unwrap()
+    }
+}
+
+/// Reads a stream as a browser does.
+struct Reader {
+    body: Body,
+    text: String,
+}
+
+impl Reader {
+    async fn open(app: &TestApp, path: &str, last_id: Option<&str>) -> Self {
+        let mut request = request("GET", path);
+        if let Some(id) = last_id {
+            request = request.header("last-event-id", id);
+        }
+        let response = app.raw(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert!(!response.headers().contains_key("content-encoding"));
+        Self {
+            body: response.into_body(),
+            text: String::new(),
+        }
+    }
+
+    /// The next event; `None` at the end of the stream.
+    async fn next(&mut self) -> Option<Seen> {
+        loop {
+            while let Some((block, rest)) = self.text.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.text = rest;
+                let seen = parse(&block);
+                if !seen.name.is_empty() {
+                    return Some(seen);
+                }
+            }
+            let frame = timeout(PATIENCE, self.body.frame())
+                .await
+                .expect("an event in time")?;
+            let data = frame.unwrap().into_data().unwrap();
+            self.text.push_str(std::str::from_utf8(&data).unwrap());
+        }
+    }
+}
+
+fn parse(block: &str) -> Seen {
+    let mut seen = Seen::default();
+    for line in block.lines() {
+        match line.split_once(": ") {
+            Some(("event", name)) => name.clone_into(&mut seen.name),
+            Some(("id", id)) => seen.id = Some(id.to_owned()),
+            Some(("data", data)) => seen.data.push_str(data),
+            _ => {}
+        }
+    }
+    seen
+}
+
+fn version(seen: &Seen) -> u64 {
+    let id = seen.id.as_ref().expect("an id");
+    id.split('.').next().unwrap().parse().unwrap()
+}
+
+async fn rename(app: &TestApp, id: TaskId, title: String) {
+    let title = Some(title.parse().unwrap());
+    let edit = TaskCommand::Edit(TaskEdit {
+        title,
+        ..TaskEdit::default()
+    });
+    app.service.execute(id, Actor::Person, edit).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_history_is_told_with_the_objects_as_they_were() {
+    let app = TestApp::new().await;
+    let (id, review) = app.at_gate().await;
+    let head = app.get(&format!("/api/tasks/{id}")).await.json()["version"]
+        .as_u64()
+        .unwrap();
+    let mut reader = Reader::open(&app, &format!("/api/tasks/{id}/stream"), None).await;
+    let mut names = Vec::new();
+    for expected in 1..=head {
+        let seen = reader.next().await.unwrap();
+        assert_eq!(version(&seen), expected);
+        match seen.name.as_str() {
+            "status" => assert_eq!(seen.json()["version"], expected),
+            "review_required" => assert_eq!(seen.json()["id"], review.as_str()),
+            "phase_update" | "step_update" => assert_eq!(seen.json()["number"], 1),
+            other => panic!("unexpected event {other}"),
+        }
+        names.push(seen.name);
+    }
+    names.dedup();
+    assert!(names.iter().any(|name| name == "step_update"), "{names:?}");
+    assert!(
+        names.iter().any(|name| name == "review_required"),
+        "{names:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_is_cut_again_and_again_gets_every_event_once_and_in_order() {
+    const EVENTS: u64 = 150;
+    let app = TestApp::new().await;
+    let id = app.create("custom").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let task: TaskId = id.parse().unwrap();
+    let write = async {
+        for number in 2..=EVENTS {
+            rename(&app, task, format!("Title {number}")).await;
+            if number % 10 == 0 {
+                tokio::time::sleep(Duration::from_millis(3)).await;
+            }
+        }
+    };
+    let read = async {
+        let mut versions = Vec::new();
+        let mut last: Option<String> = None;
+        let path = format!("/api/tasks/{id}/stream?after=0.0");
+        while versions.len() < usize::try_from(EVENTS).unwrap() {
+            let mut reader = Reader::open(&app, &path, last.as_deref()).await;
+            // The connection breaks after a few events, in the middle of whatever is going on.
+            for _ in 0..=(versions.len() % 7) {
+                if versions.len() == usize::try_from(EVENTS).unwrap() {
+                    break;
+                }
+                let seen = reader.next().await.unwrap();
+                versions.push(version(&seen));
+                last = seen.id;
+            }
+        }
+        versions
+    };
+    let ((), versions) = tokio::join!(write, read);
+    assert_eq!(versions, (1..=EVENTS).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn log_lines_come_in_batches_and_resume_too() {
+    const LINES: u64 = 2_500;
+    let app = TestApp::new().await;
+    let id = app.create("custom").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    app.post(&format!("/api/tasks/{id}/execute")).await;
+    let claim = app
+        .store
+        .claim("test", Duration::from_mins(1))
+        .await
+        .unwrap()
+        .unwrap();
+    let run = RunId::from_uuid(uuid::Uuid::now_v7());
+    let stop = CancellationToken::new();
+    let (writer, work) = LogWriter::start(app.store.clone(), stop.clone());
+    let mut background = JoinSet::new();
+    background.spawn(work);
+    let line = |number: u64| NewLine {
+        at: chrono::Utc::now(),
+        stream: LogStream::Agent,
+        kind: LogKind::Text,
+        text: format!("line {number}"),
+    };
+    let written = (0..LINES).map(line).collect();
+    writer
+        .append(claim.task, run, claim.epoch, written)
+        .await
+        .unwrap();
+    writer.flush(claim.task).await.unwrap();
+    stop.cancel();
+    let mut lines = 0;
+    let mut last: Option<String> = None;
+    while lines < LINES {
+        let mut reader =
+            Reader::open(&app, &format!("/api/stream?task={id}"), last.as_deref()).await;
+        loop {
+            let seen = reader.next().await.unwrap();
+            if seen.name != "log" {
+                continue;
+            }
+            let batch = seen.json();
+            let batch = batch.as_array().unwrap();
+            assert!(batch.len() <= 500);
+            for line in batch {
+                lines += 1;
+                assert_eq!(line["seq"], lines);
+            }
+            assert_eq!(
+                seen.id.as_deref().unwrap().split('.').nth(1).unwrap(),
+                lines.to_string()
+            );
+            last = seen.id;
+            break;
+        }
+    }
+    assert_eq!(lines, LINES);
+    let found = app
+        .get(&format!("/api/tasks/{id}/logs?q=LINE%202499"))
+        .await
+        .json();
+    assert_eq!(found["items"][0]["seq"], LINES);
+}
+
+#[tokio::test]
+async fn a_tab_sees_the_status_of_all_tasks_and_what_becomes_of_it() {
+    let app = TestApp::new().await;
+    let first = app.create("custom").await;
+    let second = app.create("custom").await;
+    let mut reader = Reader::open(&app, "/api/stream", None).await;
+    let mut shown = Vec::new();
+    for _ in 0..2 {
+        let seen = reader.next().await.unwrap();
+        assert_eq!((seen.name.as_str(), &seen.id), ("status", &None));
+        shown.push(seen.json()["id"].clone());
+    }
+    assert!(shown.contains(&first["id"]) && shown.contains(&second["id"]));
+    let id: TaskId = first["id"].as_str().unwrap().parse().unwrap();
+    rename(&app, id, "New".to_owned()).await;
+    let seen = reader.next().await.unwrap();
+    assert_eq!(seen.json()["title"], "New");
+    app.send(
+        request("DELETE", &format!("/api/tasks/{id}"))
+            .body(Body::empty())
+            .unwrap(),
+    )
+    .await;
+    let seen = reader.next().await.unwrap();
+    assert_eq!(
+        (seen.name.as_str(), seen.json()),
+        ("reset", json!({ "task_id": id }))
+    );
+}
+
+#[tokio::test]
+async fn a_cursor_beyond_the_history_is_reset_and_one_that_is_none_is_refused() {
+    let app = TestApp::new().await;
+    let id = app.create("custom").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/api/tasks/{id}/stream");
+    let mut reader = Reader::open(&app, &path, Some("99.5")).await;
+    let seen = reader.next().await.unwrap();
+    assert_eq!(
+        (seen.name.as_str(), seen.id.as_deref()),
+        ("reset", Some("1.0"))
+    );
+    let bad = request("GET", &path).header("last-event-id", "nonsense");
+    assert_eq!(
+        app.send(bad.body(Body::empty()).unwrap())
+            .await
+            .status
+            .as_u16(),
+        400
+    );
+    // The page's own cursor outranks nonsense of the browser.
+    let mut reader = Reader::open(&app, &format!("{path}?after=0.0"), Some("nonsense")).await;
+    assert_eq!(reader.next().await.unwrap().id.as_deref(), Some("1.0"));
+}
+
+#[tokio::test]
+async fn streams_end_when_the_task_is_put_away_and_when_the_server_stops() {
+    let app = TestApp::new().await;
+    let gone = app.create("custom").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let kept = app.create("custom").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut reader = Reader::open(&app, &format!("/api/tasks/{gone}/stream"), None).await;
+    app.send(
+        request("DELETE", &format!("/api/tasks/{gone}"))
+            .body(Body::empty())
+            .unwrap(),
+    )
+    .await;
+    while reader.next().await.is_some() {}
+    let mut reader = Reader::open(&app, &format!("/api/tasks/{kept}/stream"), None).await;
+    reader.next().await.unwrap();
+    app.shutdown.cancel();
+    assert!(reader.next().await.is_none());
+}

@@ -1,0 +1,254 @@
+//! What people do, over the API.
+
+use axum::body::Body;
+use http::StatusCode;
+use serde_json::json;
+
+use super::support::{TestApp, request};
+
+#[tokio::test]
+async fn a_job_becomes_a_draft_that_can_be_changed_started_and_called_off() {
+    let app = TestApp::new().await;
+    let new = json!({ "title": " Shop ", "type": "create_app", "description": "A web shop", "priority": "high", "budget_usd": "12.5" });
+    let created = app.json("POST", "/api/tasks", &new).await;
+    assert_eq!(created.status, StatusCode::CREATED);
+    let task = created.json();
+    let path = format!("/api/tasks/{}", task["id"].as_str().unwrap());
+    assert_eq!(created.header("location"), path);
+    assert_eq!(task["title"], "Shop");
+    assert_eq!(task["status"], "draft");
+    assert_eq!(task["budget_usd"], "12.500000");
+    assert_eq!(
+        task["actions"],
+        json!(["execute", "edit", "cancel", "delete"])
+    );
+
+    let edited = app
+        .json(
+            "PATCH",
+            &path,
+            &json!({ "title": "Store", "description": "Another" }),
+        )
+        .await;
+    assert_eq!(edited.json()["title"], "Store");
+
+    let started = app.post(&format!("{path}/execute")).await;
+    assert_eq!(started.status, StatusCode::OK);
+    assert_eq!(started.json()["status"], "queued");
+
+    let again = app.post(&format!("{path}/execute")).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    let problem = again.json();
+    assert_eq!(problem["type"], "/problems/not-allowed");
+    assert_eq!(problem["state"], "queued");
+    assert_eq!(
+        problem["allowed"],
+        json!(["message", "edit", "cancel", "delete"])
+    );
+
+    let fixed = app
+        .json("PATCH", &path, &json!({ "description": "Late" }))
+        .await;
+    assert_eq!(fixed.status, StatusCode::CONFLICT);
+
+    let cancelled = app.post(&format!("{path}/cancel")).await;
+    assert_eq!(cancelled.json()["status"], "cancelled");
+    assert_eq!(
+        app.post(&format!("{path}/cancel")).await.status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn a_task_that_is_put_away_is_gone_for_every_route() {
+    let app = TestApp::new().await;
+    let task = app.create("custom").await;
+    let path = format!("/api/tasks/{}", task["id"].as_str().unwrap());
+    let deleted = app
+        .send(request("DELETE", &path).body(Body::empty()).unwrap())
+        .await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    for rest in [
+        "",
+        "/status",
+        "/phases",
+        "/events",
+        "/logs",
+        "/reviews",
+        "/messages",
+        "/deliverables",
+        "/diff",
+        "/stream",
+        "/questions",
+        "/dependencies",
+        "/detail",
+    ] {
+        let answer = app.get(&format!("{path}{rest}")).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::NOT_FOUND,
+            "{rest}: {}",
+            answer.body
+        );
+    }
+    assert_eq!(app.get("/api/tasks").await.json()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_running_task_is_not_deleted() {
+    let app = TestApp::new().await;
+    let task = app.create("custom").await;
+    let path = format!("/api/tasks/{}", task["id"].as_str().unwrap());
+    app.post(&format!("{path}/execute")).await;
+    let claim = app
+        .store
+        .claim("test", std::time::Duration::from_mins(1))
+        .await
+        .unwrap()
+        .unwrap();
+    let run = app::domain::id::RunId::from_uuid(uuid::Uuid::now_v7());
+    app.service
+        .start_run(claim.task, run, claim.epoch)
+        .await
+        .unwrap();
+    let refused = app
+        .send(request("DELETE", &path).body(Body::empty()).unwrap())
+        .await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert_eq!(refused.json()["state"], "running");
+}
+
+#[tokio::test]
+async fn a_review_is_commented_sent_back_and_in_the_next_round_approved() {
+    let app = TestApp::new().await;
+    let (id, review) = app.at_gate().await;
+    let listed = app.get(&format!("/api/tasks/{id}/reviews")).await.json();
+    assert_eq!(listed["items"][0]["id"], review.as_str());
+    assert_eq!(listed["items"][0]["status"], "open");
+
+    let comment = json!({ "file": "docs/planning/01_idea.md", "line": 3, "text": "Say more" });
+    let commented = app
+        .json("POST", &format!("/api/reviews/{review}/feedback"), &comment)
+        .await;
+    assert_eq!(commented.status, StatusCode::OK, "{}", commented.body);
+    assert_eq!(commented.json()["feedback"][0]["line"], 3);
+
+    let changes = json!({ "feedback": "Not yet", "comments": [{ "text": "Shorter" }] });
+    let back = app
+        .json(
+            "PATCH",
+            &format!("/api/reviews/{review}/request-changes"),
+            &changes,
+        )
+        .await;
+    assert_eq!(back.status, StatusCode::OK, "{}", back.body);
+    assert_eq!(back.json()["status"], "changes_requested");
+    assert_eq!(back.json()["feedback"].as_array().unwrap().len(), 2);
+    let late = app
+        .json(
+            "PATCH",
+            &format!("/api/reviews/{review}/approve"),
+            &json!({}),
+        )
+        .await;
+    assert_eq!(late.status, StatusCode::CONFLICT);
+    assert_eq!(late.json()["state"], "queued");
+
+    let second = app.drive_to_gate(id.parse().unwrap()).await;
+    let path = format!("/api/reviews/{second}/approve");
+    // The body may be left out.
+    let approved = app
+        .send(request("PATCH", &path).body(Body::empty()).unwrap())
+        .await;
+    assert_eq!(approved.status, StatusCode::OK, "{}", approved.body);
+    let approved = approved.json();
+    assert_eq!(approved["status"], "approved");
+    assert_eq!(approved["round"], 2);
+    let task = app.get(&format!("/api/tasks/{id}")).await.json();
+    assert_eq!(task["status"], "queued");
+}
+
+#[tokio::test]
+async fn the_same_request_with_the_same_key_is_carried_out_once() {
+    let app = TestApp::new().await;
+    let send = async |key: &str, title: &str| {
+        let body = json!({ "title": title, "type": "custom", "description": "d" });
+        let request = request("POST", "/api/tasks")
+            .header("content-type", "application/json")
+            .header("idempotency-key", key);
+        app.send(request.body(Body::from(body.to_string())).unwrap())
+            .await
+    };
+    let first = send("key-1", "A").await;
+    let second = send("key-1", "A").await;
+    assert_eq!(
+        (first.status, second.status),
+        (StatusCode::CREATED, StatusCode::CREATED)
+    );
+    assert_eq!(first.body, second.body);
+    assert_eq!(second.header("location"), first.header("location"));
+    assert_eq!(second.header("idempotency-replayed"), "true");
+    let other = send("key-1", "B").await;
+    assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(other.json()["type"], "/problems/idempotency-key-reused");
+    assert_eq!(
+        app.get("/api/tasks").await.json()["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    // What was refused may be tried again under the same key.
+    assert_eq!(
+        send("key-2", "").await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    assert_eq!(send("key-2", "C").await.status, StatusCode::CREATED);
+    assert_eq!(send("", "D").await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn of_many_requests_with_one_key_at_the_same_moment_one_is_carried_out() {
+    let app = TestApp::new().await;
+    let send = || {
+        let body = json!({ "title": "A", "type": "custom", "description": "d" });
+        let request = request("POST", "/api/tasks")
+            .header("content-type", "application/json")
+            .header("idempotency-key", "once");
+        app.send(request.body(Body::from(body.to_string())).unwrap())
+    };
+    let answers = futures::future::join_all((0..16).map(|_| send())).await;
+    for answer in answers {
+        assert!(
+            matches!(answer.status.as_u16(), 201 | 409),
+            "{}",
+            answer.body
+        );
+    }
+    assert_eq!(
+        app.get("/api/tasks").await.json()["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn messages_are_kept_and_a_request_is_the_cause_of_its_events() {
+    let app = TestApp::new().await;
+    let task = app.create("custom").await;
+    let path = format!("/api/tasks/{}", task["id"].as_str().unwrap());
+    app.post(&format!("{path}/execute")).await;
+    let sent = app
+        .json(
+            "POST",
+            &format!("{path}/messages"),
+            &json!({ "text": "Use Rust" }),
+        )
+        .await;
+    assert_eq!(sent.status, StatusCode::OK, "{}", sent.body);
+    let messages = app.get(&format!("{path}/messages")).await.json();
+    assert_eq!(messages["items"][0]["text"], "Use Rust");
+    assert_eq!(messages["items"][0]["delivered_at"], json!(null));
+}
