@@ -30,9 +30,11 @@ const RUN: &str = "run";
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
-/// Due and free, or held by somebody whose lease has ended; every prerequisite is completed.
+/// Due and free, or held by somebody whose lease has ended; every prerequisite is completed. To its
+/// own lease a process gives as long again: if it lives and the database stood still, it renews it.
 const CLAIMABLE: &str = "kind = 'run' \
-    AND ((state = 'queued' AND not_before_ms <= {now}) OR (state = 'leased' AND lease_until_ms <= {now})) \
+    AND ((state = 'queued' AND not_before_ms <= {now}) OR (state = 'leased' AND lease_until_ms \
+    + CASE WHEN lease_owner = $1 THEN CAST($2 AS BIGINT) ELSE 0 END <= {now})) \
     AND {ready}";
 
 /// No prerequisite is unfinished.

@@ -14,12 +14,12 @@ mod run;
 mod session;
 mod turn;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::api::AgentState;
-use app::domain::id::RunId;
+use app::domain::id::{RunId, TaskId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -83,6 +83,7 @@ pub async fn run(deps: Deps, stop: CancellationToken) {
     reconcile(&deps).await;
     let slots = Arc::new(Semaphore::new(deps.options.max_agents));
     let mut runs = JoinSet::new();
+    let mut held: HashMap<TaskId, Held> = HashMap::new();
     loop {
         while runs.try_join_next().is_some() {}
         let slot = tokio::select! {
@@ -91,7 +92,11 @@ pub async fn run(deps: Deps, stop: CancellationToken) {
             slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
         };
         match next_claim(&deps, &stop).await {
-            Some(claim) => supervise(&mut runs, &deps, claim, slot, &stop),
+            Some(claim) => {
+                held.retain(|_, run| !run.ended.is_cancelled());
+                let before = held.remove(&claim.task);
+                held.insert(claim.task, supervise(&mut runs, &deps, claim, slot, &stop, before));
+            }
             None => break,
         }
     }
@@ -161,39 +166,51 @@ async fn next_claim(deps: &Deps, stop: &CancellationToken) -> Option<Claim> {
     }
 }
 
+/// A run of this process.
+struct Held {
+    lost: CancellationToken,
+    ended: CancellationToken,
+}
+
+/// Starts the run of a claimed task. `before` is an earlier run of the same task in this process:
+/// its lease ran out while the database could not be reached, and its agent has to be gone first.
 fn supervise(
     runs: &mut JoinSet<()>,
     deps: &Deps,
     claim: Claim,
     slot: OwnedSemaphorePermit,
     stop: &CancellationToken,
-) {
+    before: Option<Held>,
+) -> Held {
     let id = RunId::from_uuid(Uuid::now_v7());
     let span = tracing::info_span!("run", run.id = %id, task.id = %claim.task);
-    let lost = CancellationToken::new();
-    deps.live.set(claim.task, AgentState::Starting);
+    let held = Held { lost: CancellationToken::new(), ended: CancellationToken::new() };
     let run = Run {
         deps: deps.clone(),
         task: claim.task,
         id,
         epoch: claim.epoch,
         stop: stop.clone(),
-        lost: lost.clone(),
+        lost: held.lost.clone(),
         session: None,
     };
-    let keeping = lease::keep(deps.store.clone(), Arc::clone(&deps.options), claim, lost);
-    let live = deps.live.clone();
+    let options = Arc::clone(&deps.options);
+    let keeping = lease::keep(deps.store.clone(), options, claim, held.lost.clone());
+    let ended = held.ended.clone().drop_guard();
     let driven = async move {
-        let slot = slot;
-        let task = run.task;
+        let _slot = slot;
+        let _ended = ended;
         let mut keeper = JoinSet::new();
         keeper.spawn(keeping);
+        if let Some(before) = before {
+            before.lost.cancel();
+            before.ended.cancelled().await;
+        }
         run.drive().await;
-        live.remove(task);
         keeper.shutdown().await;
-        drop(slot);
     };
     runs.spawn(driven.instrument(span));
+    held
 }
 
 /// Whether an error means that the claim is somebody else's now.

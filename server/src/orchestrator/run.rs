@@ -74,6 +74,7 @@ impl RunError {
 impl Run {
     /// Drives the task until it settles, and records how the run ended.
     pub async fn drive(mut self) {
+        self.deps.live.set(self.task, AgentState::Starting);
         let driven = self.work().await;
         if let Some(session) = self.session.take() {
             session.stop().await;
@@ -241,7 +242,7 @@ impl Run {
             Ok(plan) => plan,
             Err(error) => return Ok(Some(ending_of(&error))),
         };
-        self.note("The server was restarted; the agent goes on where it was.")
+        self.note("The work was interrupted; the agent goes on where it was.")
             .await?;
         match plan {
             ResumePlan::AlreadyDone => self.end_unseen(task, message).await,

@@ -201,7 +201,7 @@ on_both_databases! {
         let store = &database.store;
         let task = create_queued(store, "One").await.id;
         let short = Duration::from_millis(150);
-        store.claim("test", short).await.unwrap().unwrap();
+        store.claim("another", short).await.unwrap().unwrap();
         assert_eq!(claimed(store).await, None);
         tokio::time::sleep(short + Duration::from_millis(50)).await;
         assert_eq!(claimed(store).await, Some(task));
