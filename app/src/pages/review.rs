@@ -5,6 +5,7 @@ use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
 
 use super::changes::load_diff;
+use super::files::load_document;
 use super::review_files::{FileNames, ReviewedFile};
 use super::review_verdict::{Decision, Verdict};
 use super::task_state::TaskState;
@@ -14,6 +15,7 @@ use crate::components::faults::FaultPanel;
 use crate::components::icon::{Glyph, Icon};
 use crate::domain::id::ReviewId;
 use crate::domain::task::Check;
+use crate::fault::Fault;
 
 /// How a file is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,21 @@ impl Place {
 #[component]
 pub fn ReviewPanel(state: TaskState) -> impl IntoView {
     let place = Place::of_address(state);
+    let id = state.id;
+    let source = move || {
+        place.review.with(|review| {
+            review
+                .as_ref()
+                .map(|review| (review.phase, review.head.clone()))
+        })
+    };
+    // Resources are made once, outside of whatever is rendered more than once.
+    let diff = Resource::new(source, move |source| async move {
+        match source {
+            Some((phase, _)) => load_diff(id, Some(phase)).await,
+            None => Ok(Diff::default()),
+        }
+    });
     let shown = Memo::new(move |_| {
         place
             .review
@@ -106,7 +123,7 @@ pub fn ReviewPanel(state: TaskState) -> impl IntoView {
         view! {
             <Rounds state place />
             <Found place />
-            <Work state place />
+            <Work state place diff />
             <Verdict state review=place.review />
         }
         .into_any()
@@ -156,7 +173,7 @@ fn Found(place: Place) -> impl IntoView {
             view! {
                 <section class="panel review-found">
                     <h2>{review.phase_name} ", round " {review.round} {interim}</h2>
-                    <p class="facts num">"Opened " <Time at=review.created_at /> " · this phase cost " {review.cost_usd.to_short()}</p>
+                    <p class="muted num">"Opened " <Time at=review.created_at /> " · this phase cost " {review.cost_usd.to_short()}</p>
                     {decision}
                     <p class="attention-text">{review.summary}</p>
                     {review.verification.map(|found| view! { <Checks found /> })}
@@ -198,23 +215,11 @@ fn Checks(found: VerificationView) -> impl IntoView {
     .into_any()
 }
 
+type DiffResource = Resource<Result<Diff, Fault>>;
+
 /// The files and the one that is being read.
 #[component]
-fn Work(state: TaskState, place: Place) -> impl IntoView {
-    let id = state.id;
-    let source = move || {
-        place.review.with(|review| {
-            review
-                .as_ref()
-                .map(|review| (review.phase, review.head.clone()))
-        })
-    };
-    let diff = Resource::new(source, move |source| async move {
-        match source {
-            Some((phase, _)) => load_diff(id, Some(phase)).await,
-            None => Ok(Diff::default()),
-        }
-    });
+fn Work(state: TaskState, place: Place, diff: DiffResource) -> impl IntoView {
     let files = move || {
         Suspend::new(async move {
             match diff.await {
@@ -241,11 +246,26 @@ fn FilesUnderReview(state: TaskState, place: Place, diff: Diff) -> impl IntoView
     let first = deliverables.first().or(others.first()).cloned();
     let path = Memo::new(move |_| place.file.get().or_else(|| first.clone()));
     let diff = StoredValue::new(diff);
+    // A new round has new content under the same name.
+    let wanted = move || {
+        let head = place
+            .review
+            .with(|review| review.as_ref().map(|review| review.head.clone()));
+        (path.get(), head)
+    };
+    let content = Resource::new(wanted, move |(path, _)| async move {
+        match path {
+            Some(path) => load_document(state.id, path).await,
+            None => Err(Fault::NotFound {
+                what: "file".to_owned(),
+            }),
+        }
+    });
     let shown = move || {
         path.get().map(|path| {
             let change =
                 diff.with_value(|diff| diff.files.iter().find(|file| file.path == path).cloned());
-            view! { <ReviewedFile state place path change /> }
+            view! { <ReviewedFile state place path change content /> }
         })
     };
     if deliverables.is_empty() && others.is_empty() {

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 
-use super::files::load_document;
 use super::review::{Place, Shape};
 use super::review_actions::AddComment;
 use super::task_state::TaskState;
-use crate::api::{FeedbackView, FileDiff, ReviewView};
+use crate::api::{DeliverableContent, FeedbackView, FileDiff, ReviewView};
 use crate::components::changes::ChangedFile;
 use crate::components::code::Margin;
 use crate::components::document::Document;
@@ -19,6 +18,7 @@ use crate::components::faults::FaultPanel;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
 use crate::domain::task::FeedbackStatus;
+use crate::fault::Fault;
 
 /// The files to look at, deliverables first.
 #[component]
@@ -142,6 +142,7 @@ pub fn ReviewedFile(
     place: Place,
     path: String,
     change: Option<FileDiff>,
+    content: ContentResource,
 ) -> impl IntoView {
     let has_document = path.ends_with(".md");
     let is_changed = change.is_some();
@@ -172,7 +173,9 @@ pub fn ReviewedFile(
             let margin = margin(state, place, named.get_value(), Shape::Changes);
             view! { <ChangedFile file margin=Some(margin) /> }.into_any()
         }
-        (shape, _) => view! { <Content state place path=named.get_value() shape /> }.into_any(),
+        (shape, _) => {
+            view! { <Content state place path=named.get_value() shape content /> }.into_any()
+        }
     };
     view! {
         <header class="file-head">
@@ -204,18 +207,19 @@ fn ViewedMark(path: String) -> impl IntoView {
     .into_any()
 }
 
+/// A document as it is loaded.
+pub type ContentResource = Resource<Result<DeliverableContent, Fault>>;
+
 #[component]
-fn Content(state: TaskState, place: Place, path: String, shape: Shape) -> impl IntoView {
-    let named = path.clone();
-    // A new round has new content under the same name.
-    let head = move || {
-        place
-            .review
-            .with(|review| review.as_ref().map(|review| review.head.clone()))
-    };
-    let content = Resource::new(head, move |_| load_document(state.id, path.clone()));
+fn Content(
+    state: TaskState,
+    place: Place,
+    path: String,
+    shape: Shape,
+    content: ContentResource,
+) -> impl IntoView {
     let document = move || {
-        let named = named.clone();
+        let named = path.clone();
         Suspend::new(async move {
             match content.await {
                 Ok(content) => {

@@ -166,7 +166,7 @@ fn Task(loaded: TaskDetail, tab: Memo<Option<Tab>>, reload: Callback<()>) -> imp
         <Page title=tab_title(state) crumbs=vec![Crumb::link("Tasks", "/"), Crumb::here(task_title)] class="content-task">
             <TaskHeader state />
             <PhaseBar state />
-            <Attention state />
+            <Attention state is_reviewing=Signal::derive(move || tab.get() == Some(Tab::Review)) />
             <Tabs state tab />
             <section class="tab-content" aria-label=move || tab.get().map(Tab::word)>{content}</section>
             <Confirmation state />

@@ -13,7 +13,12 @@ use crate::domain::task::Action;
 
 /// The card of what is open: a review, questions, dependencies, a failure.
 #[component]
-pub fn Attention(state: TaskState) -> impl IntoView {
+pub fn Attention(
+    state: TaskState,
+    /// The review is what the page shows: a card about it would say the same again.
+    #[prop(into)]
+    is_reviewing: Signal<bool>,
+) -> impl IntoView {
     let kind = Memo::new(move |_| {
         state.task.with(|task| match task.status.as_str() {
             "failed" => Some("failed".to_owned()),
@@ -23,7 +28,7 @@ pub fn Attention(state: TaskState) -> impl IntoView {
     });
     move || {
         match kind.get().as_deref() {
-        Some("review") => view! { <ReviewCard state /> }.into_any(),
+        Some("review") if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
         Some("question") => view! { <Questions state /> }.into_any(),
         Some("dependency") => view! { <Dependencies state /> }.into_any(),
         Some("failed") => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
@@ -95,8 +100,10 @@ fn ReviewCard(state: TaskState) -> impl IntoView {
     };
     view! {
         <Card tone="waiting" icon=Icon::Eye title="Your review is needed">
-            {move || state.open_review().map(card)}
-            <p><a class="btn btn-sm btn-accent" href=format!("/tasks/{}/review", state.id)>"Open the review"</a></p>
+            <div class="attention-row">
+                {move || state.open_review().map(card)}
+                <a class="btn btn-sm btn-accent" href=format!("/tasks/{}/review", state.id)>"Open the review"</a>
+            </div>
         </Card>
     }
     .into_any()
