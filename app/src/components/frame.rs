@@ -73,6 +73,7 @@ fn Rail() -> impl IntoView {
             .map(|overview| overview.needs_you)
             .filter(|count| *count > 0)
     };
+    Effect::new(move |_| mark_icon(waiting().is_some()));
     let path = use_location().pathname;
     let tasks = move || path.with(|path| path == "/").then_some("page");
     view! {
@@ -106,6 +107,20 @@ fn Rail() -> impl IntoView {
         </nav>
     }
     .into_any()
+}
+
+/// The browser's tab shows from afar that something waits.
+fn mark_icon(waits: bool) {
+    let icon = document().query_selector("link[rel=icon]").ok().flatten();
+    if let Some(icon) = icon {
+        let href = if waits {
+            "/favicon-waiting.svg"
+        } else {
+            "/favicon.svg"
+        };
+        icon.set_attribute("href", href)
+            .expect("the attribute's name is valid");
+    }
 }
 
 #[component]

@@ -1,11 +1,15 @@
 //! The frame of one page: title, breadcrumb, notices, content.
 
 use leptos::prelude::*;
+use leptos::server_fn::error::ServerFnUrlError;
 use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
 
 use super::frame::{AgentCount, Installation};
+use super::icon::{Glyph, Icon};
 use super::notices::Notices;
 use super::theme::ThemeSwitch;
+use crate::fault::Fault;
 
 /// A place on the way from the start to the page; the last one has no address.
 #[derive(Clone)]
@@ -59,8 +63,27 @@ pub fn Page(
         </header>
         <main id="main" class=format!("content {class}") tabindex="-1">
             <Transition>{notices}</Transition>
+            <SentBack />
             {children()}
         </main>
     }
     .into_any()
+}
+
+/// What went wrong with a form that was sent without script: the framework sends the browser back
+/// with the fault in the address.
+#[component]
+fn SentBack() -> impl IntoView {
+    let address = use_query_map();
+    let fault = move || {
+        let encoded = address.with(|address| address.get("__err"))?;
+        let fault = ServerFnUrlError::<Fault>::decode_err(&encoded);
+        Some(view! {
+            <div class="notice" data-tone="failed" role="alert">
+                <Glyph icon=Icon::Alert />
+                <p>{fault.to_string()}</p>
+            </div>
+        })
+    };
+    view! { {fault} }.into_any()
 }

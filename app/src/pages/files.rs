@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
+use serde::{Deserialize, Serialize};
 
 use super::task_state::TaskState;
 use crate::api::{DeliverableContent, DeliverableView};
@@ -12,10 +13,38 @@ use crate::components::icon::{Glyph, Icon};
 use crate::domain::id::TaskId;
 use crate::fault::Fault;
 
-/// The files that a task's phases must produce.
-#[server(prefix = "/sfn", endpoint = "deliverables/list")]
-pub async fn list_deliverables(id: TaskId) -> Result<Vec<DeliverableView>, Fault> {
-    crate::backend::backend()?.deliverables(id).await
+/// The files that a task has to leave, and the one that is read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Opened {
+    files: Vec<DeliverableView>,
+    path: Option<String>,
+    /// Absent if no file is written yet.
+    content: Option<DeliverableContent>,
+    /// Why the file can't be shown.
+    fault: Option<Fault>,
+}
+
+/// The files, and the named one of them; the first that is written, if none is named.
+#[server(prefix = "/sfn", endpoint = "deliverables/open")]
+pub async fn open_files(id: TaskId, path: Option<String>) -> Result<Opened, Fault> {
+    let backend = crate::backend::backend()?;
+    let files = backend.deliverables(id).await?;
+    let written = files.iter().find(|file| file.exists);
+    let path = path.or_else(|| written.map(|file| file.path.clone()));
+    let content = match path.clone() {
+        Some(path) => backend.deliverable(id, path).await.map(Some),
+        None => Ok(None),
+    };
+    let (content, fault) = match content {
+        Ok(content) => (content, None),
+        Err(fault) => (None, Some(fault)),
+    };
+    Ok(Opened {
+        files,
+        path,
+        content,
+        fault,
+    })
 }
 
 /// One of them.
@@ -28,22 +57,17 @@ pub async fn load_document(id: TaskId, path: String) -> Result<DeliverableConten
 #[component]
 pub fn Files(state: TaskState) -> impl IntoView {
     let address = use_query_map();
-    let chosen = Memo::new(move |_| address.with(|address| address.get("file")));
-    let id = state.id;
-    let files = Resource::new(
-        move || {
-            state
-                .phases
-                .with(|phases| phases.iter().map(|phase| phase.status).collect::<Vec<_>>())
-        },
-        move |_| list_deliverables(id),
-    );
+    let wanted = move || {
+        let chosen = address.with(|address| address.get("file"));
+        // A step that is done may have left a file.
+        let phases = state
+            .phases
+            .with(|phases| phases.iter().map(|phase| phase.status).collect::<Vec<_>>());
+        (chosen, phases)
+    };
+    let files = Resource::new(wanted, move |(path, _)| open_files(state.id, path));
     let content = move || {
-        Suspend::new(async move {
-            files
-                .await
-                .map(|files| view! { <FilesOf state files chosen /> })
-        })
+        Suspend::new(async move { files.await.map(|open| view! { <FilesOf state open /> }) })
     };
     view! {
         <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
@@ -54,54 +78,32 @@ pub fn Files(state: TaskState) -> impl IntoView {
 }
 
 #[component]
-fn FilesOf(
-    state: TaskState,
-    files: Vec<DeliverableView>,
-    chosen: Memo<Option<String>>,
-) -> impl IntoView {
+fn FilesOf(state: TaskState, open: Opened) -> impl IntoView {
+    let Opened {
+        files,
+        path,
+        content,
+        fault,
+    } = open;
     if files.is_empty() {
         return view! { <p class="empty">"This task has no documents to leave. Its work is under Changes."</p> }.into_any();
     }
-    let first = files
-        .iter()
-        .find(|file| file.exists)
-        .map(|file| file.path.clone());
-    let path = Memo::new(move |_| chosen.get().or_else(|| first.clone()));
-    let content = Resource::new(
-        move || path.get(),
-        move |path| async move {
-            match path {
-                Some(path) => load_document(state.id, path).await.map(Some),
-                None => Ok(None),
-            }
-        },
-    );
-    let document = move || {
-        Suspend::new(async move {
-            match content.await {
-                Ok(Some(content)) => view! { <Document content is_source=false /> }.into_any(),
-                Ok(None) => view! { <p class="empty">"No document is written yet."</p> }.into_any(),
-                Err(fault) => view! { <FaultPanel fault /> }.into_any(),
-            }
-        })
+    let document = match (content, fault) {
+        (Some(content), _) => view! { <Document content is_source=false /> }.into_any(),
+        (None, Some(fault)) => view! { <FaultPanel fault /> }.into_any(),
+        (None, None) => view! { <p class="empty">"No document is written yet."</p> }.into_any(),
     };
     view! {
         <div class="split">
             <nav class="file-list" aria-label="Files"><FileLinks state files path /></nav>
-            <div class="split-main">
-                <Transition fallback=|| view! { <div class="skeleton form-skeleton"></div> }>{document}</Transition>
-            </div>
+            <div class="split-main">{document}</div>
         </div>
     }
     .into_any()
 }
 
 #[component]
-fn FileLinks(
-    state: TaskState,
-    files: Vec<DeliverableView>,
-    path: Memo<Option<String>>,
-) -> impl IntoView {
+fn FileLinks(state: TaskState, files: Vec<DeliverableView>, path: Option<String>) -> impl IntoView {
     let phases = state.phases.get_untracked();
     let groups = phases.into_iter().filter_map(|phase| {
         let own: Vec<_> = files
@@ -111,12 +113,10 @@ fn FileLinks(
             .collect();
         (!own.is_empty()).then_some((phase.name, own))
     });
+    let path = StoredValue::new(path);
     let link = move |file: DeliverableView| {
-        let name = file.path.clone();
-        let current = move || {
-            path.with(|path| path.as_ref() == Some(&name))
-                .then_some("true")
-        };
+        let is_open = path.with_value(|path| path.as_ref() == Some(&file.path));
+        let current = is_open.then_some("true");
         if !file.exists {
             return view! { <li><span class="file-link" aria-disabled="true"><Glyph icon=Icon::File /> {file.path}</span></li> }.into_any();
         }

@@ -68,7 +68,7 @@ fn Timeline(state: TaskState, page: Page<EventView>, after: u64) -> impl IntoVie
         .rev()
         .map(|event| view! { <EventRow event /> });
     view! {
-        <ol class="timeline">{rows.collect_view()}</ol>
+        <ol class="history-list">{rows.collect_view()}</ol>
         <p class="load-more">{later} " " {earlier}</p>
     }
     .into_any()

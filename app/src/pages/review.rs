@@ -6,7 +6,7 @@ use leptos_router::location::Url;
 
 use super::changes::load_diff;
 use super::files::load_document;
-use super::review_files::{FileNames, ReviewedFile};
+use super::review_files::{ContentResource, FileNames, ReviewedFile};
 use super::review_verdict::{Decision, Verdict};
 use super::task_state::TaskState;
 use crate::api::{Diff, ReviewView, VerificationView};
@@ -111,6 +111,25 @@ pub fn ReviewPanel(state: TaskState) -> impl IntoView {
             None => Ok(Diff::default()),
         }
     });
+    // A new round has new content under the same name.
+    let wanted = move || {
+        place.review.with(|review| {
+            let review = review.as_ref()?;
+            let path = place
+                .file
+                .get()
+                .or_else(|| review.deliverables.first().cloned())?;
+            Some((path, review.head.clone()))
+        })
+    };
+    let content = Resource::new(wanted, move |wanted| async move {
+        match wanted {
+            Some((path, _)) => load_document(id, path).await,
+            None => Err(Fault::NotFound {
+                what: "file".to_owned(),
+            }),
+        }
+    });
     let shown = Memo::new(move |_| {
         place
             .review
@@ -123,7 +142,7 @@ pub fn ReviewPanel(state: TaskState) -> impl IntoView {
         view! {
             <Rounds state place />
             <Found place />
-            <Work state place diff />
+            <Work state place diff content />
             <Verdict state review=place.review />
         }
         .into_any()
@@ -219,11 +238,16 @@ type DiffResource = Resource<Result<Diff, Fault>>;
 
 /// The files and the one that is being read.
 #[component]
-fn Work(state: TaskState, place: Place, diff: DiffResource) -> impl IntoView {
+fn Work(
+    state: TaskState,
+    place: Place,
+    diff: DiffResource,
+    content: ContentResource,
+) -> impl IntoView {
     let files = move || {
         Suspend::new(async move {
             match diff.await {
-                Ok(diff) => view! { <FilesUnderReview state place diff /> }.into_any(),
+                Ok(diff) => view! { <FilesUnderReview state place diff content /> }.into_any(),
                 Err(fault) => view! { <FaultPanel fault /> }.into_any(),
             }
         })
@@ -232,7 +256,12 @@ fn Work(state: TaskState, place: Place, diff: DiffResource) -> impl IntoView {
 }
 
 #[component]
-fn FilesUnderReview(state: TaskState, place: Place, diff: Diff) -> impl IntoView {
+fn FilesUnderReview(
+    state: TaskState,
+    place: Place,
+    diff: Diff,
+    content: ContentResource,
+) -> impl IntoView {
     let deliverables = place.review.with_untracked(|review| {
         review
             .as_ref()
@@ -246,21 +275,6 @@ fn FilesUnderReview(state: TaskState, place: Place, diff: Diff) -> impl IntoView
     let first = deliverables.first().or(others.first()).cloned();
     let path = Memo::new(move |_| place.file.get().or_else(|| first.clone()));
     let diff = StoredValue::new(diff);
-    // A new round has new content under the same name.
-    let wanted = move || {
-        let head = place
-            .review
-            .with(|review| review.as_ref().map(|review| review.head.clone()));
-        (path.get(), head)
-    };
-    let content = Resource::new(wanted, move |(path, _)| async move {
-        match path {
-            Some(path) => load_document(state.id, path).await,
-            None => Err(Fault::NotFound {
-                what: "file".to_owned(),
-            }),
-        }
-    });
     let shown = move || {
         path.get().map(|path| {
             let change =

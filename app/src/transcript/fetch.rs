@@ -41,6 +41,7 @@ fn fetch(store: Store, chunk: u64) {
             && store.window.try_get_untracked().is_some()
         {
             store.take(page.items);
+            store.settle_soon();
         }
     });
 }
