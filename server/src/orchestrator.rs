@@ -11,6 +11,7 @@ mod live;
 pub mod model;
 mod outcome;
 mod run;
+mod serve;
 mod session;
 mod turn;
 
@@ -95,7 +96,10 @@ pub async fn run(deps: Deps, stop: CancellationToken) {
             Some(claim) => {
                 held.retain(|_, run| !run.ended.is_cancelled());
                 let before = held.remove(&claim.task);
-                held.insert(claim.task, supervise(&mut runs, &deps, claim, slot, &stop, before));
+                held.insert(
+                    claim.task,
+                    supervise(&mut runs, &deps, claim, slot, &stop, before),
+                );
             }
             None => break,
         }
@@ -184,7 +188,10 @@ fn supervise(
 ) -> Held {
     let id = RunId::from_uuid(Uuid::now_v7());
     let span = tracing::info_span!("run", run.id = %id, task.id = %claim.task);
-    let held = Held { lost: CancellationToken::new(), ended: CancellationToken::new() };
+    let held = Held {
+        lost: CancellationToken::new(),
+        ended: CancellationToken::new(),
+    };
     let run = Run {
         deps: deps.clone(),
         task: claim.task,

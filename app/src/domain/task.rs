@@ -8,6 +8,7 @@ mod action;
 mod apply;
 mod command;
 mod decide;
+mod decide_run;
 mod event;
 mod state;
 mod work;

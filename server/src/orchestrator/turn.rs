@@ -1,46 +1,36 @@
 //! One turn: a user message to the agent, and everything up to its result.
 
+use std::time::Duration;
+
 use app::api::AgentState;
 use app::domain::id::MessageId;
 use app::domain::log::{LogKind, LogStream, NewLine};
-use std::time::Duration;
-
-use app::domain::task::{Answerable, RunCommand, Task, TurnOutcome, TurnPurpose, Via};
+use app::domain::task::{Answerable, RunCommand, Task, TurnOutcome, TurnPurpose};
 use chrono::Utc;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use super::asked;
 use super::outcome::{self, Verdict};
 use super::run::{Ending, Run, RunError};
+use super::serve::{ended, put_off};
 use super::session::Session;
-use crate::agent::driver::ControlError;
-use crate::agent::event::{AgentEvent, PermissionRequest, StopHook, ToolHook};
+use crate::agent::event::AgentEvent;
 use crate::agent::exit::Exit;
-use crate::agent::marker::Marker;
-use crate::agent::mcp::{ToolCall, ToolReply};
-use crate::agent::permission::{self, Decision};
-use crate::agent::platform_tool::PlatformTool;
 use crate::agent::protocol::RateLimitInfo;
-use crate::agent::request::StepState;
-use crate::agent::stdin::{HookAnswer, PermissionAnswer, Priority};
+use crate::agent::stdin::Priority;
 use crate::agent::turn_result::TurnResult;
 use crate::agent::usage::TurnUsage;
-use crate::error::Error;
 use crate::prompts;
 
 /// How long a resumed agent may take to take up its turn by itself.
 const TAKE_UP: Duration = Duration::from_secs(30);
 
-/// How often the agent is sent back for files that are missing before the turn may end.
-const MAX_SENT_BACK: u32 = 3;
-
 /// What is known of the turn that is running.
-struct Turn {
+pub(super) struct Turn {
     message: MessageId,
-    purpose: TurnPurpose,
-    asked: Vec<Answerable>,
-    sent_back: u32,
+    pub(super) purpose: TurnPurpose,
+    pub(super) asked: Vec<Answerable>,
+    pub(super) sent_back: u32,
     limit: Option<RateLimitInfo>,
     usage: TurnUsage,
     /// Until when a turn that nothing was sent for has to begin.
@@ -262,149 +252,6 @@ impl Run {
         Ok(Progress::Goes)
     }
 
-    async fn permit(&self, session: &Session, request: PermissionRequest) -> Result<(), RunError> {
-        let Some(task) = self.load().await? else {
-            return Ok(());
-        };
-        let sandboxed = self.deps.launcher.sandbox().is_sandboxed();
-        let decision = permission::decide(
-            task.permission_mode,
-            sandboxed,
-            &request.tool,
-            &request.input,
-            &session.workspace,
-        );
-        let answer = match decision {
-            Decision::Allow => PermissionAnswer::Allow {
-                updated_input: None,
-            },
-            Decision::Deny(denial) => {
-                let message = denial.to_string();
-                let subject: String = asked::subject(&request.input).chars().take(200).collect();
-                let text = format!("Not permitted: {} {subject}. {message}", request.tool);
-                self.log(vec![line(LogKind::Note, text)]).await?;
-                PermissionAnswer::Deny {
-                    message,
-                    interrupt: false,
-                }
-            }
-        };
-        let control = session.agent.control();
-        control
-            .answer_permission(&request.request_id, &answer)
-            .await
-            .or_else(ended)
-    }
-
-    /// Sends an agent that wants to end its turn back to what is missing.
-    async fn may_stop(
-        &self,
-        session: &Session,
-        turn: &mut Turn,
-        hook: &StopHook,
-    ) -> Result<(), RunError> {
-        let missing = self.missing(&turn.purpose).await?;
-        let answer = if missing.is_empty() || turn.sent_back >= MAX_SENT_BACK {
-            HookAnswer::Continue
-        } else {
-            turn.sent_back += 1;
-            let files = missing.join(", ");
-            self.log(vec![line(
-                LogKind::Note,
-                format!("Sent back: {files} is missing."),
-            )])
-            .await?;
-            HookAnswer::Block(format!(
-                "Not done yet: these files are missing or empty: {files}. Write them, exactly \
-                 there, before you end."
-            ))
-        };
-        let control = session.agent.control();
-        control
-            .answer_hook(&hook.request_id, &answer)
-            .await
-            .or_else(ended)
-    }
-
-    async fn missing(&self, purpose: &TurnPurpose) -> Result<Vec<String>, RunError> {
-        let Some(task) = self.load().await? else {
-            return Ok(Vec::new());
-        };
-        let due = prompts::due_in(&task, purpose);
-        let present = self.deps.workspaces.present(self.task, due.clone()).await?;
-        Ok(due
-            .into_iter()
-            .filter(|path| !present.contains(path))
-            .collect())
-    }
-
-    /// Takes a text marker as seriously as a tool call.
-    async fn heed(&self, turn: &mut Turn, marker: Marker) -> Result<(), RunError> {
-        match marker {
-            Marker::Question(question) => turn.asked.push(asked::question(question, Via::Marker)),
-            Marker::Dependency(needed) => turn.asked.push(asked::dependency(needed, Via::Marker)),
-            Marker::PhaseComplete { phase } => {
-                let (summary, files) = (String::new(), Vec::new());
-                self.tell(RunCommand::ReportPhase {
-                    phase,
-                    summary,
-                    files,
-                })
-                .await?;
-            }
-            Marker::Failure(report) => {
-                self.tell(RunCommand::ReportError {
-                    kind: report.kind.to_string(),
-                    message: report.message,
-                    details: report.details,
-                })
-                .await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Answers a call of one of the platform's tools.
-    async fn serve(&self, call: ToolCall) -> Result<(), RunError> {
-        let command = match call.tool {
-            PlatformTool::ReportStep(report) => RunCommand::ReportStep {
-                step: report.step,
-                completed: report.status == StepState::Completed,
-                note: report.note,
-            },
-            PlatformTool::CompletePhase(report) => RunCommand::ReportPhase {
-                phase: report.phase,
-                summary: report.summary,
-                files: report.files,
-            },
-            PlatformTool::ReportError(report) => RunCommand::ReportError {
-                kind: report.kind.to_string(),
-                message: report.message,
-                details: report.details,
-            },
-            PlatformTool::AskUser(_) | PlatformTool::RequestDependency(_) => {
-                let text = "A person has not answered yet. End your turn.".to_owned();
-                call.reply.send(ToolReply::Failed(text)).ok(); // the agent may be gone
-                return Ok(());
-            }
-        };
-        let reply = match self.tell(command).await? {
-            None => ToolReply::Done("Recorded.".to_owned()),
-            Some(refusal) => ToolReply::Failed(format!("Not recorded: {refusal}.")),
-        };
-        call.reply.send(reply).ok(); // the agent may be gone
-        Ok(())
-    }
-
-    /// Records what the agent says; the refusal, if the rules don't allow it.
-    async fn tell(&self, command: RunCommand) -> Result<Option<String>, RunError> {
-        match self.say(command).await {
-            Ok(_) => Ok(None),
-            Err(RunError::Service(refusal @ Error::OutOfTurn(_))) => Ok(Some(refusal.to_string())),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Records the end of the turn and what follows from it.
     async fn conclude(
         &mut self,
@@ -452,7 +299,7 @@ impl Run {
         self.log(vec![line(LogKind::Note, text.to_owned())]).await
     }
 
-    async fn log(&self, lines: Vec<NewLine>) -> Result<(), RunError> {
+    pub(super) async fn log(&self, lines: Vec<NewLine>) -> Result<(), RunError> {
         Ok(self
             .deps
             .logs
@@ -475,32 +322,6 @@ async fn overdue(moment: Option<Instant>) {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
     }
-}
-
-/// Puts a call off that waits for a person: the turn ends, and the call is kept.
-async fn put_off(session: &Session, turn: &mut Turn, hook: &ToolHook) -> Result<(), RunError> {
-    let answer = match asked::by_tool(hook) {
-        Ok(asked) => {
-            turn.asked.extend(asked);
-            HookAnswer::Defer
-        }
-        Err(reason) => HookAnswer::Deny(reason),
-    };
-    session
-        .agent
-        .control()
-        .answer_hook(&hook.request_id, &answer)
-        .await
-        .or_else(ended)
-}
-
-/// An agent that has ended needs no answer: its last event tells.
-fn ended(error: ControlError) -> Result<(), RunError> {
-    tracing::debug!(
-        error = &error as &dyn std::error::Error,
-        "the agent was not reached"
-    );
-    Ok(())
 }
 
 fn merge(sum: &mut TurnUsage, more: TurnUsage) {
@@ -526,7 +347,7 @@ fn last_words(exit: &Exit) -> String {
     )
 }
 
-fn line(kind: LogKind, text: String) -> NewLine {
+pub(super) fn line(kind: LogKind, text: String) -> NewLine {
     NewLine {
         at: Utc::now(),
         stream: LogStream::System,

@@ -1,0 +1,312 @@
+//! Judging what a run has to say of the task that it holds.
+
+use chrono::{DateTime, Utc};
+
+use super::decide::{Decision, queued};
+use super::{
+    Answerable, Check, MAX_FAILURES, MAX_REWORKS, Refusal, Run, RunCommand, RunEnd, Status,
+    StepStatus, Task, TaskEvent, TurnOutcome, TurnPurpose, Waiting, Work,
+};
+use crate::domain::id::{CheckpointId, MessageId, ReviewId, RunId};
+
+impl Task {
+    pub(super) fn start_run(&self, run: RunId, epoch: u64) -> Decision {
+        let mut events = Vec::new();
+        match &self.status {
+            Status::Queued { .. } | Status::Waiting(Waiting::RateLimit { .. }) => {}
+            Status::Running(held) if held.epoch < epoch => {
+                events.push(TaskEvent::RunEnded {
+                    run: held.id,
+                    end: RunEnd::Lost,
+                });
+            }
+            _ => return Err(Refusal::OutOfTurn("a run")),
+        }
+        if self.started_at.is_none() {
+            events.push(TaskEvent::TaskStarted {});
+        }
+        events.push(TaskEvent::RunStarted { run, epoch });
+        Ok(events)
+    }
+
+    pub(super) fn held_by(&self, run: RunId) -> Result<Run, Refusal> {
+        self.run()
+            .filter(|held| held.id == run)
+            .ok_or(Refusal::StaleRun)
+    }
+
+    pub(super) fn judge_run(&self, run: Run, command: RunCommand) -> Decision {
+        match command {
+            RunCommand::StartConversation { session } => match self.next_work() {
+                Work::StartConversation => Ok(vec![TaskEvent::ConversationStarted { session }]),
+                _ => Err(Refusal::OutOfTurn("a conversation")),
+            },
+            RunCommand::StartPhase { session, base } => match self.next_work() {
+                Work::StartPhase { phase } => Ok(vec![TaskEvent::PhaseStarted {
+                    phase,
+                    session,
+                    base,
+                }]),
+                _ => Err(Refusal::OutOfTurn("a phase")),
+            },
+            RunCommand::StartTurn { message, purpose } => self.start_turn(message, purpose),
+            RunCommand::DeliverMessage { message } => {
+                let pending = self.pending_messages().any(|pending| pending.id == message);
+                Ok(if pending {
+                    vec![TaskEvent::MessageDelivered { message }]
+                } else {
+                    Vec::new()
+                })
+            }
+            RunCommand::ReportStep {
+                step,
+                completed,
+                note,
+            } => self.report_step(&step, completed, note),
+            RunCommand::ReportPhase {
+                phase,
+                summary,
+                files,
+            } => {
+                let active = self
+                    .active_phase()
+                    .is_some_and(|active| active.number == phase);
+                if !active {
+                    return Err(Refusal::OutOfTurn("the end of that phase"));
+                }
+                Ok(vec![TaskEvent::PhaseReported {
+                    phase,
+                    summary,
+                    files,
+                }])
+            }
+            RunCommand::ReportError {
+                kind,
+                message,
+                details,
+            } => Ok(vec![TaskEvent::ErrorReported {
+                kind,
+                message,
+                details,
+            }]),
+            RunCommand::EndTurn {
+                message,
+                outcome,
+                usage,
+                present,
+                asked,
+            } => {
+                let mut events = self.end_turn_events(message, outcome, &present)?;
+                if let (Some(usage), Some(turn)) = (usage, &self.turn) {
+                    events.push(TaskEvent::UsageRecorded {
+                        session: turn.session,
+                        usage,
+                    });
+                }
+                if asked.is_empty() {
+                    return Ok(events);
+                }
+                events.extend(asked.into_iter().map(ask));
+                Ok(self.settled(events))
+            }
+            RunCommand::Verify {
+                checks,
+                review,
+                checkpoint,
+                head,
+            } => self.verify(checks, review, checkpoint, head),
+            RunCommand::OpenReview { review, head } => match self.next_work() {
+                Work::OpenReview { phase } => {
+                    let opened = self.review_created(phase, review, head, true);
+                    Ok(self.settled([opened]))
+                }
+                _ => Err(Refusal::OutOfTurn("a review")),
+            },
+            RunCommand::Complete => match self.next_work() {
+                Work::Complete => Ok(self.settled([TaskEvent::TaskCompleted {}])),
+                _ => Err(Refusal::OutOfTurn("the end of the task")),
+            },
+            RunCommand::Limit { until } => Ok(self.settled([TaskEvent::RateLimited { until }])),
+            RunCommand::RefuseCredentials { message } => {
+                Ok(self.settled([TaskEvent::CredentialsRefused { message }]))
+            }
+            RunCommand::End { end, retry_at } => Ok(self.end_run(run, end, retry_at)),
+        }
+    }
+
+    fn start_turn(&self, message: MessageId, purpose: TurnPurpose) -> Decision {
+        let session = self.session().ok_or(Refusal::OutOfTurn("a turn"))?;
+        if self.turn.is_some() || self.next_work() != Work::Turn(purpose.clone()) {
+            return Err(Refusal::OutOfTurn("this turn"));
+        }
+        let delivered = match &purpose {
+            TurnPurpose::Messages { messages } => messages.clone(),
+            _ => Vec::new(),
+        };
+        let mut events = vec![TaskEvent::TurnStarted {
+            message,
+            session,
+            purpose,
+        }];
+        let delivered = delivered.into_iter();
+        events.extend(delivered.map(|message| TaskEvent::MessageDelivered { message }));
+        Ok(events)
+    }
+
+    fn report_step(&self, id: &str, completed: bool, note: Option<String>) -> Decision {
+        let phase = self.active_phase().ok_or(Refusal::OutOfTurn("a step"))?;
+        let known = phase.steps.iter().find(|step| step.plan.id == id);
+        let step = known.ok_or(Refusal::OutOfTurn("that step"))?;
+        let (phase, step_id) = (phase.number, id.to_owned());
+        Ok(match (step.status, completed) {
+            (StepStatus::Completed, _) | (StepStatus::Active, false) => Vec::new(),
+            (StepStatus::Pending, false) => vec![TaskEvent::StepStarted {
+                phase,
+                step: step_id,
+            }],
+            (_, true) => vec![TaskEvent::StepCompleted {
+                phase,
+                step: step_id,
+                note,
+            }],
+        })
+    }
+
+    fn end_turn_events(
+        &self,
+        message: MessageId,
+        outcome: TurnOutcome,
+        present: &[String],
+    ) -> Decision {
+        let Some(turn) = self.turn.as_ref().filter(|turn| turn.message == message) else {
+            return Err(Refusal::OutOfTurn("the end of this turn"));
+        };
+        let mut events = Vec::new();
+        if let Some(phase) = self.active_phase() {
+            for step in phase
+                .steps
+                .iter()
+                .filter(|step| step.status != StepStatus::Completed)
+            {
+                let own_turn = matches!(&turn.purpose,
+                    TurnPurpose::Step { step: id, .. } if *id == step.plan.id);
+                let done = match &step.plan.deliverable {
+                    Some(due) => present.contains(&due.path),
+                    None => own_turn && outcome == TurnOutcome::Completed,
+                };
+                if done {
+                    let step = step.plan.id.clone();
+                    let phase = phase.number;
+                    events.push(TaskEvent::StepCompleted {
+                        phase,
+                        step,
+                        note: None,
+                    });
+                }
+            }
+        }
+        events.push(TaskEvent::TurnEnded { message, outcome });
+        Ok(events)
+    }
+
+    fn verify(
+        &self,
+        checks: Vec<Check>,
+        review: ReviewId,
+        checkpoint: CheckpointId,
+        head: String,
+    ) -> Decision {
+        let Work::Verify { phase: number } = self.next_work() else {
+            return Err(Refusal::OutOfTurn("a verification"));
+        };
+        let phase = self
+            .phase(number)
+            .ok_or(Refusal::OutOfTurn("a verification"))?;
+        let session = phase.session.ok_or(Refusal::OutOfTurn("a verification"))?;
+        let passed = checks.iter().all(|check| check.passed);
+        let mut events = vec![TaskEvent::CheckpointCreated {
+            checkpoint,
+            commit: head.clone(),
+            session,
+            phase: Some(number),
+            label: format!("{} finished", phase.plan.name),
+        }];
+        if passed {
+            events.push(TaskEvent::VerificationPassed {
+                phase: number,
+                checks,
+            });
+        } else {
+            events.push(TaskEvent::VerificationFailed {
+                phase: number,
+                checks,
+            });
+            if phase.reworks < MAX_REWORKS {
+                let rework = phase.reworks + 1;
+                events.push(TaskEvent::ReworkStarted {
+                    phase: number,
+                    rework,
+                });
+                return Ok(events);
+            }
+        }
+        if phase.plan.gate && !(self.auto_approve && passed) {
+            events.push(self.review_created(number, review, head, false));
+            return Ok(self.settled(events));
+        }
+        if !passed {
+            let reason =
+                format!("the checks of phase {number} still fail after {MAX_REWORKS} reworks");
+            events.push(TaskEvent::TaskFailed { reason });
+            return Ok(self.settled(events));
+        }
+        events.push(TaskEvent::PhaseCompleted { phase: number });
+        Ok(events)
+    }
+
+    fn review_created(
+        &self,
+        number: u32,
+        review: ReviewId,
+        head: String,
+        interim: bool,
+    ) -> TaskEvent {
+        let phase = self.phase(number);
+        let report = phase.and_then(|phase| phase.report.as_ref());
+        TaskEvent::ReviewCreated {
+            review,
+            phase: number,
+            round: phase.map_or(0, |phase| phase.rounds) + 1,
+            summary: report
+                .map(|report| report.summary.clone())
+                .unwrap_or_default(),
+            base: phase
+                .and_then(|phase| phase.base.clone())
+                .unwrap_or_default(),
+            head,
+            interim,
+        }
+    }
+
+    fn end_run(&self, run: Run, end: RunEnd, retry_at: DateTime<Utc>) -> Vec<TaskEvent> {
+        let next = match &end {
+            RunEnd::Failed { message } if self.failures + 1 >= MAX_FAILURES => {
+                TaskEvent::TaskFailed {
+                    reason: message.clone(),
+                }
+            }
+            RunEnd::Failed { .. } => TaskEvent::TaskQueued {
+                not_before: Some(retry_at),
+            },
+            RunEnd::Settled | RunEnd::Shutdown | RunEnd::Lost => queued(),
+        };
+        vec![TaskEvent::RunEnded { run: run.id, end }, next]
+    }
+}
+
+fn ask(asked: Answerable) -> TaskEvent {
+    match asked {
+        Answerable::Question(id, asked) => TaskEvent::QuestionAsked { id, asked },
+        Answerable::Dependency(id, needed) => TaskEvent::DependencyRequested { id, needed },
+    }
+}

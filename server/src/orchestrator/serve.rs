@@ -1,0 +1,201 @@
+//! What an agent asks of the platform while its turn runs, and what it is answered.
+
+use app::domain::log::LogKind;
+use app::domain::task::{RunCommand, TurnPurpose, Via};
+
+use super::asked;
+use super::run::{Run, RunError};
+use super::session::Session;
+use super::turn::{Turn, line};
+use crate::agent::driver::ControlError;
+use crate::agent::event::{PermissionRequest, StopHook, ToolHook};
+use crate::agent::marker::Marker;
+use crate::agent::mcp::{ToolCall, ToolReply};
+use crate::agent::permission::{self, Decision};
+use crate::agent::platform_tool::PlatformTool;
+use crate::agent::request::StepState;
+use crate::agent::stdin::{HookAnswer, PermissionAnswer};
+use crate::error::Error;
+use crate::prompts;
+
+/// How often the agent is sent back for files that are missing before the turn may end.
+const MAX_SENT_BACK: u32 = 3;
+
+impl Run {
+    pub(super) async fn permit(
+        &self,
+        session: &Session,
+        request: PermissionRequest,
+    ) -> Result<(), RunError> {
+        let Some(task) = self.load().await? else {
+            return Ok(());
+        };
+        let sandboxed = self.deps.launcher.sandbox().is_sandboxed();
+        let decision = permission::decide(
+            task.permission_mode,
+            sandboxed,
+            &request.tool,
+            &request.input,
+            &session.workspace,
+        );
+        let answer = match decision {
+            Decision::Allow => PermissionAnswer::Allow {
+                updated_input: None,
+            },
+            Decision::Deny(denial) => {
+                let message = denial.to_string();
+                let subject: String = asked::subject(&request.input).chars().take(200).collect();
+                let text = format!("Not permitted: {} {subject}. {message}", request.tool);
+                self.log(vec![line(LogKind::Note, text)]).await?;
+                PermissionAnswer::Deny {
+                    message,
+                    interrupt: false,
+                }
+            }
+        };
+        let control = session.agent.control();
+        control
+            .answer_permission(&request.request_id, &answer)
+            .await
+            .or_else(ended)
+    }
+
+    /// Sends an agent that wants to end its turn back to what is missing.
+    pub(super) async fn may_stop(
+        &self,
+        session: &Session,
+        turn: &mut Turn,
+        hook: &StopHook,
+    ) -> Result<(), RunError> {
+        let missing = self.missing(&turn.purpose).await?;
+        let answer = if missing.is_empty() || turn.sent_back >= MAX_SENT_BACK {
+            HookAnswer::Continue
+        } else {
+            turn.sent_back += 1;
+            let files = missing.join(", ");
+            self.log(vec![line(
+                LogKind::Note,
+                format!("Sent back: {files} is missing."),
+            )])
+            .await?;
+            HookAnswer::Block(format!(
+                "Not done yet: these files are missing or empty: {files}. Write them, exactly \
+                 there, before you end."
+            ))
+        };
+        let control = session.agent.control();
+        control
+            .answer_hook(&hook.request_id, &answer)
+            .await
+            .or_else(ended)
+    }
+
+    async fn missing(&self, purpose: &TurnPurpose) -> Result<Vec<String>, RunError> {
+        let Some(task) = self.load().await? else {
+            return Ok(Vec::new());
+        };
+        let due = prompts::due_in(&task, purpose);
+        let present = self.deps.workspaces.present(self.task, due.clone()).await?;
+        Ok(due
+            .into_iter()
+            .filter(|path| !present.contains(path))
+            .collect())
+    }
+
+    /// Takes a text marker as seriously as a tool call.
+    pub(super) async fn heed(&self, turn: &mut Turn, marker: Marker) -> Result<(), RunError> {
+        match marker {
+            Marker::Question(question) => turn.asked.push(asked::question(question, Via::Marker)),
+            Marker::Dependency(needed) => turn.asked.push(asked::dependency(needed, Via::Marker)),
+            Marker::PhaseComplete { phase } => {
+                let (summary, files) = (String::new(), Vec::new());
+                self.tell(RunCommand::ReportPhase {
+                    phase,
+                    summary,
+                    files,
+                })
+                .await?;
+            }
+            Marker::Failure(report) => {
+                self.tell(RunCommand::ReportError {
+                    kind: report.kind.to_string(),
+                    message: report.message,
+                    details: report.details,
+                })
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a call of one of the platform's tools.
+    pub(super) async fn serve(&self, call: ToolCall) -> Result<(), RunError> {
+        let command = match call.tool {
+            PlatformTool::ReportStep(report) => RunCommand::ReportStep {
+                step: report.step,
+                completed: report.status == StepState::Completed,
+                note: report.note,
+            },
+            PlatformTool::CompletePhase(report) => RunCommand::ReportPhase {
+                phase: report.phase,
+                summary: report.summary,
+                files: report.files,
+            },
+            PlatformTool::ReportError(report) => RunCommand::ReportError {
+                kind: report.kind.to_string(),
+                message: report.message,
+                details: report.details,
+            },
+            PlatformTool::AskUser(_) | PlatformTool::RequestDependency(_) => {
+                let text = "A person has not answered yet. End your turn.".to_owned();
+                call.reply.send(ToolReply::Failed(text)).ok(); // the agent may be gone
+                return Ok(());
+            }
+        };
+        let reply = match self.tell(command).await? {
+            None => ToolReply::Done("Recorded.".to_owned()),
+            Some(refusal) => ToolReply::Failed(format!("Not recorded: {refusal}.")),
+        };
+        call.reply.send(reply).ok(); // the agent may be gone
+        Ok(())
+    }
+
+    /// Records what the agent says; the refusal, if the rules don't allow it.
+    async fn tell(&self, command: RunCommand) -> Result<Option<String>, RunError> {
+        match self.say(command).await {
+            Ok(_) => Ok(None),
+            Err(RunError::Service(refusal @ Error::OutOfTurn(_))) => Ok(Some(refusal.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Puts a call off that waits for a person: the turn ends, and the call is kept.
+pub(super) async fn put_off(
+    session: &Session,
+    turn: &mut Turn,
+    hook: &ToolHook,
+) -> Result<(), RunError> {
+    let answer = match asked::by_tool(hook) {
+        Ok(asked) => {
+            turn.asked.extend(asked);
+            HookAnswer::Defer
+        }
+        Err(reason) => HookAnswer::Deny(reason),
+    };
+    session
+        .agent
+        .control()
+        .answer_hook(&hook.request_id, &answer)
+        .await
+        .or_else(ended)
+}
+
+/// An agent that has ended needs no answer: its last event tells.
+pub(super) fn ended(error: ControlError) -> Result<(), RunError> {
+    tracing::debug!(
+        error = &error as &dyn std::error::Error,
+        "the agent was not reached"
+    );
+    Ok(())
+}
