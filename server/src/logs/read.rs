@@ -2,8 +2,10 @@
 
 use app::domain::id::TaskId;
 use app::domain::log::LogLine;
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
 
 use super::chunk::{self, Stored};
@@ -37,6 +39,9 @@ impl Store {
                 if lines.len() >= limit {
                     break;
                 }
+            }
+            if (rows.len() as u64) < CHUNKS {
+                break; // those were the last
             }
         }
         lines.truncate(limit);
@@ -86,22 +91,23 @@ impl Store {
         Ok(head(self.reader(), id).await?)
     }
 
+    /// The chunks from the one that holds the line `after + 1`, in one statement: between two, the
+    /// writer may merge that chunk into one that begins earlier, and its lines would be missed.
     async fn chunks_after(&self, id: TaskId, after: u64) -> Result<Vec<row::Model>, StoreError> {
-        // The chunk that holds the line `after + 1` begins at or before it: it is the last one
-        // that does, so the index leads straight to it.
-        let begin: Option<i64> = row::Entity::find()
+        // That chunk is the last one that begins at or before the line, so the index leads
+        // straight to it.
+        let begin = row::Entity::find()
             .select_only()
             .column(row::Column::FirstSeq)
             .filter(row::Column::TaskId.eq(id.as_uuid()))
             .filter(row::Column::FirstSeq.lte(stored(after.saturating_add(1))))
             .order_by_desc(row::Column::FirstSeq)
             .limit(1)
-            .into_tuple()
-            .one(self.reader())
-            .await?;
+            .into_query();
+        let begin = Func::coalesce([Expr::SubQuery(None, Box::new(begin.into())), 0.into()]);
         let rows = row::Entity::find()
             .filter(row::Column::TaskId.eq(id.as_uuid()))
-            .filter(row::Column::FirstSeq.gte(begin.unwrap_or(0)))
+            .filter(Expr::col(row::Column::FirstSeq).gte(begin))
             .filter(row::Column::LastSeq.gt(stored(after)))
             .order_by_asc(row::Column::FirstSeq)
             .limit(CHUNKS)

@@ -184,6 +184,33 @@ on_both_databases! {
         running.stop().await;
     }
 
+    async fn a_reader_misses_nothing_while_chunks_are_merged(database) {
+        let store = &database.store;
+        let running = Running::start(store);
+        let (task, run, epoch) = run(store).await;
+        let writer = running.writer.clone();
+        let mut writing = JoinSet::new();
+        writing.spawn(async move {
+            for _ in 0..60 {
+                // A little, which is merged with much that follows.
+                for lines in [1, 30] {
+                    let lines = vec![line("x".repeat(4_000)); lines];
+                    writer.append(task, run, epoch, lines).await.unwrap();
+                    writer.flush(task).await.unwrap();
+                }
+            }
+        });
+        let mut seen = 0;
+        while seen < 60 * 31 {
+            for number in numbers(&store.log_after(task, seen, 2_000).await.unwrap()) {
+                assert_eq!(number, seen + 1);
+                seen = number;
+            }
+        }
+        writing.join_all().await;
+        running.stop().await;
+    }
+
     async fn lines_that_trickle_do_not_leave_a_row_each(database) {
         let store = &database.store;
         let running = Running::start(store);
