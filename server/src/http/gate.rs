@@ -17,6 +17,9 @@ use crate::config;
 /// Longer addresses than ours ever get, in bytes.
 const URI_LIMIT: usize = 8 * 1024;
 
+/// More header fields than browsers ever send, in bytes of names and values.
+const HEAD_LIMIT: usize = 32 * 1024;
+
 /// The names that the server is reached by.
 #[derive(Clone, Debug)]
 pub struct Gate {
@@ -56,6 +59,14 @@ impl Gate {
     fn check(&self, request: &Request) -> Result<(), Problem> {
         if request.uri().to_string().len() > URI_LIMIT {
             return Err(Problem::bare(Kind::UriTooLong));
+        }
+        let fields = request.headers().iter();
+        if fields
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum::<usize>()
+            > HEAD_LIMIT
+        {
+            return Err(Problem::bare(Kind::HeadTooLarge));
         }
         let host = host(request)?;
         if !self.knows(&host) {

@@ -25,7 +25,8 @@ use tower::ServiceExt as _;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A request's head has to arrive in this time; an idle connection is closed after it.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of a request's head.
+/// Bytes of a request's head that are read at most at a time, which bounds the memory; what is
+/// too large by our own rules is told by the gate.
 const HEAD_LIMIT: usize = 64 * 1024;
 const MAX_CONNECTIONS: usize = 4096;
 /// How long requests may go on after the shutdown began.
