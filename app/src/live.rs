@@ -87,10 +87,11 @@ impl Live {
     }
 
     #[cfg(not(feature = "hydrate"))]
-    fn connect(self) {
-        // The server renders and is done: there is nothing to follow.
-        let _unused = (self.follow, self.lost, self.listeners);
-    }
+    #[expect(
+        clippy::unused_self,
+        reason = "the server renders and is done: there is nothing to follow"
+    )]
+    fn connect(self) {}
 
     /// Follows something else from now on. Call it from an effect.
     pub fn follow(self, what: Follow) {

@@ -72,7 +72,7 @@ pub fn Code(
     #[prop(optional_no_strip)] margin: Option<Margin>,
 ) -> impl IntoView {
     let columns = if is_diff { "3" } else { "2" };
-    let part = |part: CodePart| {
+    let part = move |part: CodePart| {
         let header = part.header.map(|header| {
             view! { <tr class="code-header"><td colspan=columns><code>{header}</code></td></tr> }
         });
@@ -83,7 +83,7 @@ pub fn Code(
         view! { <tbody>{header} {rows.collect_view()}</tbody> }
     };
     view! {
-        <div class="code-box" role="region" aria-label="Lines" tabindex="0">
+        <div class="code-box">
             <table class="code">{parts.into_iter().map(part).collect_view()}</table>
         </div>
     }

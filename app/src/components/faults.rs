@@ -16,10 +16,12 @@ pub fn FaultPanel(fault: Fault) -> impl IntoView {
         Fault::Unavailable { .. } => 503,
         Fault::Internal | Fault::Transport { .. } => 500,
     };
+    let message = fault.to_string();
+    drop(fault);
     request::set_status(status);
     view! {
         <section class="panel fault" data-tone="failed">
-            <h2><Glyph icon=Icon::Alert /> {fault.to_string()}</h2>
+            <h2><Glyph icon=Icon::Alert /> {message}</h2>
             <p><a class="link" href="/">"Back to the tasks"</a></p>
         </section>
     }

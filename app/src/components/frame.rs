@@ -41,7 +41,7 @@ pub fn Frame(children: Children) -> impl IntoView {
     let live = expect_context::<Live>();
     Effect::new(move |_| {
         let mut refresh = debounce(Duration::from_millis(800), move |()| {
-            installation.0.refetch()
+            installation.0.refetch();
         });
         let refresh = StoredValue::new_local(move || refresh(()));
         live.subscribe(move |event| {

@@ -58,7 +58,8 @@ impl Theme {
 #[server(prefix = "/sfn", endpoint = "theme")]
 pub async fn set_theme(theme: Theme) -> Result<(), Fault> {
     request::set_cookie(COOKIE, &theme.to_string());
-    Ok(())
+    // A server function is async, whatever it does.
+    std::future::ready(Ok(())).await
 }
 
 /// The three choices, side by side.

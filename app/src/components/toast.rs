@@ -79,9 +79,9 @@ pub fn ToastList() -> impl IntoView {
         }
     };
     view! {
-        <ul class="toast-list" role="status" aria-live="polite">
+        <div role="status"><ul class="toast-list">
             <For each=move || toasts.list.get() key=|toast| toast.id children=row />
-        </ul>
+        </ul></div>
     }
     .into_any()
 }

@@ -15,6 +15,9 @@ use crate::transcript::{Transcript, rows_of};
 /// How many lines a page is rendered with, at most twice that.
 const LINES: u64 = 100;
 
+/// How many are asked for at once.
+const PAGE: u32 = 200;
+
 /// Lines of a task's log.
 #[server(prefix = "/sfn", endpoint = "tasks/log")]
 pub async fn load_log(id: TaskId, query: LogQuery) -> Result<LogPage, Fault> {
@@ -35,12 +38,12 @@ impl Part {
         match self.clone() {
             Self::Lines { after } => LogQuery {
                 after,
-                limit: Some(2 * LINES as u32),
+                limit: Some(PAGE),
                 q: None,
             },
             Self::Matches { text, after } => LogQuery {
                 after,
-                limit: Some(2 * LINES as u32),
+                limit: Some(PAGE),
                 q: Some(text),
             },
         }

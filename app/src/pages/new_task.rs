@@ -11,6 +11,7 @@ use crate::components::faults::fault_panels;
 use crate::components::frame::Installation;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::page::{Crumb, Page};
+use crate::domain::plan::TaskType;
 use crate::fault::{Fault, FieldFault};
 use crate::live::{Follow, Live};
 
@@ -85,6 +86,9 @@ impl FieldFaults {
 
 #[component]
 fn NewTask(workflows: Vec<WorkflowView>, only_scripted: bool) -> impl IntoView {
+    let takes_repository = workflows
+        .iter()
+        .any(|workflow| workflow.id == TaskType::ModifyApp);
     let create = ServerAction::<CreateTask>::new();
     let address = use_query_map();
     let form = address.with_untracked(TaskForm::of_address);
@@ -121,9 +125,9 @@ fn NewTask(workflows: Vec<WorkflowView>, only_scripted: bool) -> impl IntoView {
     view! {
         <ActionForm action=create attr:class="new-task" attr:novalidate="">
             {summary}
-            <TypeCards workflows=workflows.clone() chosen=form.task_type.clone() />
+            <TypeCards workflows chosen=form.task_type.clone() />
             <DescriptionField title=form.title.clone() description=form.description.clone() />
-            <MoreFields form only_scripted workflows />
+            <MoreFields form only_scripted takes_repository />
             <div class="form-actions">
                 <button class="btn btn-primary" name="form[start]" value="true" disabled=pending>
                     <Glyph icon=Icon::Play /> "Create and start"

@@ -142,11 +142,7 @@ fn suggest(description: &str) -> String {
 
 /// Everything that has a default that suits most tasks.
 #[component]
-pub fn MoreFields(
-    form: TaskForm,
-    only_scripted: bool,
-    workflows: Vec<WorkflowView>,
-) -> impl IntoView {
+pub fn MoreFields(form: TaskForm, only_scripted: bool, takes_repository: bool) -> impl IntoView {
     let differs = [
         &form.priority,
         &form.model,
@@ -157,9 +153,6 @@ pub fn MoreFields(
     ]
     .into_iter()
     .any(|value| !value.is_empty());
-    let takes_repository = workflows
-        .iter()
-        .any(|workflow| workflow.id == TaskType::ModifyApp);
     let auto_approve = !form.auto_approve.is_empty();
     let (repository, usd, tokens) = (
         form.repository.clone(),

@@ -108,7 +108,7 @@ impl TaskForm {
         let budget_tokens = optional("budget_tokens", &self.budget_tokens, &mut faults);
         let model = optional("model", &self.model, &mut faults);
         if self.task_type.is_empty() {
-            faults.push(fault_of("type", "must be chosen"));
+            faults.push(fault_of("type", &"must be chosen"));
         }
         match (title, description) {
             (Some(title), Some(description)) if faults.is_empty() => Ok(CreateTask {
@@ -134,7 +134,7 @@ impl TaskForm {
 }
 
 #[cfg(any(feature = "ssr", test))]
-fn fault_of(field: &str, message: impl ToString) -> FieldFault {
+fn fault_of(field: &str, message: &impl ToString) -> FieldFault {
     FieldFault {
         field: field.to_owned(),
         message: message.to_string(),
@@ -148,7 +148,7 @@ where
     T::Error: ToString,
 {
     text.try_into()
-        .map_err(|error: T::Error| faults.push(fault_of(field, error)))
+        .map_err(|error: T::Error| faults.push(fault_of(field, &error)))
         .ok()
 }
 
@@ -163,7 +163,7 @@ where
         return None;
     }
     text.parse()
-        .map_err(|error: T::Err| faults.push(fault_of(field, error)))
+        .map_err(|error: T::Err| faults.push(fault_of(field, &error)))
         .ok()
 }
 

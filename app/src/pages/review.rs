@@ -75,20 +75,20 @@ impl Place {
 
     /// The address of a file of this review.
     pub fn href(self, file: &str, shape: Option<Shape>, line: Option<u32>) -> String {
-        let mut href = format!("/tasks/{}/review?file={}", self.state.id, Url::escape(file));
-        if let Some(review) = self
+        let review = self
             .review
-            .with_untracked(|review| review.as_ref().map(|review| review.id))
-        {
-            href.push_str(&format!("&round={review}"));
-        }
-        if let Some(shape) = shape {
-            href.push_str(&format!("&view={}", shape.word()));
-        }
-        if let Some(line) = line {
-            href.push_str(&format!("&line={line}#comment"));
-        }
-        href
+            .with_untracked(|review| review.as_ref().map(|review| review.id));
+        let parts = [
+            Some(format!(
+                "/tasks/{}/review?file={}",
+                self.state.id,
+                Url::escape(file)
+            )),
+            review.map(|review| format!("&round={review}")),
+            shape.map(|shape| format!("&view={}", shape.word())),
+            line.map(|line| format!("&line={line}#comment")),
+        ];
+        parts.into_iter().flatten().collect()
     }
 }
 

@@ -144,7 +144,9 @@ pub fn ReviewedFile(
     change: Option<FileDiff>,
     content: ContentResource,
 ) -> impl IntoView {
-    let has_document = path.ends_with(".md");
+    let has_document = std::path::Path::new(&path)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
     let is_changed = change.is_some();
     let shape = Memo::new(move |_| {
         place

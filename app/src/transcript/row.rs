@@ -72,10 +72,10 @@ fn plain_view(kind: LogKind, text: &str, entry: &Entry) -> AnyView {
             .into_any()
         }
         LogKind::Turn => view! {
-            <h3 class="log-turn">
+            <h2 class="log-turn">
                 {text.to_owned()}
                 <time class="num" datetime=machine_time(entry.at)>{time_of_day(entry.at)}</time>
-            </h3>
+            </h2>
         }
         .into_any(),
         LogKind::Message => view! {

@@ -30,7 +30,8 @@ impl Store {
         if top >= end - NEAR {
             self.is_following.set(true);
             self.seen.set(self.total_untracked());
-        } else if top < before - 1.0 {
+        } else if top < before - 1.0 && panel.scroll_height() == self.height.get_value() {
+            // Content that shrinks scrolls the panel too; that is nobody's wish to stop following.
             self.is_following.set(false);
         }
         self.place();
@@ -80,6 +81,7 @@ impl Store {
             let top = f64::from(panel.scroll_top()) + shift;
             panel.set_scroll_top(whole(top));
         }
+        self.height.set_value(panel.scroll_height());
         self.top.set_value(f64::from(panel.scroll_top()));
         self.reach_pending(&panel);
         // What was measured may have brought other blocks into view.

@@ -40,6 +40,8 @@ pub struct Store {
     pub is_settling: StoredValue<bool>,
     /// Where the panel was scrolled to when it was last looked at.
     pub top: StoredValue<f64>,
+    /// How high the panel's content was when it was last measured.
+    pub height: StoredValue<i32>,
     /// The line to jump to as soon as it is there.
     pub pending: StoredValue<Option<u64>>,
     pub panel: NodeRef<Div>,
@@ -81,6 +83,7 @@ impl Store {
             fetching: StoredValue::new(HashSet::new()),
             is_settling: StoredValue::new(false),
             top: StoredValue::new(0.0),
+            height: StoredValue::new(0),
             pending: StoredValue::new(None),
             panel: NodeRef::new(),
             above: NodeRef::new(),
