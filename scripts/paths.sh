@@ -8,8 +8,6 @@ TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 # The WASM build has a directory of its own, so that it never waits for a native build's lock.
 WASM_TARGET=$TARGET/wasm
 SITE=$ROOT/target/site
-# The server asks for the module by this name and wasm-bindgen writes it: they have to agree.
-export LEPTOS_OUTPUT_NAME=app
 # shellcheck source=scripts/versions.env
 . "$ROOT/scripts/versions.env"
 

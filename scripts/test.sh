@@ -34,7 +34,8 @@ browser_tests() {
     "$ROOT/scripts/npm-packages.sh" end2end
     say "Browser tests"
     "$ROOT/scripts/build.sh" debug server
-    export CCS_TEST_CHROMIUM CCS_TEST_SERVER_BIN="$ROOT/target/debug/claude-code-server"
+    export CCS_TEST_CHROMIUM CCS_TEST_SITE=$SITE
+    export CCS_TEST_SERVER_BIN="$ROOT/target/debug/claude-code-server" CCS_TEST_FILL_LOG="$TARGET/debug/examples/fill_log"
     (cd end2end && node_modules/.bin/playwright test "$@")
 }
 
