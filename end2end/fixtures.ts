@@ -1,4 +1,4 @@
-import { test as base, expect } from "@playwright/test";
+import { type BrowserContext, test as base, expect } from "@playwright/test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Time for the server to answer /healthz; debug builds start in well under a second. */
@@ -46,15 +47,11 @@ export class Server {
   async spawn(): Promise<void> {
     const binary = required("CCS_TEST_SERVER_BIN");
     const child = spawn(binary, this.options.arguments, {
-      // Nothing of the environment reaches the server but what is listed here.
       env: {
-        PATH: process.env["PATH"] ?? "/usr/bin:/bin",
-        HOME: this.dataDir,
-        TMPDIR: tmpdir(),
-        LANG: "C.UTF-8",
-        LEPTOS_OUTPUT_NAME: "app",
+        ...cleanEnvironment(this.dataDir),
         CCS_ADDR: new URL(this.url).host,
         CCS_DATA_DIR: this.dataDir,
+        CCS_SITE_DIR: required("CCS_TEST_SITE"),
         CCS_CLAUDE_BIN: required("CCS_CLAUDE_BIN"),
         ...this.options.settings,
       },
@@ -117,19 +114,61 @@ export class Server {
   }
 }
 
+/** The product's scripted model in a process of its own, so that it outlives a killed server. */
+class ScriptedModel {
+  private constructor(
+    readonly url: string,
+    private readonly child: ChildProcess,
+  ) {}
+
+  static async start(): Promise<ScriptedModel> {
+    const child = spawn(required("CCS_TEST_SERVER_BIN"), ["scripted-model", "--listen", "127.0.0.1:0"], {
+      env: cleanEnvironment(tmpdir()),
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const lines = createInterface({ input: child.stdout });
+    const [url] = (await once(lines, "line", { signal: AbortSignal.timeout(READY_MS) })) as [string];
+    child.stdout.resume();
+    return new ScriptedModel(url.trim(), child);
+  }
+
+  async stop(): Promise<void> {
+    if (hasEnded(this.child)) return;
+    const closed = once(this.child, "close");
+    this.child.kill("SIGKILL");
+    await closed;
+  }
+}
+
 interface Fixtures {
   /** How `server` is started; override with `test.use({ serverOptions: … })`. */
   serverOptions: ServerOptions;
+  /** What answers the agents: the scripted model as if it were Claude, or nothing for want of credentials. */
+  model: "scripted" | "none";
+  /** What the browser may complain about in this test, besides nothing. */
+  allowedComplaints: RegExp[];
   /** A fresh server for this test. Pages and requests have its address as their base. */
   server: Server;
 }
 
 export const test = base.extend<Fixtures>({
   serverOptions: [{ arguments: ["serve"], settings: {} }, { option: true }],
-  server: async ({ serverOptions }, use, testInfo) => {
-    const server = await Server.start(serverOptions);
+  model: ["scripted", { option: true }],
+  allowedComplaints: [[], { option: true }],
+  context: async ({ context, allowedComplaints }, use) => {
+    const complaints = listen(context);
+    await use(context);
+    const unexpected = complaints.filter((text) => !allowedComplaints.some((allowed) => allowed.test(text)));
+    expect(unexpected, "what the browser complained about").toEqual([]);
+  },
+  server: async ({ serverOptions, model }, use, testInfo) => {
+    const scripted = model === "scripted" ? await ScriptedModel.start() : undefined;
+    const account = scripted && { CCS_ANTHROPIC_BASE_URL: scripted.url, CCS_ANTHROPIC_API_KEY: "sk-dummy" };
+    const settings = { ...account, ...serverOptions.settings };
+    const server = await Server.start({ ...serverOptions, settings });
     await use(server);
     await server.stop();
+    await scripted?.stop();
     if (testInfo.status !== testInfo.expectedStatus) {
       const body = await readFile(server.logFile).catch(() => Buffer.alloc(0));
       await testInfo.attach("server.log", { body, contentType: "text/plain" });
@@ -143,7 +182,25 @@ export const test = base.extend<Fixtures>({
 
 export { expect };
 
-function required(name: string): string {
+/**
+ * Everything that pages of the context complain about: errors on the console, which the Content-Security-Policy
+ * uses as well, and exceptions that nothing caught.
+ */
+function listen(context: BrowserContext): string[] {
+  const complaints: string[] = [];
+  context.on("console", (message) => {
+    if (message.type() === "error") complaints.push(`${message.text()} (${message.location().url})`);
+  });
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  return complaints;
+}
+
+/** Nothing of the tests' environment reaches a process of the product but what is listed here. */
+function cleanEnvironment(home: string): Record<string, string> {
+  return { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: home, TMPDIR: tmpdir(), LANG: "C.UTF-8" };
+}
+
+export function required(name: string): string {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set: run the browser tests with \`scripts/test.sh browser\``);
   return value;

@@ -49,6 +49,9 @@ impl Store {
             .with_value(|held| held.layout.between(top - MARGIN, bottom + MARGIN));
         if self.window.get_untracked() != window {
             self.window.set(window);
+            // The spacer takes the place of blocks that go before they are gone. Near the end the
+            // browser would else find the panel too short for where it is scrolled to.
+            self.space();
         }
         fill(self);
         self.settle_soon();

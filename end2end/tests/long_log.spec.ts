@@ -1,0 +1,180 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import type { CDPSession, Page } from "@playwright/test";
+import { expect, required, test } from "../fixtures.ts";
+import { TaskPage, settled } from "../task.ts";
+
+const LINES = 200_000;
+const MOST_NODES = 3000;
+const MOST_MEMORY = 60 * 1024 * 1024;
+
+/** What the page weighs at its heaviest moment so far. */
+class Scale {
+  nodes = 0;
+  memory = 0;
+
+  private constructor(
+    private readonly page: Page,
+    private readonly session: CDPSession,
+  ) {}
+
+  static async at(page: Page): Promise<Scale> {
+    const session = await page.context().newCDPSession(page);
+    await session.send("Performance.enable");
+    await session.send("HeapProfiler.enable");
+    return new Scale(page, session);
+  }
+
+  /** Elements, texts and comments that are in the document right now. */
+  async weighNodes(): Promise<void> {
+    const count = await this.page.evaluate(() => {
+      const walker = document.createTreeWalker(document, NodeFilter.SHOW_ALL);
+      let nodes = 1;
+      while (walker.nextNode()) nodes += 1;
+      return nodes;
+    });
+    this.nodes = Math.max(this.nodes, count);
+  }
+
+  /** JavaScript's heap and the module's memory, after what nobody holds is gone. */
+  async weighMemory(): Promise<void> {
+    await this.session.send("HeapProfiler.collectGarbage");
+    const { metrics } = await this.session.send("Performance.getMetrics");
+    const heap = metrics.find((metric) => metric.name === "JSHeapUsedSize")?.value ?? Number.NaN;
+    const memories = await this.session.send("Runtime.evaluate", { expression: "WebAssembly.Memory.prototype" });
+    const { objects } = await this.session.send("Runtime.queryObjects", {
+      prototypeObjectId: memories.result.objectId ?? "",
+    });
+    const module = await this.session.send("Runtime.callFunctionOn", {
+      objectId: objects.objectId ?? "",
+      functionDeclaration: "function () { return this.reduce((sum, memory) => sum + memory.buffer.byteLength, 0); }",
+      returnByValue: true,
+    });
+    const bytes = Number(module.result.value);
+    expect(bytes, "the module's memory was found").toBeGreaterThan(0);
+    this.memory = Math.max(this.memory, heap + bytes);
+  }
+}
+
+/** The numbers of the rows inside the panel's visible part; empty if it is blank. */
+async function visibleLines(task: TaskPage): Promise<number[]> {
+  return task.log.evaluate((panel) => {
+    const view = panel.getBoundingClientRect();
+    const rows = [...panel.querySelectorAll(".log-row")].filter((row) => {
+      const box = row.getBoundingClientRect();
+      return box.bottom > view.top && box.top < view.bottom;
+    });
+    return rows.map((row) => Number(row.id.slice(1)));
+  });
+}
+
+/** Waits until rows cover the visible part from its top to its bottom. */
+async function expectNoBlank(task: TaskPage): Promise<void> {
+  await expect
+    .poll(
+      () =>
+        task.log.evaluate((panel) => {
+          const view = panel.getBoundingClientRect();
+          const rows = [...panel.querySelectorAll(".log-row")].map((row) => row.getBoundingClientRect());
+          const covered = rows
+            .filter((box) => box.bottom > view.top && box.top < view.bottom)
+            .reduce((sum, box) => sum + Math.min(box.bottom, view.bottom) - Math.max(box.top, view.top), 0);
+          return covered / view.height;
+        }),
+      { message: "the share of the panel that rows cover" },
+    )
+    .toBeGreaterThan(0.7);
+}
+
+test("a log of 200,000 lines is read like a short one", async ({ page, request, server }, testInfo) => {
+  const created = await request.post("/api/tasks", {
+    data: { title: "A long log", type: "custom", description: "Say it.\n\nscenario: echo", start: true },
+  });
+  const { id } = (await created.json()) as { id: string };
+  const status = async () => ((await (await request.get(`/api/tasks/${id}`)).json()) as { status: string }).status;
+  await expect.poll(status, { timeout: 60_000 }).toBe("completed");
+  await server.stop();
+  const database = `sqlite://${server.dataDir}/ccs.db?mode=rw`;
+  await promisify(execFile)(required("CCS_TEST_FILL_LOG"), [database, id, String(LINES)]);
+  await server.spawn();
+
+  await page.goto(`/tasks/${id}`);
+  const task = new TaskPage(page);
+  const scale = await Scale.at(page);
+  const look = async (): Promise<void> => {
+    await scale.weighNodes();
+    await expectNoBlank(task);
+    await scale.weighNodes();
+  };
+
+  await test.step("the page opens at the end and follows", async () => {
+    await expect(page.getByRole("button", { name: "At the end" })).toBeVisible();
+    await look();
+    expect(Math.max(...(await visibleLines(task)))).toBeGreaterThan(LINES);
+    await scale.weighMemory();
+  });
+
+  await test.step("the wheel moves through it line by line", async () => {
+    await task.log.hover();
+    let top = Math.min(...(await visibleLines(task)));
+    for (let turn = 0; turn < 12; turn += 1) {
+      await page.mouse.wheel(0, -600);
+      await settled(page);
+      await look();
+      const now = Math.min(...(await visibleLines(task)));
+      expect(now, "the first visible line").toBeLessThanOrEqual(top);
+      expect(top - now, "lines skipped by a turn of the wheel").toBeLessThan(100);
+      top = now;
+    }
+  });
+
+  await test.step("the scroll bar reaches any part of it", async () => {
+    for (const share of [0.9, 0.75, 0.5, 0.33, 0.1, 0.6, 0.2, 0.8]) {
+      await task.log.evaluate((panel, share) => panel.scrollTo(0, panel.scrollHeight * share), share);
+      await settled(page);
+      await look();
+      const middle = (await visibleLines(task))[0] ?? 0;
+      expect(Math.abs(middle / LINES - share), `where ${share} of the way leads`).toBeLessThan(0.1);
+    }
+    await scale.weighMemory();
+  });
+
+  await test.step("Home, End and an address lead to lines", async () => {
+    await task.log.focus();
+    await page.keyboard.press("Home");
+    await expect(page.locator("#L1")).toBeInViewport();
+    await look();
+    await page.keyboard.press("End");
+    await look();
+    await expect.poll(async () => Math.max(...(await visibleLines(task)))).toBeGreaterThan(LINES);
+    await page.evaluate(() => (location.hash = "#L123456"));
+    await expect(page.locator("#L123456")).toBeInViewport();
+    await look();
+  });
+
+  await test.step("the search finds lines far away", async () => {
+    const search = page.getByRole("searchbox", { name: "Search the log" });
+    await search.fill("line 54321.");
+    await search.press("Enter");
+    await expect(page.locator(".log-row[data-current]")).toContainText("This is line 54321.");
+    await expect(page.locator(".log-row[data-current]")).toBeInViewport();
+    await look();
+  });
+
+  await test.step("following brings new lines into view", async () => {
+    await page.getByRole("button", { name: "To the end" }).click();
+    await expect(page.getByRole("button", { name: "At the end" })).toBeVisible();
+    const before = await task.newestLine();
+    await page.getByRole("textbox", { name: "Message to the agent" }).fill("And once more.");
+    await page.getByRole("button", { name: "Send" }).click();
+    await expect.poll(() => task.newestLine(), { timeout: 60_000 }).toBeGreaterThan(before + 1);
+    await expect(task.log.getByText("You wrote: And once more.")).toBeInViewport();
+    await look();
+    await scale.weighMemory();
+  });
+
+  const weight = `${scale.nodes} nodes, ${(scale.memory / 1024 / 1024).toFixed(1)} MiB`;
+  testInfo.annotations.push({ type: "at most", description: weight });
+  expect(scale.nodes, "nodes in the document").toBeLessThan(MOST_NODES);
+  expect(scale.memory, "bytes of JavaScript and the module").toBeLessThan(MOST_MEMORY);
+});
