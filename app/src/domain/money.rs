@@ -18,6 +18,9 @@ pub struct NotMoney;
 
 const MICROS: i64 = 1_000_000;
 
+/// The largest figure that is read back.
+const MOST_DOLLARS: f64 = 999_999_999.0;
+
 impl Usd {
     /// No money.
     pub const ZERO: Self = Self(0);
@@ -32,11 +35,14 @@ impl Usd {
         self.0
     }
 
-    /// From the agent's floating point figure, rounded to the nearest millionth.
-    /// What is not a number counts as nothing.
-    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
+    /// From the agent's floating point figure, rounded to the nearest millionth. What is negative
+    /// or not a number counts as nothing, and more than a billion as just under it.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the figure is clamped before"
+    )]
     pub fn from_dollars(dollars: f64) -> Self {
-        Self((dollars * 1e6).round() as i64)
+        Self((dollars.clamp(0.0, MOST_DOLLARS) * 1e6).round() as i64)
     }
 
     /// For people: two places, four below one cent.
@@ -152,6 +158,20 @@ mod tests {
         assert_eq!(shown(900), "$0.0009");
         assert_eq!(shown(842_000), "$0.84");
         assert_eq!(shown(12_345_678), "$12.35");
+    }
+
+    #[test]
+    fn a_figure_that_makes_no_sense_does_no_harm() {
+        assert_eq!(Usd::from_dollars(0.000_000_9).as_micros(), 1);
+        for (dollars, micros) in [
+            (-1.0, 0),
+            (f64::NAN, 0),
+            (f64::INFINITY, 999_999_999_000_000),
+        ] {
+            let amount = Usd::from_dollars(dollars);
+            assert_eq!(amount.as_micros(), micros);
+            assert_eq!(amount.to_string().parse(), Ok(amount));
+        }
     }
 
     #[test]
