@@ -90,8 +90,9 @@ pub async fn run(deps: Deps, stop: CancellationToken) {
         let slot = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            slot = Arc::clone(&slots).acquire_owned() => slot.expect("the semaphore is never closed"),
+            slot = Arc::clone(&slots).acquire_owned() => slot,
         };
+        let Ok(slot) = slot else { break };
         match next_claim(&deps, &stop).await {
             Some(claim) => {
                 held.retain(|_, run| !run.ended.is_cancelled());

@@ -54,10 +54,12 @@ impl Run {
             }
         };
         let control = session.agent.control();
-        control
-            .answer_permission(&request.request_id, &answer)
-            .await
-            .or_else(ended)
+        said(
+            control
+                .answer_permission(&request.request_id, &answer)
+                .await,
+        );
+        Ok(())
     }
 
     /// Sends an agent that wants to end its turn back to what is missing.
@@ -84,10 +86,8 @@ impl Run {
             ))
         };
         let control = session.agent.control();
-        control
-            .answer_hook(&hook.request_id, &answer)
-            .await
-            .or_else(ended)
+        said(control.answer_hook(&hook.request_id, &answer).await);
+        Ok(())
     }
 
     async fn missing(&self, purpose: &TurnPurpose) -> Result<Vec<String>, RunError> {
@@ -171,11 +171,7 @@ impl Run {
 }
 
 /// Puts a call off that waits for a person: the turn ends, and the call is kept.
-pub(super) async fn put_off(
-    session: &Session,
-    turn: &mut Turn,
-    hook: &ToolHook,
-) -> Result<(), RunError> {
+pub(super) async fn put_off(session: &Session, turn: &mut Turn, hook: &ToolHook) {
     let answer = match asked::by_tool(hook) {
         Ok(asked) => {
             turn.asked.extend(asked);
@@ -183,19 +179,15 @@ pub(super) async fn put_off(
         }
         Err(reason) => HookAnswer::Deny(reason),
     };
-    session
-        .agent
-        .control()
-        .answer_hook(&hook.request_id, &answer)
-        .await
-        .or_else(ended)
+    let control = session.agent.control();
+    said(control.answer_hook(&hook.request_id, &answer).await);
 }
 
 /// An agent that has ended needs no answer: its last event tells.
-pub(super) fn ended(error: ControlError) -> Result<(), RunError> {
+pub(super) fn said(sent: Result<(), ControlError>) {
+    let Err(error) = sent else { return };
     tracing::debug!(
         error = &error as &dyn std::error::Error,
         "the agent was not reached"
     );
-    Ok(())
 }

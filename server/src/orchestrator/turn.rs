@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::outcome::{self, Verdict};
 use super::run::{Ending, Run, RunError};
-use super::serve::{ended, put_off};
+use super::serve::{put_off, said};
 use super::session::Session;
 use crate::agent::event::AgentEvent;
 use crate::agent::exit::Exit;
@@ -64,11 +64,7 @@ impl Run {
         if send {
             let prompt = prompts::prompt(task, &purpose, self.guide(task, &purpose)?.as_deref());
             let control = session.agent.control().clone();
-            // An agent that is gone tells so by its last event.
-            control
-                .send_user(message.as_uuid(), &prompt, None)
-                .await
-                .or_else(ended)?;
+            said(control.send_user(message.as_uuid(), &prompt, None).await);
         }
         let mut turn = Turn {
             message,
@@ -219,7 +215,7 @@ impl Run {
             AgentEvent::AskPermission(request) => self.permit(session, request).await?,
             AgentEvent::HookPreToolUse(hook) => {
                 turn.begins_by = None;
-                put_off(session, turn, &hook).await?;
+                put_off(session, turn, &hook).await;
             }
             AgentEvent::HookStop(hook) => self.may_stop(session, turn, &hook).await?,
             AgentEvent::RateLimit(limit) => turn.limit = Some(limit),
@@ -227,10 +223,8 @@ impl Run {
             AgentEvent::Warning(warning) => {
                 let control = session.agent.control();
                 let text = format!("[platform] {warning}");
-                let sent = control
-                    .send_user(Uuid::new_v4(), &text, Some(Priority::Next))
-                    .await;
-                sent.or_else(ended)?;
+                let sent = control.send_user(Uuid::new_v4(), &text, Some(Priority::Next));
+                said(sent.await);
             }
             AgentEvent::TurnEnded(result) => {
                 let used = session.meter.record(&result);
