@@ -19,11 +19,12 @@ mod tasks;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use axum::{Router, middleware};
 use bytes::Bytes;
 use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE};
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -44,7 +45,6 @@ pub fn router(state: AppState) -> Router {
             idempotency::once,
         ));
     pages::routes(Router::new(), &state)
-        .layer(middleware::from_fn(pages::name_faults))
         .merge(api)
         .fallback(elsewhere)
         .layer(DefaultBodyLimit::disable()) // the guard below counts for all
@@ -82,7 +82,8 @@ async fn elsewhere(State(state): State<AppState>, request: Request) -> Response 
     let path = request.uri().path();
     let for_programs = path.starts_with("/api/") || path.starts_with("/sfn/");
     if reads && wants_page && !for_programs {
-        return pages::not_found(State(state), request).await;
+        let page: MethodRouter = pages::not_found().with_state(state);
+        return page.oneshot(request).await.into_response();
     }
     Problem::new(Kind::NotFound, "There is nothing at this address.").into_response()
 }

@@ -44,6 +44,8 @@ pub fn Page(
     #[prop(default = "")] class: &'static str,
     children: Children,
 ) -> impl IntoView {
+    // The head is written after the page's own values may be gone.
+    let first = title.get_untracked();
     let installation = expect_context::<Installation>();
     let notices = move || {
         installation
@@ -55,7 +57,10 @@ pub fn Page(
         None => view! { <li aria-current="page">{crumb.text}</li> }.into_any(),
     });
     view! {
-        <Title text=move || format!("{} · Claude Code Server", title.get()) />
+        <Title text=move || {
+            let title = title.try_get().unwrap_or_else(|| first.clone());
+            format!("{title} · Claude Code Server")
+        } />
         <header class="top-bar">
             <nav aria-label="Breadcrumb"><ol class="crumbs">{crumbs.collect_view()}</ol></nav>
             <AgentCount />
