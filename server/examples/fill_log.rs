@@ -55,7 +55,7 @@ async fn fill(writer: &LogWriter, task: TaskId, lines: u64) -> anyhow::Result<()
 fn line(number: u64) -> anyhow::Result<NewLine> {
     let call = format!("call-{}", number / 10);
     let (stream, kind, text) = match number % 10 {
-        0 if number % 1000 == 0 => (
+        0 if number.is_multiple_of(1000) => (
             LogStream::System,
             LogKind::Turn,
             format!("Turn {}", number / 1000),

@@ -1,6 +1,7 @@
 //! A whole installation: the real server binary on a data directory of its own, the real Claude
 //! CLI, and the scripted model in a process of its own, so that it outlives the server.
 
+use std::fmt::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -238,11 +239,10 @@ impl Installation {
     pub fn agent_processes(&self) -> Vec<String> {
         let data = self.data.path().join("tasks").display().to_string();
         let digest = Sha256::digest(self.data.path().as_os_str().as_encoded_bytes());
-        let mark: String = digest
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mark = digest.iter().take(8).fold(String::new(), |mut mark, byte| {
+            write!(mark, "{byte:02x}").unwrap();
+            mark
+        });
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use serde_json::Value;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// What a client was shown.
@@ -25,19 +25,20 @@ pub struct Seen {
 /// The client, on a task of its own.
 pub struct Watcher {
     seen: Arc<Mutex<Seen>>,
-    reading: JoinHandle<()>,
+    reading: JoinSet<()>,
 }
 
 impl Watcher {
     pub fn start(client: reqwest::Client, url: String) -> Self {
         let seen: Arc<Mutex<Seen>> = Arc::default();
-        let reading = tokio::spawn(watch(client, url, Arc::clone(&seen)));
+        let mut reading = JoinSet::new();
+        reading.spawn(watch(client, url, Arc::clone(&seen)));
         Self { seen, reading }
     }
 
     /// Ends the client, and tells what it has seen.
-    pub fn finish(self) -> Seen {
-        self.reading.abort();
+    pub fn finish(mut self) -> Seen {
+        self.reading.abort_all();
         std::mem::take(&mut *self.seen.lock().unwrap())
     }
 }
@@ -45,7 +46,7 @@ impl Watcher {
 async fn watch(client: reqwest::Client, url: String, seen: Arc<Mutex<Seen>>) {
     let mut last_id = String::new();
     loop {
-        let mut request = client.get(&url).timeout(Duration::from_secs(600));
+        let mut request = client.get(&url).timeout(Duration::from_mins(10));
         if !last_id.is_empty() {
             request = request.header("Last-Event-ID", &last_id);
         }

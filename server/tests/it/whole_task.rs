@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::installation::Installation;
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 fn waits_for_review(task: &Value) -> bool {
     assert_ne!(task["status"], "failed", "{task:#}");

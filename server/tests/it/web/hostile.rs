@@ -289,8 +289,8 @@ async fn comments_have_to_make_sense() {
 
 #[tokio::test]
 async fn other_hosts_and_other_sites_are_refused() {
-    let app = TestApp::new().await;
     type Headers = &'static [(&'static str, &'static str)];
+    let app = TestApp::new().await;
     let cases: [(&str, Headers, u16); 7] = [
         ("GET", &[("host", "evil.example")], 403),
         ("GET", &[], 400),
