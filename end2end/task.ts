@@ -7,6 +7,9 @@ export const PHASE_MS = 90_000;
 /** The log as a person sees it: the text of each row by its number. */
 export type ShownLog = Map<number, string>;
 
+/** No log of these tests is that long. */
+const MOST_SCREENS = 200;
+
 /** Stands for a call that has no result yet: how its row looks is not final. */
 export const OPEN_CALL = "(no result yet)";
 
@@ -56,7 +59,7 @@ export class TaskPage {
   async readLog(): Promise<ShownLog> {
     const shown: ShownLog = new Map();
     await this.log.evaluate((panel) => panel.scrollTo(0, 0));
-    for (;;) {
+    for (let screens = 0; screens < MOST_SCREENS; screens += 1) {
       await expect(this.log.locator(".log-block[data-loading]")).toHaveCount(0);
       const numbers = new Set<number>();
       for (const [number, text] of await this.visible()) {
@@ -72,6 +75,7 @@ export class TaskPage {
       if (isAtEnd) return shown;
       await settled(this.page);
     }
+    throw new Error(`the log has no end: ${shown.size} rows were read`);
   }
 
   private visible(): Promise<[number, string][]> {
@@ -102,6 +106,12 @@ export async function settled(page: Page): Promise<void> {
 
 /** Fills the form of a new task; which button ends it is left to the test. */
 export async function describeTask(page: Page, type: string, description: string): Promise<void> {
-  await page.getByRole("radio", { name: type }).check();
+  await chooseType(page, type);
   await page.getByLabel("Description").fill(description);
+}
+
+/** Chooses a type as a pointer does: by its whole card. */
+export async function chooseType(page: Page, type: string): Promise<void> {
+  await page.locator("label.type-card", { hasText: type }).click();
+  await expect(page.getByRole("radio", { name: type })).toBeChecked();
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "../fixtures.ts";
-import { TaskPage } from "../task.ts";
+import { TaskPage, chooseType } from "../task.ts";
 
 test.use({ model: "none" });
 
@@ -12,7 +12,7 @@ test("without credentials the page says so, and the demo model does the work und
   await expect(page.getByRole("radio", { name: "New application" })).toBeChecked();
   await expect(page.getByLabel("Model")).toHaveValue("scripted-demo");
 
-  await page.getByRole("radio", { name: "Free prompt" }).check();
+  await chooseType(page, "Free prompt");
   await page.getByLabel("Description").fill("Say hello.\n\nscenario: echo");
   await page.getByRole("button", { name: "Create and start" }).click();
   const task = new TaskPage(page);

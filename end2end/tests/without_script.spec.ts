@@ -38,7 +38,8 @@ test("an application is described, sent back once and approved to its end withou
   await task.openReview();
   await expect(page.getByRole("heading", { name: "Planning, round 2" })).toBeVisible();
   await page.getByRole("link", { name: "Planning round 1 · sent back" }).click();
-  await expect(page.locator(".comment", { hasText: "docs/planning/01_idea.md, line 3" })).toBeVisible();
+  const comments = page.getByRole("region", { name: "Comments on this file" });
+  await expect(comments).toContainText("docs/planning/01_idea.md, line 3");
   await page.getByRole("link", { name: "Planning round 2 · open" }).click();
   await task.approve();
 
