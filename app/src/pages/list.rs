@@ -18,7 +18,7 @@ use crate::live::{Follow, Live, LiveEvent};
 
 /// A page of the list.
 #[server(prefix = "/sfn", endpoint = "tasks/list")]
-pub async fn list_tasks(query: TaskQuery) -> Result<ApiPage<TaskView>, Fault> {
+pub async fn list_tasks(#[server(default)] query: TaskQuery) -> Result<ApiPage<TaskView>, Fault> {
     crate::backend::backend()?.tasks(query).await
 }
 
