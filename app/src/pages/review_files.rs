@@ -308,14 +308,13 @@ fn FileComments(state: TaskState, place: Place, path: String) -> impl IntoView {
             .map(comment_view)
             .collect_view()
     };
-    let path = StoredValue::new(path);
     view! {
         <section class="comments" aria-label="Comments on this file">
             {comments}
             <Show when=move || is_open(place)>
                 <details class="step-list">
                     <summary><Glyph icon=Icon::Message /> "Comment on this file"</summary>
-                    <CommentForm state place path=path.get_value() line=None />
+                    <CommentForm state place path=path.clone() line=None />
                 </details>
             </Show>
         </section>

@@ -7,6 +7,10 @@ use super::store::{Store, lines_of};
 /// How many lines beyond the window are kept at hand.
 const AHEAD: u64 = 100;
 
+/// How long to wait after a chunk could not be had.
+#[cfg(feature = "hydrate")]
+const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Fetches what the window shows and doesn't have yet.
 pub fn fill(store: Store) {
     let (first, last) = store.window.get_untracked();
@@ -37,17 +41,28 @@ fn fetch(store: Store, chunk: u64) {
         store
             .fetching
             .try_update_value(|fetching| fetching.remove(&chunk));
-        if let Some(page) = lines
-            && store.window.try_get_untracked().is_some()
-        {
+        if store.window.try_get_untracked().is_none() {
+            return;
+        }
+        if let Some(page) = lines {
             store.take(page.items);
             store.settle_soon();
+            // The window may have moved on while all places for fetching were taken.
+            fill(store);
+        } else {
+            set_timeout(move || fill_if_shown(store), RETRY);
         }
     });
 }
 
-/// A page of the log, or nothing if it can't be had: what is missing is asked for again at the
-/// next look.
+#[cfg(feature = "hydrate")]
+fn fill_if_shown(store: Store) {
+    if store.window.try_get_untracked().is_some() {
+        fill(store);
+    }
+}
+
+/// A page of the log, or nothing if it can't be had.
 #[cfg(feature = "hydrate")]
 pub async fn lines(store: Store, query: &str) -> Option<crate::api::LogPage> {
     let url = format!("/api/tasks/{}/logs?{query}", store.task);
