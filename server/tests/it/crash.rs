@@ -35,7 +35,7 @@ async fn a_task_survives_twenty_kills_of_the_server() {
     let watcher = Watcher::start(it.client.clone(), url);
     let mut kills = 0;
     for _ in 0..KILLS {
-        sleep(Duration::from_millis(random.random_range(200..6_000))).await;
+        sleep(Duration::from_millis(random.random_range(200..3_500))).await;
         let task = approve_open_reviews(&it, &id).await;
         if task["status"] == "completed" {
             break;
