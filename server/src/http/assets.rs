@@ -13,14 +13,17 @@ use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use rust_embed::RustEmbed;
 use sha2::{Digest as _, Sha256};
 
-/// A debug build reads the folder at run time, a release build holds its files.
-#[derive(RustEmbed)]
+#[cfg(not(debug_assertions))]
+#[derive(rust_embed::RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/../target/site"]
 #[allow_missing = true]
 struct Embedded;
+
+/// A debug build holds no files, so that a new style sheet needs no compiler.
+#[cfg(debug_assertions)]
+const BUILT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/site");
 
 /// Where the site's files are.
 #[derive(Clone, Debug)]
@@ -37,6 +40,8 @@ struct File {
 impl Site {
     /// The built-in files, or those of a folder.
     pub fn new(folder: Option<PathBuf>) -> Self {
+        #[cfg(debug_assertions)]
+        let folder = folder.or_else(|| Some(BUILT.into()));
         Self {
             folder: folder.map(Arc::from),
         }
@@ -118,13 +123,7 @@ impl Site {
             return None;
         }
         match &self.folder {
-            None => {
-                let file = Embedded::get(path)?;
-                Some(File {
-                    mark: file.metadata.sha256_hash(),
-                    content: file.data,
-                })
-            }
+            None => embedded(path),
             Some(folder) => {
                 let path = folder.join(path);
                 let metadata = path.metadata().ok()?;
@@ -141,6 +140,20 @@ impl Site {
             }
         }
     }
+}
+
+#[cfg(not(debug_assertions))]
+fn embedded(path: &str) -> Option<File> {
+    let file = Embedded::get(path)?;
+    Some(File {
+        mark: file.metadata.sha256_hash(),
+        content: file.data,
+    })
+}
+
+#[cfg(debug_assertions)]
+fn embedded(_path: &str) -> Option<File> {
+    None
 }
 
 fn media_type(path: &str) -> &'static str {
