@@ -19,20 +19,24 @@ pub fn parse(names: &[u8], patch: &str) -> Diff {
     let mut truncated = files.len() > MAX_FILES;
     files.truncate(MAX_FILES);
     let mut room = MAX_LINES;
-    for (file, section) in files.iter_mut().zip(sections(patch)) {
-        truncated |= fill(file, section, &mut room);
+    let mut sections = sections(patch);
+    for (file, parts) in &mut files {
+        for section in sections.by_ref().take(*parts) {
+            truncated |= fill(file, section, &mut room);
+        }
     }
     Diff {
         base: String::new(),
         head: String::new(),
-        files,
+        files: files.into_iter().map(|(file, _)| file).collect(),
         truncated,
     }
 }
 
-fn parse_names(names: &[u8]) -> Vec<FileDiff> {
+/// The files, each with the number of its sections in the patch.
+fn parse_names(names: &[u8]) -> Vec<(FileDiff, usize)> {
     let mut fields = names.split(|byte| *byte == 0).map(String::from_utf8_lossy);
-    let mut files: Vec<FileDiff> = Vec::new();
+    let mut files: Vec<(FileDiff, usize)> = Vec::new();
     let mut counted = 0;
     while let Some(field) = fields.next() {
         if let Some(raw) = field.strip_prefix(':') {
@@ -43,7 +47,9 @@ fn parse_names(names: &[u8]) -> Vec<FileDiff> {
             let Some(first) = fields.next() else { break };
             let renamed = matches!(letter, Some('R' | 'C'));
             let second = if renamed { fields.next() } else { None };
-            files.push(file(letter, &first, second.as_deref()));
+            // A file that became a link, or the other way round, is shown as removed and added.
+            let parts = if letter == Some('T') { 2 } else { 1 };
+            files.push((file(letter, &first, second.as_deref()), parts));
         } else if let Some((additions, rest)) = field.split_once('\t') {
             let Some((deletions, path)) = rest.split_once('\t') else {
                 continue;
@@ -53,7 +59,7 @@ fn parse_names(names: &[u8]) -> Vec<FileDiff> {
                 fields.next();
                 fields.next();
             }
-            if let Some(file) = files.get_mut(counted) {
+            if let Some((file, _)) = files.get_mut(counted) {
                 file.binary = additions == "-";
                 file.additions = additions.parse().unwrap_or(0);
                 file.deletions = deletions.parse().unwrap_or(0);
@@ -104,6 +110,7 @@ fn sections(patch: &str) -> impl Iterator<Item = &str> {
 fn fill(file: &mut FileDiff, section: &str, room: &mut usize) -> bool {
     let mut here = MAX_FILE_LINES.min(*room);
     let (mut old, mut new) = (0, 0);
+    let header_ends = file.hunks.len();
     for line in section.split('\n') {
         if let Some(header) = line.strip_prefix("@@ ") {
             (old, new) = starts_of(header);
@@ -113,7 +120,7 @@ fn fill(file: &mut FileDiff, section: &str, room: &mut usize) -> bool {
             });
             continue;
         }
-        let Some(hunk) = file.hunks.last_mut() else {
+        let Some(hunk) = file.hunks.get_mut(header_ends..).and_then(<[_]>::last_mut) else {
             continue;
         };
         let Some((kind, text)) = classify(line) else {
@@ -193,6 +200,25 @@ mod tests {
             (3, FileChange::Added)
         );
         assert_eq!(diff.files[1].hunks[0].lines[2].new, Some(3));
+    }
+
+    #[test]
+    fn a_file_that_became_a_link_leaves_the_others_their_lines() {
+        let names = b":100644 120000 a b T\0a\0:100644 100644 a b M\0b\0\
+                      1\t2\ta\0\
+                      1\t1\tb\0";
+        let patch = "diff --git a/a b/a\ndeleted file mode 100644\n--- a/a\n+++ /dev/null\n\
+                     @@ -1,2 +0,0 @@\n-one\n-two\n\
+                     diff --git a/a b/a\nnew file mode 120000\n--- /dev/null\n+++ b/a\n\
+                     @@ -0,0 +1 @@\n+target\n\
+                     diff --git a/b b/b\n@@ -1 +1 @@\n-before\n+after\n";
+        let diff = parse(names, patch);
+        let texts = |file: usize| -> Vec<_> {
+            let lines = diff.files[file].hunks.iter().flat_map(|hunk| &hunk.lines);
+            lines.map(|line| line.text.as_str()).collect()
+        };
+        assert_eq!(texts(0), ["one", "two", "target"]);
+        assert_eq!(texts(1), ["before", "after"]);
     }
 
     proptest! {
