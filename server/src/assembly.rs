@@ -1,5 +1,6 @@
 //! Puts the parts of a serving process together, in the order in which they need each other.
 
+use std::ffi::OsStr;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -63,10 +64,10 @@ pub async fn assemble(
         .map_err(AssemblyError::Tools)?;
     background.spawn(logged(serving, "the agents' tools failed"));
     let models = models(&config.agents, only_scripted, &background, &services);
-    let program = find_cli(config.agents.claude_bin.as_deref());
+    let program = find_cli(config.agents.claude_bin.as_deref(), &config.search_path);
     let cli = version::installed(sandbox.spawner(), &program).await;
     let live = Live::default();
-    let workspaces = Workspaces::new(&config.storage.data_dir);
+    let workspaces = Workspaces::new(&config.storage.data_dir, &config.search_path);
     let service = Service::new(Parts {
         store: store.clone(),
         workspaces: workspaces.clone(),
@@ -148,12 +149,11 @@ fn installation(
 }
 
 /// The CLI: as configured, else on the path, else where the set-up script puts it.
-fn find_cli(configured: Option<&Path>) -> PathBuf {
+fn find_cli(configured: Option<&Path>, search_path: &OsStr) -> PathBuf {
     if let Some(configured) = configured {
         return configured.to_owned();
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).map(|folder| folder.join("claude"));
+    let on_path = std::env::split_paths(search_path).map(|folder| folder.join("claude"));
     let found = on_path
         .chain([PathBuf::from(".tools/bin/claude")])
         .find(|file| file.is_file());

@@ -24,6 +24,8 @@ pub struct Config {
     pub storage: Storage,
     pub agents: Agents,
     pub log: Log,
+    /// Where programs are looked for: folders, separated as in `PATH`.
+    pub search_path: OsString,
 }
 
 /// What the program was started for.

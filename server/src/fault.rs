@@ -16,21 +16,22 @@ impl From<Error> for Fault {
             Error::Invalid { fields } => Self::Invalid { message, fields },
             Error::Refused { allowed, .. } => Self::Forbidden { message, allowed },
             Error::Conflict | Error::StaleRun | Error::KeyInUse => Self::Conflict,
-            Error::KeyReused => Self::Invalid {
-                message,
-                fields: Vec::new(),
-            },
             Error::Workspace(
-                WorkspaceError::NotFound { .. } | WorkspaceError::NoChanges { .. },
+                WorkspaceError::NoWorkspace
+                | WorkspaceError::NotFound { .. }
+                | WorkspaceError::NoChanges { .. },
             ) => Self::NotFound {
                 what: "file".to_owned(),
             },
-            Error::Workspace(WorkspaceError::Outside { .. } | WorkspaceError::NotAFile { .. }) => {
-                Self::Invalid {
-                    message,
-                    fields: Vec::new(),
-                }
-            }
+            Error::KeyReused
+            | Error::Workspace(
+                WorkspaceError::Outside { .. }
+                | WorkspaceError::NotAFile { .. }
+                | WorkspaceError::Denied { .. },
+            ) => Self::Invalid {
+                message,
+                fields: Vec::new(),
+            },
             Error::Workspace(WorkspaceError::Git(_) | WorkspaceError::Io(_))
             | Error::Store(_)
             | Error::OutOfTurn(_)

@@ -24,7 +24,8 @@ pub async fn verify(
             Err(
                 error @ (WorkspaceError::NotFound { .. }
                 | WorkspaceError::Outside { .. }
-                | WorkspaceError::NotAFile { .. }),
+                | WorkspaceError::NotAFile { .. }
+                | WorkspaceError::Denied { .. }),
             ) => checks.push(check("deliverable", due, false, error.to_string())),
             Err(error) => return Err(error),
         }

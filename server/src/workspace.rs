@@ -6,13 +6,21 @@
 //! <data>/tasks/<task id>/agents/<session id>/{config,tmp}/
 //! ```
 //!
-//! The record is a second repository over the same work tree. The platform runs git only there:
-//! hooks, filters and settings that an agent leaves in its own repository are never executed.
+//! The record is a second repository, with a commit under `refs/ccs/` for the start of each phase and
+//! for each round of its review. The platform walks the work tree by itself and gives git the
+//! contents; git runs only in the record and never sees the work tree. So hooks, filters, attributes
+//! and settings that an agent leaves in a repository of its own are never executed or obeyed, and
+//! nothing is ever written into the agent's repository. People fetch from the record.
 
 mod diff;
 mod file;
 mod git;
+mod known;
+mod record;
+mod scratch;
+mod walk;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,17 +31,29 @@ use app::domain::task::Task;
 pub use file::FileContent;
 pub use git::GitError;
 
-use git::Record;
+use git::Git;
+use record::Record;
+use tokio::sync::Semaphore;
+use walk::Limits;
+
+/// How many work trees are recorded or looked at in full at the same time. Each may hold two files
+/// of the largest size in memory.
+const RECORDING_AT_ONCE: usize = 2;
 
 /// The folders of all tasks.
 #[derive(Clone, Debug)]
 pub struct Workspaces {
     root: Arc<Path>,
+    git: Git,
+    permits: Arc<Semaphore>,
 }
 
 /// A task's files can't be read or recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkspaceError {
+    /// Nothing was ever done for the task, or its files have been removed.
+    #[error("the task has no workspace yet")]
+    NoWorkspace,
     /// No such file.
     #[error("{path} is not there")]
     NotFound {
@@ -49,6 +69,12 @@ pub enum WorkspaceError {
     /// A folder, a device, a pipe.
     #[error("{path} is not a regular file")]
     NotAFile {
+        /// Relative to the workspace.
+        path: String,
+    },
+    /// The agent has taken the server's right to read it.
+    #[error("{path} can't be read: its permissions forbid it")]
+    Denied {
         /// Relative to the workspace.
         path: String,
     },
@@ -78,10 +104,13 @@ pub struct AgentFolders {
 }
 
 impl Workspaces {
-    /// All folders lie below `<data>/tasks`.
-    pub fn new(data: &Path) -> Self {
+    /// All folders lie below `<data>/tasks`. `search_path` is where git is looked for, written like
+    /// `PATH`.
+    pub fn new(data: &Path, search_path: &OsStr) -> Self {
         Self {
             root: data.join("tasks").into(),
+            git: Git::new(search_path),
+            permits: Arc::new(Semaphore::new(RECORDING_AT_ONCE)),
         }
     }
 
@@ -94,13 +123,25 @@ impl Workspaces {
     }
 
     fn record(&self, id: TaskId) -> Record {
-        Record::new(self.task(id).join("record.git"), self.workspace(id))
+        Record {
+            repository: self.task(id).join("record.git"),
+            work_tree: self.workspace(id),
+            git: self.git.clone(),
+            limits: Limits::default(),
+            permits: Arc::clone(&self.permits),
+        }
     }
 
-    /// Makes the task's workspace if it isn't there: an empty repository, with a first record.
+    /// Makes the task's workspace if it isn't there: an empty repository, with a first record. Only
+    /// for whoever holds the task.
     pub async fn prepare(&self, id: TaskId) -> Result<(), WorkspaceError> {
-        tokio::fs::create_dir_all(self.workspace(id)).await?;
-        let record = self.record(id);
+        tokio::fs::create_dir_all(self.task(id)).await?;
+        let (record, workspace) = (self.record(id), self.workspace(id));
+        // An agent that removes its repository, or puts something else there, has none: git never
+        // works in a folder that it could have prepared.
+        if !tokio::fs::try_exists(&workspace).await? {
+            record.make(&workspace, &[]).await?;
+        }
         record.prepare().await?;
         Ok(())
     }
@@ -199,8 +240,8 @@ impl Workspaces {
             .or_else(|| begun.map(|phase| phase.number));
         let record = self.record(task.id);
         let Some(number) = number else {
-            let head = record.snapshot().await?;
-            return Ok(record.diff(git::START, &head).await?);
+            let head = self.snapshot(&record).await?;
+            return Ok(record.diff(record::START, &head).await?);
         };
         let base = task.phase(number).and_then(|phase| phase.base.clone());
         let base = base.ok_or(WorkspaceError::NoChanges { phase: number })?;
@@ -215,9 +256,16 @@ impl Workspaces {
             .find(|review| review.phase == number);
         let head = match reviewed {
             Some(review) if !working => review.head.clone(),
-            _ => record.snapshot().await?,
+            _ => self.snapshot(&record).await?,
         };
         Ok(record.diff(&base, &head).await?)
+    }
+
+    async fn snapshot(&self, record: &Record) -> Result<String, WorkspaceError> {
+        if !record.exists().await? || !tokio::fs::try_exists(&record.work_tree).await? {
+            return Err(WorkspaceError::NoWorkspace);
+        }
+        Ok(record.snapshot().await?)
     }
 
     /// Which of these files are there, inside the workspace, and not empty.
@@ -245,5 +293,7 @@ impl Workspaces {
     }
 }
 
+#[cfg(test)]
+mod record_tests;
 #[cfg(test)]
 mod tests;

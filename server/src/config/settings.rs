@@ -153,6 +153,7 @@ pub(super) fn read(sources: &Sources) -> Result<Config, ConfigError> {
         storage: storage(sources)?,
         agents: agents(sources)?,
         log: log(sources)?,
+        search_path: sources.search_path(),
     })
 }
 

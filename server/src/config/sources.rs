@@ -98,6 +98,7 @@ pub(super) fn flags() -> impl Iterator<Item = Arg> {
 pub(super) struct Sources {
     values: BTreeMap<&'static str, (String, Origin)>,
     home: BTreeMap<&'static str, PathBuf>,
+    search_path: Option<OsString>,
 }
 
 impl Sources {
@@ -112,6 +113,9 @@ impl Sources {
                 continue;
             };
             sources.note_home(&name, &value);
+            if name == "PATH" {
+                sources.search_path = Some(value.clone());
+            }
             if name.starts_with("CCS_") && !value.is_empty() {
                 let origin = Origin::Variable(name.clone());
                 let value = value
@@ -139,6 +143,12 @@ impl Sources {
         debug_assert!(SETTINGS.iter().any(|setting| setting.key == key));
         let (value, origin) = self.values.get(key)?;
         Some((value, origin.clone()))
+    }
+
+    /// Where programs are looked for.
+    pub(super) fn search_path(&self) -> OsString {
+        let given = self.search_path.clone();
+        given.unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into())
     }
 
     /// The user's data folder, as the desktop convention has it.

@@ -3,8 +3,6 @@
 //! A handler returns a [`Problem`]; the envelope around all routes writes its body, for only it
 //! knows the request's id.
 
-use std::io;
-
 use app::domain::task::Action;
 use app::fault::FieldFault;
 use axum::response::{IntoResponse, Response};
@@ -197,14 +195,11 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = sentence(&error.to_string());
         match error {
-            Error::Workspace(WorkspaceError::Io(error))
-                if error.kind() == io::ErrorKind::NotFound =>
-            {
-                Self::new(Kind::NotFound, "The task has no workspace yet.")
-            }
             Error::NotFound { .. }
             | Error::Workspace(
-                WorkspaceError::NotFound { .. } | WorkspaceError::NoChanges { .. },
+                WorkspaceError::NoWorkspace
+                | WorkspaceError::NotFound { .. }
+                | WorkspaceError::NoChanges { .. },
             ) => Self::new(Kind::NotFound, detail),
             Error::Invalid { ref fields } => {
                 let fields = fields.clone();
@@ -212,9 +207,11 @@ impl From<Error> for Problem {
                 problem.0.errors = fields;
                 problem
             }
-            Error::Workspace(WorkspaceError::Outside { .. } | WorkspaceError::NotAFile { .. }) => {
-                Self::new(Kind::Invalid, detail)
-            }
+            Error::Workspace(
+                WorkspaceError::Outside { .. }
+                | WorkspaceError::NotAFile { .. }
+                | WorkspaceError::Denied { .. },
+            ) => Self::new(Kind::Invalid, detail),
             Error::Refused { state, allowed, .. } => {
                 let mut problem = Self::new(Kind::NotAllowed, detail);
                 problem.0.state = Some(state);

@@ -2,7 +2,7 @@
 //! neither `..` nor a symbolic link, planted at any moment, leads out of it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
@@ -24,14 +24,18 @@ pub struct FileContent {
     pub truncated: bool,
 }
 
+/// How often a path is resolved that the agent keeps moving.
+const ATTEMPTS: u32 = 32;
+
+/// For regular files. A pipe that an agent left there must not hang the reader, and a terminal must
+/// not become the server's.
+pub const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
 /// Opens a regular file beneath `root`, and tells its size in bytes.
 pub fn open(root: &Path, path: &str) -> Result<(File, u64), WorkspaceError> {
-    let folder = File::open(root)?;
-    // NONBLOCK: a pipe that an agent left there must not hang the reader.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let opened = rustix::fs::openat2(&folder, path, flags, Mode::empty(), inside);
-    let file = File::from(opened.map_err(|errno| refusal(errno, path))?);
+    let folder = open_root(root)?;
+    let opened = open_beneath(&folder, Path::new(path), READ, true);
+    let file = opened.map_err(|errno| refusal(errno, path))?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(WorkspaceError::NotAFile {
@@ -39,6 +43,34 @@ pub fn open(root: &Path, path: &str) -> Result<(File, u64), WorkspaceError> {
         });
     }
     Ok((file, metadata.len()))
+}
+
+/// Opens a workspace.
+pub fn open_root(root: &Path) -> Result<File, WorkspaceError> {
+    File::open(root).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => WorkspaceError::NoWorkspace,
+        _ => WorkspaceError::Io(error),
+    })
+}
+
+/// Lets the kernel resolve a path without leaving `root`; with `links`, along links that stay
+/// inside.
+pub fn open_beneath(root: &File, path: &Path, flags: OFlags, links: bool) -> Result<File, Errno> {
+    let flags = flags | OFlags::CLOEXEC;
+    let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    if !links {
+        resolve |= ResolveFlags::NO_SYMLINKS;
+    }
+    let mut attempt = 1;
+    loop {
+        let opened = rustix::fs::openat2(root, path, flags, Mode::empty(), resolve);
+        match opened {
+            // Something on the way was moved at this moment, so that the kernel could not tell
+            // whether the path stays inside.
+            Err(Errno::AGAIN | Errno::INTR) if attempt < ATTEMPTS => attempt += 1,
+            opened => return opened.map(File::from),
+        }
+    }
 }
 
 fn refusal(errno: Errno, path: &str) -> WorkspaceError {
@@ -49,6 +81,7 @@ fn refusal(errno: Errno, path: &str) -> WorkspaceError {
             WorkspaceError::NotFound { path }
         }
         Errno::NXIO | Errno::ISDIR => WorkspaceError::NotAFile { path },
+        Errno::ACCESS | Errno::PERM => WorkspaceError::Denied { path },
         errno => WorkspaceError::Io(errno.into()),
     }
 }
@@ -81,4 +114,53 @@ pub fn read(root: &Path, path: &str) -> Result<FileContent, WorkspaceError> {
         text,
         truncated,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_agent_can_cause_is_no_failure_of_the_server() {
+        let of = |errno| refusal(errno, "a");
+        assert!(matches!(of(Errno::ACCESS), WorkspaceError::Denied { .. }));
+        assert!(matches!(of(Errno::PERM), WorkspaceError::Denied { .. }));
+        assert!(matches!(of(Errno::XDEV), WorkspaceError::Outside { .. }));
+        assert!(matches!(of(Errno::NOENT), WorkspaceError::NotFound { .. }));
+        assert!(matches!(of(Errno::IO), WorkspaceError::Io(_)));
+    }
+
+    #[test]
+    fn a_missing_workspace_is_told_from_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = open(&folder.path().join("workspace"), "a").unwrap_err();
+        assert!(matches!(missing, WorkspaceError::NoWorkspace));
+    }
+
+    #[test]
+    fn a_path_that_is_moved_all_the_time_is_opened_in_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::create_dir_all(a.join("c")).unwrap();
+        std::fs::write(a.join("c/file"), "x").unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    std::fs::rename(&a, &b).unwrap();
+                    std::fs::rename(&b, &a).unwrap();
+                }
+            });
+            for _ in 0..2_000 {
+                match open(folder.path(), "a/c/../c/file") {
+                    Ok(_) | Err(WorkspaceError::NotFound { .. }) => {}
+                    Err(error) => {
+                        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+                        panic!("{error:?}");
+                    }
+                }
+            }
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
 }

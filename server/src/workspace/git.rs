@@ -1,268 +1,227 @@
-//! The platform's record of a work tree, by the git command.
+//! Running git so that it can only touch what the platform gives it.
+//!
+//! git runs in a folder that only the platform writes to, with no work tree and with no settings
+//! but the ones below. It never sees an agent's files: their contents reach it on standard input,
+//! and their paths as data. So nothing that an agent leaves behind (hooks, filters, attributes, a
+//! repository inside a repository, links) is ever looked at by git, with or without a sandbox.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
-use app::api::Diff;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
+use tokio::time::timeout;
 
-use super::diff;
-
-/// The ref of the first record.
-pub const START: &str = "refs/ccs/start";
-const HEAD: &str = "refs/ccs/head";
+/// How long one command may take. It is killed when the time is over.
+pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// The most bytes of a diff that are read; the rest is left out and said so.
 const DIFF_LIMIT: u64 = 8 * 1024 * 1024;
 
+/// Settings that hold for every command, over those of any file.
+const SETTINGS: [&str; 12] = [
+    "core.hooksPath=/dev/null",
+    "core.attributesFile=/dev/null",
+    "core.fsmonitor=false",
+    "core.quotePath=false",
+    "core.autocrlf=false",
+    // Names that other systems would mistake for `.git` are recorded as what they are.
+    "core.protectHFS=false",
+    "core.protectNTFS=false",
+    // Housekeeping is asked for, and then happens at once. What a snapshot has just written, and
+    // nothing refers to, is spared.
+    "maintenance.auto=false",
+    "gc.auto=1000",
+    "gc.autoPackLimit=20",
+    "gc.autoDetach=false",
+    "gc.pruneExpire=1.hour.ago",
+];
+
 /// git failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    /// The command can't be run.
-    #[error("git can't be run")]
+    /// The command can't be started.
+    #[error("git can't be started; is it installed?")]
     Start(#[source] std::io::Error),
+    /// What goes to or comes from git can't be written or read.
+    #[error("the files of the record can't be read or written")]
+    Io(#[from] std::io::Error),
     /// The command ended with an error.
     #[error("git {command} failed: {message}")]
     Failed {
         /// The subcommand.
-        command: String,
+        command: &'static str,
         /// Its last words.
         message: String,
     },
+    /// The command took too long.
+    #[error("git {command} took too long")]
+    TimedOut {
+        /// The subcommand.
+        command: &'static str,
+    },
+    /// The command answered with something else than it should.
+    #[error("git {command} gave no usable answer")]
+    Unexpected {
+        /// The subcommand.
+        command: &'static str,
+    },
 }
 
-/// A repository of the platform's own over the agent's work tree.
-pub struct Record {
-    repository: PathBuf,
-    work_tree: PathBuf,
+/// Starts git.
+#[derive(Clone, Debug)]
+pub struct Git {
+    search_path: Arc<OsStr>,
 }
 
-impl Record {
-    pub fn new(repository: PathBuf, work_tree: PathBuf) -> Self {
+impl Git {
+    /// git as found on `search_path`, which is written like `PATH`.
+    pub fn new(search_path: &OsStr) -> Self {
         Self {
-            repository,
-            work_tree,
+            search_path: search_path.into(),
         }
     }
 
-    /// Makes the record and the agent's own repository, unless they are there.
-    pub async fn prepare(&self) -> Result<(), GitError> {
-        if !self.work_tree.join(".git").exists() {
-            let mut init = git_command(&self.work_tree);
-            init.args([
-                "init",
-                "--quiet",
-                "--initial-branch=main",
-                "--template=",
-                ".",
-            ]);
-            finish("init", init.output().await)?;
-        }
-        if !self.repository.join("HEAD").exists() {
-            let mut init = git_command(&self.work_tree);
-            init.args([
-                "init",
-                "--quiet",
-                "--bare",
-                "--initial-branch=main",
-                "--template=",
-            ]);
-            init.arg(&self.repository);
-            finish("init", init.output().await)?;
-        }
-        if !self.exists(START).await {
-            self.commit("start", "Start").await?;
-        }
-        Ok(())
-    }
-
-    async fn exists(&self, name: &str) -> bool {
-        self.run(&["rev-parse", "--verify", "--quiet", name])
-            .await
-            .is_ok()
-    }
-
-    /// Records the work tree under `refs/ccs/<name>`.
-    pub async fn commit(&self, name: &str, message: &str) -> Result<String, GitError> {
-        self.run(&["add", "--all", "--ignore-errors", "."]).await?;
-        let tree = self.run(&["write-tree"]).await?;
-        let mut arguments = vec!["commit-tree", "-m", message];
-        let parent = self
-            .run(&["rev-parse", "--verify", "--quiet", HEAD])
-            .await
-            .ok();
-        if let Some(parent) = &parent {
-            arguments.extend(["-p", parent]);
-        }
-        arguments.push(&tree);
-        let commit = self.run(&arguments).await?;
-        self.run(&["update-ref", HEAD, &commit]).await?;
-        self.run(&["update-ref", &format!("refs/ccs/{name}"), &commit])
-            .await?;
-        if let Err(error) = self.publish().await {
-            // The agent may have broken or removed its own repository. The record is complete.
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the record can't be shown"
-            );
-        }
-        Ok(commit)
-    }
-
-    /// Shows the records in the agent's own repository, where a person with git will look. The
-    /// receiving side runs without hooks, which an agent may have left there.
-    async fn publish(&self) -> Result<(), GitError> {
-        let target = self.work_tree.join(".git");
-        let receive = "git -c core.hooksPath=/dev/null -c receive.autogc=false receive-pack";
-        let mut push = self.command();
-        push.args(["push", "--quiet", "--force"])
-            .arg(format!("--receive-pack={receive}"));
-        push.arg(&target).arg("refs/ccs/*:refs/ccs/*");
-        finish("push", push.output().await).map(drop)
-    }
-
-    /// The tree of the work tree as it is now, without recording it.
-    pub async fn snapshot(&self) -> Result<String, GitError> {
-        let index = tempfile_beside(&self.repository);
-        // A copy of the index knows the files' times, so that only changed ones are read.
-        tokio::fs::copy(self.repository.join("index"), &index)
-            .await
-            .ok();
-        let tree = self.snapshot_with(&index).await;
-        tokio::fs::remove_file(&index).await.ok();
-        tree
-    }
-
-    async fn snapshot_with(&self, index: &Path) -> Result<String, GitError> {
-        let mut add = self.command();
-        add.env("GIT_INDEX_FILE", index)
-            .args(["add", "--all", "--ignore-errors", "."]);
-        finish("add", add.output().await)?;
-        let mut write = self.command();
-        write.env("GIT_INDEX_FILE", index).arg("write-tree");
-        finish("write-tree", write.output().await)
-    }
-
-    /// The changes between two commits or trees.
-    pub async fn diff(&self, base: &str, head: &str) -> Result<Diff, GitError> {
-        let common = [
-            "--no-color",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--find-renames",
-        ];
-        let mut names = self.command();
-        names
-            .arg("diff")
-            .args(common)
-            .args(["--raw", "--numstat", "-z", base, head, "--"]);
-        let (names, names_cut) = limited("diff", names).await?;
-        let mut patch = self.command();
-        patch
-            .arg("diff")
-            .args(common)
-            .args(["--patch", "--unified=3", base, head, "--"]);
-        let (patch, patch_cut) = limited("diff", patch).await?;
-        let mut parsed = diff::parse(&names, &String::from_utf8_lossy(&patch));
-        base.clone_into(&mut parsed.base);
-        head.clone_into(&mut parsed.head);
-        parsed.truncated |= names_cut || patch_cut;
-        Ok(parsed)
-    }
-
-    fn command(&self) -> Command {
-        let mut command = git_command(&self.work_tree);
+    /// The subcommand with a clean environment, in and on a folder that is the platform's own.
+    pub fn command(&self, repository: &Path, subcommand: &str) -> Command {
+        let mut command = Command::new("git");
         command
-            .env("GIT_DIR", &self.repository)
-            .env("GIT_WORK_TREE", &self.work_tree);
+            .current_dir(repository)
+            .env_clear()
+            .env("PATH", &self.search_path)
+            .env("LC_ALL", "C.UTF-8")
+            .env("HOME", "/nonexistent")
+            .env("GIT_DIR", repository)
+            .env("GIT_ATTR_NOSYSTEM", "1")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_TERMINAL_PROMPT", "0");
+        for role in ["AUTHOR", "COMMITTER"] {
+            command
+                .env(format!("GIT_{role}_NAME"), "Claude Code Server")
+                .env(
+                    format!("GIT_{role}_EMAIL"),
+                    "platform@claude-code-server.invalid",
+                );
+        }
+        for setting in SETTINGS {
+            command.args(["-c", setting]);
+        }
+        command
+            .arg(subcommand)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
         command
     }
 
-    async fn run(&self, arguments: &[&str]) -> Result<String, GitError> {
-        let output = self.command().args(arguments).output().await;
-        finish(arguments[0], output)
+    /// Makes an empty repository in `folder`, which must not exist yet.
+    pub async fn init(&self, folder: &Path, arguments: &[&str]) -> Result<(), GitError> {
+        let parent = folder.parent().unwrap_or(folder);
+        let mut command = self.command(parent, "init");
+        command
+            .env_remove("GIT_DIR")
+            .args(["--quiet", "--initial-branch=main", "--template="])
+            .args(arguments)
+            .arg(folder);
+        run("init", command, LIMIT).await.map(drop)
     }
 }
 
-/// git with a clean environment: no settings, hooks or helpers but our own.
-fn git_command(folder: &Path) -> Command {
-    let mut command = Command::new("git");
-    command
-        .current_dir(folder)
-        .env_clear()
-        .env(
-            "PATH",
-            std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()),
-        )
-        .env("LC_ALL", "C.UTF-8")
-        .env("HOME", "/nonexistent")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_AUTHOR_NAME", "Claude Code Server")
-        .env("GIT_AUTHOR_EMAIL", "platform@claude-code-server.invalid")
-        .env("GIT_COMMITTER_NAME", "Claude Code Server")
-        .env("GIT_COMMITTER_EMAIL", "platform@claude-code-server.invalid")
-        .args([
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "core.fsmonitor=false",
-        ])
-        .args([
-            "-c",
-            "core.quotePath=false",
-            "-c",
-            "advice.addEmbeddedRepo=false",
-        ])
-        .args(["-c", "core.autocrlf=false", "-c", "gc.auto=0"])
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    command
+/// What the command prints.
+pub async fn run(
+    name: &'static str,
+    mut command: Command,
+    limit: Duration,
+) -> Result<Vec<u8>, GitError> {
+    let child = command.spawn().map_err(GitError::Start)?;
+    let output = timeout(limit, child.wait_with_output()).await;
+    let output = output.map_err(|_| GitError::TimedOut { command: name })??;
+    finish(name, output)
 }
 
-fn finish(command: &str, output: std::io::Result<Output>) -> Result<String, GitError> {
-    let output = output.map_err(GitError::Start)?;
-    if !output.status.success() {
-        let message = String::from_utf8_lossy(&output.stderr);
-        let message = message.trim().chars().take(2_000).collect();
-        return Err(GitError::Failed {
-            command: command.to_owned(),
-            message,
-        });
+/// What the command prints after it was told `input`.
+pub async fn run_with(
+    name: &'static str,
+    mut command: Command,
+    input: &[u8],
+) -> Result<Vec<u8>, GitError> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .spawn()
+        .map_err(GitError::Start)?;
+    let mut stdin = child.stdin.take();
+    let talk = async {
+        let told = match &mut stdin {
+            Some(stdin) => stdin.write_all(input).await,
+            None => Ok(()),
+        };
+        drop(stdin);
+        // Why it stopped listening is in its own words.
+        let printed = finish(name, child.wait_with_output().await?)?;
+        told?;
+        Ok(printed)
+    };
+    let talked = timeout(LIMIT, talk).await;
+    talked.map_err(|_| GitError::TimedOut { command: name })?
+}
+
+/// The output of a command that succeeded.
+pub fn finish(command: &'static str, output: Output) -> Result<Vec<u8>, GitError> {
+    if output.status.success() {
+        return Ok(output.stdout);
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let message = String::from_utf8_lossy(&output.stderr);
+    let message = format!("{} ({})", message.trim(), output.status);
+    let message = message.chars().take(2_000).collect();
+    Err(GitError::Failed { command, message })
 }
 
-/// What a command prints, up to [`DIFF_LIMIT`], and whether there was more.
-async fn limited(name: &str, mut command: Command) -> Result<(Vec<u8>, bool), GitError> {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = child.spawn().map_err(GitError::Start)?;
+/// What a command prints, up to [`DIFF_LIMIT`], and whether there was or might have been more.
+pub async fn limited(
+    name: &'static str,
+    mut command: Command,
+) -> Result<(Vec<u8>, bool), GitError> {
+    let mut child = command
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(GitError::Start)?;
     let mut printed = Vec::new();
     if let Some(stdout) = child.stdout.take() {
         let mut stdout = stdout.take(DIFF_LIMIT);
-        stdout
-            .read_to_end(&mut printed)
-            .await
-            .map_err(GitError::Start)?;
+        if let Ok(read) = timeout(LIMIT, stdout.read_to_end(&mut printed)).await {
+            read?;
+        } else {
+            child.kill().await?;
+            return Ok((printed, true));
+        }
     }
-    let cut = printed.len() as u64 >= DIFF_LIMIT;
-    if cut {
-        child.kill().await.map_err(GitError::Start)?;
+    if printed.len() as u64 >= DIFF_LIMIT {
+        child.kill().await?;
         return Ok((printed, true));
     }
-    let status = child.wait().await.map_err(GitError::Start)?;
+    let status = child.wait().await?;
     if !status.success() {
         let message = format!("{status}");
         return Err(GitError::Failed {
-            command: name.to_owned(),
+            command: name,
             message,
         });
     }
     Ok((printed, false))
 }
 
-fn tempfile_beside(repository: &Path) -> PathBuf {
-    repository.join(format!("index-{}", uuid::Uuid::new_v4()))
+/// An answer of one word.
+pub fn word(command: &'static str, printed: Vec<u8>) -> Result<String, GitError> {
+    let word = String::from_utf8(printed).map_err(|_| GitError::Unexpected { command })?;
+    let word = word.trim();
+    if word.is_empty() {
+        return Err(GitError::Unexpected { command });
+    }
+    Ok(word.to_owned())
 }

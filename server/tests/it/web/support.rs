@@ -1,5 +1,6 @@
 //! The real router on a fresh database.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 
 use app::api::ModelSource;
@@ -63,7 +64,7 @@ impl TestApp {
         let url = format!("sqlite://{}?mode=rwc", data.path().join("ccs.db").display());
         let store = Store::open(&url).await.unwrap();
         store.migrate().await.unwrap();
-        let workspaces = Workspaces::new(data.path());
+        let workspaces = Workspaces::new(data.path(), OsStr::new("/usr/bin:/bin"));
         let service = Service::new(Parts {
             store: store.clone(),
             workspaces,
