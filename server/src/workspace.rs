@@ -36,8 +36,8 @@ use record::Record;
 use tokio::sync::Semaphore;
 use walk::Limits;
 
-/// How many work trees are recorded or looked at in full at the same time. Each may hold two files
-/// of the largest size in memory.
+/// How many work trees are recorded or looked at in full at the same time. Each may hold three
+/// files of the largest size in memory.
 const RECORDING_AT_ONCE: usize = 2;
 
 /// The folders of all tasks.

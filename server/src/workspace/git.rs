@@ -225,3 +225,39 @@ pub fn word(command: &'static str, printed: Vec<u8>) -> Result<String, GitError>
     }
     Ok(word.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_command_that_takes_too_long_is_ended() {
+        let mut endless = Command::new("/bin/sleep");
+        endless.arg("60").kill_on_drop(true);
+        let refused = run("sleep", endless, Duration::from_millis(50)).await;
+        assert!(matches!(
+            refused,
+            Err(GitError::TimedOut { command: "sleep" })
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_does_not_listen_says_why_in_its_own_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = Git::new("/usr/bin:/bin".as_ref());
+        let command = git.command(folder.path(), "update-index");
+        let refused = run_with("update-index", command, &vec![b'x'; 1_000_000]).await;
+        let Err(GitError::Failed { message, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(message.contains("not a git repository"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_missing_git_is_told_from_a_failing_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = Git::new(folder.path().as_os_str());
+        let refused = git.init(&folder.path().join("new"), &[]).await;
+        assert!(matches!(refused, Err(GitError::Start(_))));
+    }
+}

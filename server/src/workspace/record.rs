@@ -213,7 +213,7 @@ impl Record {
         command.stdin(std::process::Stdio::piped());
         let mut child = command.spawn().map_err(GitError::Start)?;
         let stdin = child.stdin.take().ok_or_else(closed)?;
-        // One file at a time is in memory, and one more on its way.
+        // In memory are the file being written, the one behind it, and the one being read.
         let (contents, inbox) = mpsc::channel(1);
         let work_tree = self.work_tree.clone();
         let reading = blocking(move || read_all(&File::open(work_tree)?, new, &contents));

@@ -320,6 +320,8 @@ async fn what_the_task_began_with_can_not_be_ignored_away() {
 async fn what_can_not_be_recorded_is_left_out_with_a_note() {
     let it = fixture().await;
     it.write("a.txt", "one\n");
+    it.write("rules/.gitignore", "*.txt\n".repeat(6_000));
+    it.write("rules/b.txt", "two\n");
     let huge = fs::File::create(it.root.join("huge")).unwrap();
     huge.set_len(1 << 40).unwrap();
     symlink("a.txt", it.root.join(".gitmodules")).unwrap();
@@ -332,8 +334,13 @@ async fn what_can_not_be_recorded_is_left_out_with_a_note() {
     )
     .unwrap();
     let commit = it.commit("phase-1/round-1").await;
-    assert_eq!(it.paths(&commit), ["a.txt"]);
+    let expected = ["a.txt", "rules/.gitignore", "rules/b.txt"];
+    assert_eq!(it.paths(&commit), expected);
     let message = it.message(&commit);
+    assert!(
+        message.contains("\"rules/.gitignore\" is too large to be obeyed"),
+        "{message}"
+    );
     assert!(
         message.contains("\"huge\" is larger than 32 MiB"),
         "{message}"

@@ -23,9 +23,11 @@ use super::known::{Stamp, as_path};
 
 /// The most bytes of a file that are recorded.
 pub const FILE_LIMIT: u64 = 32 * 1024 * 1024;
-/// The most bytes of a `.gitignore` that are obeyed, of one and of all.
-const RULES_LIMIT: u64 = 64 * 1024;
-const ALL_RULES_LIMIT: u64 = 1024 * 1024;
+/// The most bytes of `.gitignore` files that are obeyed: of one, of all, and of a line. Patterns
+/// made for it take a thousand times their size in memory.
+const RULES_LIMIT: u64 = 32 * 1024;
+const ALL_RULES_LIMIT: u64 = 128 * 1024;
+const RULE_LIMIT: usize = 1_000;
 /// How many left-out paths are named.
 const NAMED: usize = 20;
 
@@ -319,7 +321,8 @@ impl Walk<'_> {
         self.rules_read += text.len() as u64;
         let mut builder = GitignoreBuilder::new(".");
         let text = String::from_utf8_lossy(&text);
-        for line in text.trim_start_matches('\u{feff}').lines() {
+        let lines = text.trim_start_matches('\u{feff}').lines();
+        for line in lines.filter(|line| line.len() <= RULE_LIMIT) {
             // A line that is no pattern matches nothing, as in git.
             builder.add_line(None, line).ok();
         }
