@@ -12,6 +12,7 @@ pub mod fault;
 mod live;
 mod pages;
 mod request;
+mod resource;
 mod transcript;
 
 use leptos::prelude::*;

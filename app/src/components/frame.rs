@@ -11,6 +11,7 @@ use super::icon::{Glyph, Icon};
 use crate::api::Overview;
 use crate::fault::Fault;
 use crate::live::{Live, LiveEvent};
+use crate::resource::{Resource, resource};
 
 /// The state of the installation.
 #[server(prefix = "/sfn", endpoint = "overview")]
@@ -25,7 +26,7 @@ pub struct Installation(Resource<Result<Overview, Fault>>);
 impl Installation {
     /// Loads it for all pages.
     pub fn provide() {
-        provide_context(Self(Resource::new(|| (), |()| load_overview())));
+        provide_context(Self(resource(|| (), |()| load_overview())));
     }
 
     /// What is known; read it inside a `Transition`.

@@ -10,6 +10,7 @@ use crate::components::faults::fault_panels;
 use crate::components::number::counted;
 use crate::domain::id::TaskId;
 use crate::fault::Fault;
+use crate::resource::resource;
 use crate::transcript::{Transcript, rows_of};
 
 /// How many lines a page is rendered with, at most twice that.
@@ -76,7 +77,7 @@ pub fn Activity(state: TaskState) -> impl IntoView {
             }
         })
     });
-    let lines = Resource::new(
+    let lines = resource(
         move || part.get(),
         move |part| load_log(state.id, part.query()),
     );

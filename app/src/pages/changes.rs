@@ -11,6 +11,7 @@ use crate::components::number::counted;
 use crate::domain::id::TaskId;
 use crate::domain::task::PhaseStatus;
 use crate::fault::Fault;
+use crate::resource::resource;
 
 /// The changes of a phase; of the present one, if none is named.
 #[server(prefix = "/sfn", endpoint = "tasks/diff")]
@@ -27,7 +28,7 @@ pub fn Changes(state: TaskState) -> impl IntoView {
         named.or_else(|| state.task.with_untracked(|task| task.phase))
     });
     let id = state.id;
-    let diff = Resource::new(move || phase.get(), move |phase| load_diff(id, phase));
+    let diff = resource(move || phase.get(), move |phase| load_diff(id, phase));
     let files =
         move || Suspend::new(async move { diff.await.map(|diff| view! { <ChangedFiles diff /> }) });
     view! {

@@ -12,6 +12,7 @@ use crate::components::faults::{FaultPanel, fault_panels};
 use crate::components::icon::{Glyph, Icon};
 use crate::domain::id::TaskId;
 use crate::fault::Fault;
+use crate::resource::resource;
 
 /// The files that a task has to leave, and the one that is read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ pub fn Files(state: TaskState) -> impl IntoView {
             .with(|phases| phases.iter().map(|phase| phase.status).collect::<Vec<_>>());
         (chosen, phases)
     };
-    let files = Resource::new(wanted, move |(path, _)| open_files(state.id, path));
+    let files = resource(wanted, move |(path, _)| open_files(state.id, path));
     let content = move || {
         Suspend::new(async move { files.await.map(|open| view! { <FilesOf state open /> }) })
     };

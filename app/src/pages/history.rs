@@ -11,6 +11,7 @@ use crate::components::faults::fault_panels;
 use crate::domain::id::TaskId;
 use crate::domain::task::Actor;
 use crate::fault::Fault;
+use crate::resource::resource;
 
 /// Events on one page.
 const EVENTS: u64 = 200;
@@ -31,7 +32,7 @@ pub fn History(state: TaskState) -> impl IntoView {
         named.unwrap_or_else(|| newest.saturating_sub(EVENTS))
     });
     let id = state.id;
-    let events = Resource::new(
+    let events = resource(
         move || after.get(),
         move |after| {
             let limit = u32::try_from(EVENTS).ok();

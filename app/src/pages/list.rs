@@ -15,6 +15,7 @@ use crate::components::toast::Toasts;
 use crate::domain::id::TaskId;
 use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
+use crate::resource::resource;
 
 /// A page of the list.
 #[server(prefix = "/sfn", endpoint = "tasks/list")]
@@ -85,7 +86,7 @@ pub fn TaskListPage() -> impl IntoView {
     let query = query_of_address();
     let live = expect_context::<Live>();
     Effect::new(move |_| live.follow(Follow::Tasks));
-    let tasks = Resource::new(move || query.get(), list_tasks);
+    let tasks = resource(move || query.get(), list_tasks);
     let filtered = move || {
         query.with(|query| query.status.is_some() || query.task_type.is_some() || query.q.is_some())
     };

@@ -7,6 +7,7 @@ use crate::api::TaskQuery;
 use crate::components::faults::fault_panels;
 use crate::components::page::{Crumb, Page};
 use crate::live::{Follow, Live};
+use crate::resource::resource;
 
 /// What a person has to decide, answer or provide, in one list.
 #[component]
@@ -17,7 +18,7 @@ pub fn NeedsYouPage() -> impl IntoView {
         status: Some("needs_you".to_owned()),
         ..TaskQuery::default()
     };
-    let tasks = Resource::new(query, list_tasks);
+    let tasks = resource(query, list_tasks);
     let rows = move || {
         Suspend::new(async move {
             tasks.await.map(|page| {

@@ -14,6 +14,7 @@ use crate::components::page::{Crumb, Page};
 use crate::domain::plan::TaskType;
 use crate::fault::{Fault, FieldFault};
 use crate::live::{Follow, Live};
+use crate::resource::{from_json, resource};
 
 /// The kinds of task that can be asked for.
 #[server(prefix = "/sfn", endpoint = "workflows")]
@@ -44,7 +45,7 @@ pub async fn create_task(form: TaskForm) -> Result<Option<TaskView>, Fault> {
 pub fn NewTaskPage() -> impl IntoView {
     let live = expect_context::<Live>();
     Effect::new(move |_| live.follow(Follow::Tasks));
-    let workflows = Resource::new(|| (), |()| list_workflows());
+    let workflows = resource(|| (), |()| list_workflows());
     let installation = expect_context::<Installation>();
     let form = move || {
         let only_scripted = installation
@@ -94,7 +95,7 @@ fn NewTask(workflows: Vec<WorkflowView>, only_scripted: bool) -> impl IntoView {
     let form = address.with_untracked(TaskForm::of_address);
     let sent_back = move || {
         let fault = address.with(|map| map.get("fault"))?;
-        serde_json::from_str::<Fault>(&fault).ok()
+        from_json::<Fault>(&fault).ok()
     };
     let fault = Memo::new(move |_| match create.value().get() {
         Some(Err(fault)) => Some(fault),

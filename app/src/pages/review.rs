@@ -16,6 +16,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::domain::id::ReviewId;
 use crate::domain::task::Check;
 use crate::fault::Fault;
+use crate::resource::{Resource, resource};
 
 /// How a file is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +106,7 @@ pub fn ReviewPanel(state: TaskState) -> impl IntoView {
         })
     };
     // Resources are made once, outside of whatever is rendered more than once.
-    let diff = Resource::new(source, move |source| async move {
+    let diff = resource(source, move |source| async move {
         match source {
             Some((phase, _)) => load_diff(id, Some(phase)).await,
             None => Ok(Diff::default()),
@@ -122,7 +123,7 @@ pub fn ReviewPanel(state: TaskState) -> impl IntoView {
             Some((path, review.head.clone()))
         })
     };
-    let content = Resource::new(wanted, move |wanted| async move {
+    let content = resource(wanted, move |wanted| async move {
         match wanted {
             Some((path, _)) => load_document(id, path).await,
             None => Err(Fault::NotFound {

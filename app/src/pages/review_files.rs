@@ -19,6 +19,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
 use crate::domain::task::FeedbackStatus;
 use crate::fault::Fault;
+use crate::resource::Resource;
 
 /// The files to look at, deliverables first.
 #[component]

@@ -19,6 +19,7 @@ use crate::components::pill::{Look, needs_person};
 use crate::domain::id::TaskId;
 use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
+use crate::resource::resource;
 
 /// Everything that a task's page shows at first.
 #[server(prefix = "/sfn", endpoint = "tasks/get")]
@@ -84,7 +85,7 @@ pub fn TaskPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id")?.parse::<TaskId>().ok()));
     let tab = Memo::new(move |_| params.with(|params| Tab::of_address(params.get_str("tab"))));
-    let detail = Resource::new(
+    let detail = resource(
         move || id.get(),
         async |id| match id {
             Some(id) => load_task(id).await,

@@ -10,6 +10,7 @@ use crate::domain::id::{MessageId, TaskId};
 use crate::domain::log::{LogKind, ToolUse};
 use crate::domain::task::Action;
 use crate::live::{Live, LiveEvent};
+use crate::resource::from_json;
 
 /// What every part of a task's page reads.
 #[derive(Clone, Copy)]
@@ -158,7 +159,7 @@ impl TaskState {
             .iter()
             .rev()
             .find(|line| line.kind == LogKind::ToolUse);
-        let action = call.and_then(|line| serde_json::from_str::<ToolUse>(&line.text).ok());
+        let action = call.and_then(|line| from_json::<ToolUse>(&line.text).ok());
         if let Some(call) = action {
             self.agent.update(|agent| {
                 if let Some(agent) = agent {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::domain::log::{LogKind, LogLine, ToolResult, ToolUse};
+use crate::resource::from_json;
 
 /// Lines that are fetched and dropped together.
 pub const CHUNK: u64 = 100;
@@ -34,8 +35,8 @@ pub struct Entry {
 impl From<LogLine> for Entry {
     fn from(line: LogLine) -> Self {
         let said = match line.kind {
-            LogKind::ToolUse => serde_json::from_str(&line.text).map(Said::Call).ok(),
-            LogKind::ToolResult => serde_json::from_str(&line.text).map(Said::Result).ok(),
+            LogKind::ToolUse => from_json(&line.text).map(Said::Call).ok(),
+            LogKind::ToolResult => from_json(&line.text).map(Said::Result).ok(),
             _ => None,
         };
         Self {
