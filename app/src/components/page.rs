@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::error::ServerFnUrlError;
+use leptos::text_prop::TextProp;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
@@ -44,8 +45,12 @@ pub fn Page(
     #[prop(default = "")] class: &'static str,
     children: Children,
 ) -> impl IntoView {
-    // The head is written after the page's own values may be gone.
-    let first = title.get_untracked();
+    // The server writes the head after the page and outside of its arena: there a signal of this page
+    // may be gone, or be a signal of another page that is rendered at the same time.
+    #[cfg(feature = "ssr")]
+    let tab = TextProp::from(title.with_untracked(|title| in_tab(title)));
+    #[cfg(not(feature = "ssr"))]
+    let tab = TextProp::from(move || title.with(|title| in_tab(title)));
     let installation = expect_context::<Installation>();
     let notices = move || {
         installation
@@ -57,10 +62,7 @@ pub fn Page(
         None => view! { <li aria-current="page">{crumb.text}</li> }.into_any(),
     });
     view! {
-        <Title text=move || {
-            let title = title.try_get().unwrap_or_else(|| first.clone());
-            format!("{title} · Claude Code Server")
-        } />
+        <Title text=tab />
         <header class="top-bar">
             <nav aria-label="Breadcrumb"><ol class="crumbs">{crumbs.collect_view()}</ol></nav>
             <AgentCount />
@@ -73,6 +75,10 @@ pub fn Page(
         </main>
     }
     .into_any()
+}
+
+fn in_tab(title: &str) -> String {
+    format!("{title} · Claude Code Server")
 }
 
 /// What went wrong with a form that was sent without script: the framework sends the browser back

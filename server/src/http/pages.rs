@@ -1,6 +1,5 @@
 //! The pages and their server functions: rendered here, with the use cases as their backend.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +12,9 @@ use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get};
-use futures::FutureExt as _;
 use http::header::{CONTENT_SECURITY_POLICY, HeaderName};
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, StatusCode};
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{
@@ -33,12 +31,8 @@ use crate::state::AppState;
 /// Marks the answer of a server function that failed.
 pub const SERVER_FUNCTION_ERROR: HeaderName = HeaderName::from_static("serverfnerror");
 
-/// How often a page is rendered at most, and for how long each time.
-const ATTEMPTS: u32 = 4;
-const RENDERING: Duration = Duration::from_secs(5);
-
-/// The largest page, in bytes.
-const PAGE_LIMIT: usize = 64 * 1024 * 1024;
+/// How long a page or a server function may take.
+const RENDERING: Duration = Duration::from_secs(30);
 
 /// Faults are small.
 const FAULT_LIMIT: usize = 1024 * 1024;
@@ -52,12 +46,12 @@ pub fn routes(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     router
         .leptos_routes_with_context(state, pages, context, move || shell(options.clone()))
         .layer(middleware::from_fn(name_faults))
-        .layer(middleware::from_fn(persevere))
+        .layer(middleware::from_fn(in_time))
 }
 
 /// The page that says that there is none at this address.
 pub fn not_found() -> MethodRouter<AppState> {
-    get(render_not_found).layer(middleware::from_fn(persevere))
+    get(render_not_found).layer(middleware::from_fn(in_time))
 }
 
 async fn render_not_found(State(state): State<AppState>, request: Request) -> Response {
@@ -100,34 +94,14 @@ fn policy(nonce: &str) -> String {
     )
 }
 
-/// Renders a page again if the rendering panicked or came to no end.
-///
-/// The framework keeps its present owner in a thread-local variable, and waits for resources
-/// through effects that run beside the request. With many requests at a time a page now and then
-/// loses one of them: about 2 of 100 at 16 at a time. A page only reads, so it can be tried again.
-async fn persevere(request: Request, next: Next) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return next.run(request).await;
-    }
-    let (parts, _) = request.into_parts();
-    for attempt in 1..=ATTEMPTS {
-        let request = Request::from_parts(parts.clone(), Body::empty());
-        let rendered = AssertUnwindSafe(whole(next.clone(), request)).catch_unwind();
-        match timeout(RENDERING, rendered).await {
-            Ok(Ok(Some(response))) => return response,
-            Ok(Ok(None)) => tracing::warn!(attempt, "a page broke off while it was rendered"),
-            Ok(Err(_)) => tracing::warn!(attempt, "a page panicked while it was rendered"),
-            Err(_) => tracing::warn!(attempt, "a page was not rendered in time"),
-        }
-    }
-    Problem::bare(Kind::Internal).into_response()
-}
-
-/// The whole answer, its body included; `None` if the body broke off.
-async fn whole(next: Next, request: Request) -> Option<Response> {
-    let (parts, body) = next.run(request).await.into_parts();
-    let body = to_bytes(body, PAGE_LIMIT).await.ok()?;
-    Some(Response::from_parts(parts, Body::from(body)))
+/// Gives up on a page that comes to no end.
+async fn in_time(request: Request, next: Next) -> Response {
+    timeout(RENDERING, next.run(request))
+        .await
+        .unwrap_or_else(|_| {
+            tracing::error!("a page was not rendered in time");
+            Problem::bare(Kind::Unavailable).into_response()
+        })
 }
 
 /// Gives the errors of server functions their status: the framework calls every one a 500.

@@ -1,6 +1,7 @@
 //! The pages as the server sends them, and their server functions.
 
 use axum::body::Body;
+use futures::{StreamExt as _, stream};
 use http::StatusCode;
 
 use super::support::{TestApp, request};
@@ -18,6 +19,31 @@ async fn the_list_is_a_page_before_any_script_has_run() {
     assert_eq!(answer.status, StatusCode::OK);
     assert!(answer.header("content-type").starts_with("text/html"));
     assert!(answer.body.contains("Title"), "{}", answer.body);
+}
+
+/// The framework finds what it renders through thread-local variables: pages that take turns on a
+/// thread must not see each other's values.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_pages_at_a_time_are_each_their_own() {
+    let app = TestApp::new().await;
+    let task = app.create("custom").await;
+    let id = task["id"].as_str().unwrap();
+    let paths = [
+        ("/".to_owned(), "<title>Tasks ·"),
+        ("/tasks/new".to_owned(), "<title>New task ·"),
+        (format!("/tasks/{id}"), "<title>Title ·"),
+        (format!("/tasks/{id}/history"), "<title>Title ·"),
+        ("/needs-you".to_owned(), "<title>Needs you ·"),
+    ];
+    let requests = paths.iter().cycle().take(160).map(|(path, title)| {
+        let app = &app;
+        async move {
+            let answer = page(app, path).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}");
+            assert!(answer.body.contains(title), "{path}: {title}");
+        }
+    });
+    let () = stream::iter(requests).buffer_unordered(16).collect().await;
 }
 
 #[tokio::test]
