@@ -5,12 +5,9 @@ set -euo pipefail
 . "$(dirname "$0")/paths.sh"
 cd "$ROOT"
 
-"$ROOT/scripts/rust.sh"
-"$ROOT/scripts/bubblewrap.sh"
 # The start is measured with the real CLI, throughput with a generator of lines in its place.
-if claude=$("$ROOT/scripts/claude-cli.sh"); then export CCS_CLAUDE_BIN=$claude; fi
+. "$ROOT/scripts/release.sh"
 "$ROOT/scripts/postgres.sh" --install
-"$ROOT/scripts/build.sh" release
 say "Building the benchmark"
 cargo build -p benchmark --release
 say "Measuring (about 3 min)"

@@ -6,8 +6,7 @@ set -euo pipefail
 
 find_browser() {
     local candidate
-    for candidate in "${CCS_TEST_CHROMIUM:-}" chromium chromium-browser google-chrome-stable google-chrome \
-        "/Applications/Chromium.app/Contents/MacOS/Chromium" "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+    for candidate in "${CCS_TEST_CHROMIUM:-}" chromium chromium-browser google-chrome-stable google-chrome; do
         if [ -n "$candidate" ] && command -v "$candidate"; then return; fi
     done
     return 1

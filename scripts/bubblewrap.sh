@@ -4,7 +4,7 @@
 set -euo pipefail
 . "$(dirname "$0")/paths.sh"
 
-if [ "$(uname -s)" != Linux ] || command -v bwrap >/dev/null; then exit 0; fi
+if command -v bwrap >/dev/null; then exit 0; fi
 if [ "${1:-}" = required ]; then
     "$ROOT/scripts/debian-packages.sh" "the agents' sandbox" bubblewrap
 elif ! "$ROOT/scripts/debian-packages.sh" "the agents' sandbox" bubblewrap; then

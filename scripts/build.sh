@@ -12,8 +12,14 @@ case $mode in
     debug | release) ;;
     *) die "usage: build.sh [debug|release] [all|site|server]" ;;
 esac
+case $part in
+    all | site | server) ;;
+    *) die "usage: build.sh [debug|release] [all|site|server]" ;;
+esac
 cd "$ROOT"
 "$ROOT/scripts/rust.sh"
+# What wasm-bindgen made, to be used again; not served from here.
+BINDINGS=$ROOT/target/bindings
 
 build_module() {
     local profile=$1 wasm_toolchain
@@ -26,51 +32,72 @@ build_module() {
 bind_module() {
     local module=$1 wasm_bindgen=$2 fingerprint work
     fingerprint="$mode $WASM_BINDGEN_VERSION $BINARYEN_VERSION $(cksum <"$module")"
-    mkdir -p "$SITE/pkg"
-    if [ -f "$SITE/pkg/app.js" ] && [ -f "$SITE/pkg/app_bg.wasm" ] && [ "$(cat "$ROOT/target/site-module" 2>/dev/null)" = "$fingerprint" ]; then
-        return
-    fi
+    if [ "$(cat "$BINDINGS/fingerprint" 2>/dev/null)" = "$fingerprint" ]; then return; fi
     work=$(mktemp -d "$ROOT/target/bindings.XXXXXX")
+    mkdir "$work/pkg"
     if [ "$mode" = release ]; then
-        "$wasm_bindgen" "$module" --target web --no-typescript --remove-producers-section --out-dir "$work" --out-name app
-        style/node_modules/.bin/wasm-opt -Oz "$work/app_bg.wasm" -o "$work/small.wasm"
-        mv "$work/small.wasm" "$work/app_bg.wasm"
+        "$wasm_bindgen" "$module" --target web --no-typescript --remove-producers-section --out-dir "$work/pkg" --out-name app
+        style/node_modules/.bin/wasm-opt -Oz "$work/pkg/app_bg.wasm" -o "$work/small.wasm"
+        mv "$work/small.wasm" "$work/pkg/app_bg.wasm"
     else
-        "$wasm_bindgen" "$module" --target web --no-typescript --out-dir "$work" --out-name app
+        "$wasm_bindgen" "$module" --target web --no-typescript --out-dir "$work/pkg" --out-name app
     fi
-    rm -rf "$SITE/pkg/snippets"
-    cp -R "$work"/. "$SITE/pkg/"
-    rm -rf "$work"
-    echo "$fingerprint" >"$ROOT/target/site-module"
+    echo "$fingerprint" >"$work/fingerprint"
+    rm -rf "$BINDINGS"
+    mv "$work" "$BINDINGS"
 }
 
-build_style() {
-    local flags=()
+# Everything that is served, and nothing else, in a folder of its own.
+gather() {
+    local next=$1 flags=()
     [ "$mode" = debug ] || flags=(--minify)
-    style/node_modules/.bin/tailwindcss --input style/main.css --output "$SITE/pkg/app.css" ${flags[@]+"${flags[@]}"} >&2
-    if [ -d style/assets ]; then cp -R style/assets/. "$SITE/"; fi
+    cp -R "$BINDINGS/pkg" "$next/pkg"
+    style/node_modules/.bin/tailwindcss --input style/main.css --output "$next/pkg/app.css" ${flags[@]+"${flags[@]}"} >&2
+    if [ -d style/assets ]; then cp -R style/assets/. "$next/"; fi
 }
 
-# What the server would else compress for every request: seconds each time for a debug module in a debug server.
-compress_site() {
-    local quality=1
+# What the server would else compress for every request: seconds each time for a debug module in a debug
+# server. What is as it was keeps its compressed form and its time, by which cargo and browsers go.
+compress() {
+    local next=$1 quality=1 file changed=()
     [ "$mode" = debug ] || quality=11
-    find "$SITE" -type f \( -name '*.wasm' -o -name '*.js' -o -name '*.css' -o -name '*.svg' \) -print0 |
-        xargs -0 node scripts/brotli.mjs "$quality"
+    while IFS= read -r file; do
+        if cmp -s "$next/$file" "$SITE/$file"; then
+            touch -r "$SITE/$file" "$next/$file"
+            if [ -f "$SITE/$file.br" ] && [ "$(cat "$BINDINGS/quality" 2>/dev/null)" = "$quality" ]; then
+                cp -p "$SITE/$file.br" "$next/$file.br"
+                continue
+            fi
+        fi
+        case $file in
+            *.wasm | *.js | *.css | *.svg) changed+=("$next/$file") ;;
+        esac
+    done < <(cd "$next" && find . -type f)
+    [ ${#changed[@]} -eq 0 ] || node scripts/brotli.mjs "$quality" "${changed[@]}"
+    echo "$quality" >"$BINDINGS/quality"
 }
 
 build_site() {
-    local wasm_bindgen profile=dev folder=debug
+    local wasm_bindgen profile=dev folder=debug next
     [ "$mode" = debug ] || { profile=wasm-release; folder=wasm-release; }
     wasm_bindgen=$("$ROOT/scripts/wasm-bindgen.sh")
     "$ROOT/scripts/npm-packages.sh" style
     say "1/4 WASM module ($mode; about 3 min the first time)"
     build_module "$profile"
+    mkdir -p "$ROOT/target"
     say "2/4 Its bindings for the browser (1 to 20 s)"
     bind_module "$WASM_TARGET/wasm32-unknown-unknown/$folder/frontend.wasm" "$wasm_bindgen"
     say "3/4 Style sheet and assets, all compressed (1 to 5 s)"
-    build_style
-    compress_site
+    next=$ROOT/target/site.next
+    rm -rf "$next"
+    mkdir "$next"
+    gather "$next"
+    compress "$next"
+    # What was removed from the sources is no longer there, and what fails above leaves the site as it was.
+    rm -rf "$ROOT/target/site.old"
+    if [ -d "$SITE" ]; then mv "$SITE" "$ROOT/target/site.old"; fi
+    mv "$next" "$SITE"
+    rm -rf "$ROOT/target/site.old"
 }
 
 build_server() {
@@ -94,5 +121,4 @@ case $part in
     all) build_site; build_server ;;
     site) build_site ;;
     server) mkdir -p "$SITE"; build_server ;;
-    *) die "usage: build.sh [debug|release] [all|site|server]" ;;
 esac

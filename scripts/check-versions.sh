@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fails when a manifest pins another version than versions.env. At once.
+# Fails when a manifest or the server names another version than versions.env. At once.
 set -euo pipefail
 . "$(dirname "$0")/paths.sh"
 
@@ -16,4 +16,5 @@ pinned end2end/package.json "\"@playwright/test\": \"$PLAYWRIGHT_VERSION\""
 pinned end2end/package.json "\"@axe-core/playwright\": \"$AXE_VERSION\""
 pinned end2end/package.json "\"typescript\": \"$TYPESCRIPT_VERSION\""
 pinned end2end/package.json "\"@types/node\": \"$NODE_TYPES_VERSION\""
+pinned server/src/agent/version.rs "MINIMUM: Version = Version(${CLAUDE_MINIMUM_VERSION//./, });"
 exit $result

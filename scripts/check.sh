@@ -7,10 +7,11 @@ set -euo pipefail
 cd "$ROOT"
 
 "$ROOT/scripts/rust.sh"
-say "Scripts and pinned versions"
+say "Scripts, pinned versions and snapshots"
 for script in scripts/*.sh .ci/run; do bash -n "$script"; done
 if command -v shellcheck >/dev/null; then shellcheck --severity=warning scripts/*.sh .ci/run; fi
 "$ROOT/scripts/check-versions.sh"
+"$ROOT/scripts/check-snapshots.sh"
 
 say "Formatting"
 cargo fmt --all --check

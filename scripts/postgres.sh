@@ -10,7 +10,7 @@ set -euo pipefail
 # The newest server binaries on this machine, at least the version the product supports.
 find_binaries() {
     local directory
-    for directory in $(ls -d /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin 2>/dev/null | sort -rV) \
+    for directory in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -rV) \
         "$(dirname "$(command -v postgres || echo /none)")"; do
         if [ ! -x "$directory/initdb" ] || [ ! -x "$directory/postgres" ]; then continue; fi
         at_least "$("$directory/postgres" --version | grep -o '[0-9][0-9.]*' | head -n 1)" "$POSTGRES_MAJOR" || continue
@@ -33,7 +33,10 @@ install_binaries() {
     return $result
 }
 
-binaries=$(find_binaries) || { install_binaries; binaries=$(find_binaries); } || die "PostgreSQL is installed, but its binaries were not found"
+if ! binaries=$(find_binaries); then
+    install_binaries
+    binaries=$(find_binaries) || die "PostgreSQL is installed, but its binaries were not found"
+fi
 [ "${1:-}" != --install ] || exit 0
 [ $# -gt 0 ] || die "usage: postgres.sh <command> [argument]..."
 

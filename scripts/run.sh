@@ -5,10 +5,6 @@ set -euo pipefail
 . "$(dirname "$0")/paths.sh"
 cd "$ROOT"
 
-"$ROOT/scripts/rust.sh"
-"$ROOT/scripts/bubblewrap.sh"
-# Without a CLI the server still runs, and says in its pages what is missing.
-if claude=$("$ROOT/scripts/claude-cli.sh"); then export CCS_CLAUDE_BIN=$claude; fi
-"$ROOT/scripts/build.sh" release
+. "$ROOT/scripts/release.sh"
 say "Starting on http://${CCS_ADDR:-127.0.0.1:3000} (Ctrl-C stops it)"
 exec "$ROOT/target/release/claude-code-server" "$@"

@@ -7,8 +7,14 @@ set -euo pipefail
 . "$(dirname "$0")/paths.sh"
 cd "$ROOT"
 
+usage() { die "usage: test.sh [rust|browser] [argument]..."; }
 part=${1:-all}
 [ $# -eq 0 ] || shift
+case $part in
+    all) [ $# -eq 0 ] || usage ;;
+    rust | browser) ;;
+    *) usage ;;
+esac
 
 "$ROOT/scripts/rust.sh"
 "$ROOT/scripts/bubblewrap.sh" required
@@ -18,13 +24,21 @@ export CCS_CLAUDE_BIN
 
 # The server's binary is built with its tests, so that both share one set of features and dependencies.
 rust_tests() {
+    local members=(--workspace --exclude frontend --no-fail-fast) timed=(crash:: kill) result=0
     say "Rust tests (about 8 min to compile the first time)"
     if cargo nextest --version >/dev/null 2>&1; then
         # nextest leaves examples in doc comments to cargo.
         if [ $# -eq 0 ]; then cargo test --workspace --exclude frontend --doc --quiet; fi
-        "$ROOT/scripts/postgres.sh" cargo nextest run --workspace --exclude frontend --no-fail-fast "$@"
+        "$ROOT/scripts/postgres.sh" cargo nextest run "${members[@]}" "$@"
+    elif [ $# -gt 0 ]; then
+        "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" "$@"
     else
-        "$ROOT/scripts/postgres.sh" cargo test --workspace --exclude frontend --no-fail-fast "$@"
+        # Kills and restarts by the clock come one after another, or the rest would be measured too: what
+        # .config/nextest.toml says to nextest.
+        "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" -- --skip "${timed[0]}" --skip "${timed[1]}" || result=1
+        say "Rust tests by the clock, one at a time"
+        "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" --lib --bins --tests -- --test-threads=1 "${timed[@]}" || result=1
+        return $result
     fi
 }
 
@@ -40,9 +54,17 @@ browser_tests() {
 }
 
 case $part in
-    all) rust_tests; browser_tests ;;
-    rust) rust_tests "$@" ;;
-    browser) browser_tests "$@" ;;
-    *) die "usage: test.sh [rust|browser] [argument]..." ;;
+    all)
+        rust_tests
+        browser_tests
+        say "make test: all passed"
+        ;;
+    rust)
+        rust_tests "$@"
+        say "Rust tests: all passed that were run"
+        ;;
+    browser)
+        browser_tests "$@"
+        say "Browser tests: all passed that were run"
+        ;;
 esac
-say "make test: all passed"
