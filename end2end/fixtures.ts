@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -33,14 +32,21 @@ export class Server {
 
   static async start(options: ServerOptions): Promise<Server> {
     const dataDir = await mkdtemp(join(tmpdir(), "ccs-end2end-"));
-    const server = new Server(`http://127.0.0.1:${await freePort()}`, dataDir, options);
-    try {
-      await server.spawn();
-    } catch (error) {
-      await server.remove();
-      throw error;
+    for (let attempt = 1; ; attempt += 1) {
+      const server = new Server(`http://127.0.0.1:${somePort()}`, dataDir, options);
+      try {
+        await server.spawn();
+        return server;
+      } catch (error) {
+        await server.stop();
+        const taken = String(error).includes("Address already in use");
+        if (!taken || attempt === 10) {
+          await server.remove();
+          throw error;
+        }
+        await rm(server.logFile, { force: true });
+      }
     }
-    return server;
   }
 
   /** Starts the process; again after `kill` or `stop`, on the same port and data. */
@@ -127,9 +133,14 @@ class ScriptedModel {
       stdio: ["ignore", "pipe", "ignore"],
     });
     const lines = createInterface({ input: child.stdout });
-    const [url] = (await once(lines, "line", { signal: AbortSignal.timeout(READY_MS) })) as [string];
-    child.stdout.resume();
-    return new ScriptedModel(url.trim(), child);
+    try {
+      const [url] = (await once(lines, "line", { signal: AbortSignal.timeout(READY_MS) })) as [string];
+      child.stdout.resume();
+      return new ScriptedModel(url.trim(), child);
+    } catch (error) {
+      child.kill("SIGKILL");
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -163,17 +174,23 @@ export const test = base.extend<Fixtures>({
   },
   server: async ({ serverOptions, model }, use, testInfo) => {
     const scripted = model === "scripted" ? await ScriptedModel.start() : undefined;
-    const account = scripted && { CCS_ANTHROPIC_BASE_URL: scripted.url, CCS_ANTHROPIC_API_KEY: "sk-dummy" };
-    const settings = { ...account, ...serverOptions.settings };
-    const server = await Server.start({ ...serverOptions, settings });
-    await use(server);
-    await server.stop();
-    await scripted?.stop();
-    if (testInfo.status !== testInfo.expectedStatus) {
-      const body = await readFile(server.logFile).catch(() => Buffer.alloc(0));
-      await testInfo.attach("server.log", { body, contentType: "text/plain" });
+    try {
+      const account = scripted && { CCS_ANTHROPIC_BASE_URL: scripted.url, CCS_ANTHROPIC_API_KEY: "sk-dummy" };
+      const settings = { ...account, ...serverOptions.settings };
+      const server = await Server.start({ ...serverOptions, settings });
+      try {
+        await use(server);
+        await server.stop();
+        if (testInfo.status !== testInfo.expectedStatus) {
+          // As a file: the whole log in the output would hide the error.
+          await testInfo.attach("server.log", { path: server.logFile, contentType: "text/plain" });
+        }
+      } finally {
+        await server.remove();
+      }
+    } finally {
+      await scripted?.stop();
     }
-    await server.remove();
   },
   baseURL: async ({ server }, use) => {
     await use(server.url);
@@ -214,13 +231,7 @@ async function settles(promise: Promise<unknown>, ms: number): Promise<boolean> 
   return Promise.race([promise.then(() => true), sleep(ms, false, { ref: false })]);
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  if (address === null || typeof address === "string") throw new Error("the probe has no port");
-  probe.close();
-  await once(probe, "close");
-  return address.port;
+/** Below the ports that the system gives to clients, so that it is free again after a restart. */
+function somePort(): number {
+  return 20_000 + Math.floor(Math.random() * 12_000);
 }

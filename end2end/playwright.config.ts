@@ -15,7 +15,7 @@ export default defineConfig({
   timeout: 120_000,
   expect: { timeout: 10_000 },
   forbidOnly: Boolean(process.env["CI"]),
-  reporter: [["list"]],
+  reporter: [["list"], ["./reporter.ts"]],
   use: {
     ...devices["Desktop Chrome"],
     trace: "retain-on-failure",
