@@ -2,50 +2,33 @@
 //! CLI, and the scripted model in a process of its own, so that it outlives the server.
 
 use std::fmt::Write;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use rand::Rng as _;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_claude-code-server");
+use crate::support::claude::claude_bin;
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_claude-code-server");
 
 /// The server and all that it needs.
 pub struct Installation {
     pub data: tempfile::TempDir,
     pub client: reqwest::Client,
     pub base: String,
-    port: u16,
     model_url: String,
     model: Child,
     server: Option<Child>,
     database: Option<String>,
 }
 
-/// The Claude CLI: as configured, else where the set-up script puts it.
-pub fn claude() -> PathBuf {
-    if let Some(configured) = std::env::var_os("CCS_CLAUDE_BIN") {
-        return configured.into();
-    }
-    let tools = std::env::var_os("CCS_TOOLS_DIR").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools"),
-        PathBuf::from,
-    );
-    let found = tools.join("bin/claude");
-    assert!(
-        found.exists(),
-        "no Claude CLI in {}: run `make test`",
-        tools.display()
-    );
-    found
-}
-
-fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
+/// A program with nothing of the tests' environment but the path.
+pub fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -72,30 +55,37 @@ impl Installation {
         let mut first = String::new();
         let mut lines = BufReader::new(model.stdout.take().unwrap());
         lines.read_line(&mut first).await.unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
         let mut it = Self {
             data: tempfile::tempdir().unwrap(),
             client: reqwest::Client::builder()
                 .timeout(Duration::from_secs(30))
                 .build()
                 .unwrap(),
-            base: format!("http://127.0.0.1:{port}"),
-            port,
+            base: String::new(),
             model_url: first.trim().to_owned(),
             model,
             server: None,
             database,
         };
-        it.start_server().await;
-        it
+        // Below the ports that the system gives to clients, so that it is free again after a kill.
+        // Another test may have it: then the next one is tried.
+        for _ in 0..20 {
+            let port = rand::rng().random_range(20_000..32_000);
+            it.base = format!("http://127.0.0.1:{port}");
+            if it.try_start_server().await {
+                return it;
+            }
+        }
+        panic!("no free port: {}", it.server_log());
     }
 
-    /// Starts the server, and waits until it serves.
+    /// Starts the server again, and waits until it serves.
     pub async fn start_server(&mut self) {
+        assert!(self.try_start_server().await, "{}", self.server_log());
+    }
+
+    /// Whether the server serves, or has found its address taken.
+    async fn try_start_server(&mut self) -> bool {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -104,9 +94,9 @@ impl Installation {
         let mut command = clean(BINARY);
         command
             .arg("serve")
-            .env("CCS_ADDR", format!("127.0.0.1:{}", self.port))
+            .env("CCS_ADDR", self.base.trim_start_matches("http://"))
             .env("CCS_DATA_DIR", self.data.path())
-            .env("CCS_CLAUDE_BIN", claude())
+            .env("CCS_CLAUDE_BIN", claude_bin())
             .env("CCS_ANTHROPIC_BASE_URL", &self.model_url)
             .env("CCS_ANTHROPIC_API_KEY", "sk-dummy")
             .stdout(log.try_clone().unwrap())
@@ -114,7 +104,7 @@ impl Installation {
         if let Some(url) = &self.database {
             command.env("CCS_DATABASE_URL", url);
         }
-        self.server = Some(command.spawn().unwrap());
+        let mut server = command.spawn().unwrap();
         let started = Instant::now();
         while self
             .client
@@ -123,6 +113,11 @@ impl Installation {
             .await
             .is_err()
         {
+            if server.try_wait().unwrap().is_some() {
+                let log = self.server_log();
+                assert!(log.trim_end().ends_with("(os error 98)"), "{log}");
+                return false;
+            }
             assert!(
                 started.elapsed() < Duration::from_secs(20),
                 "{}",
@@ -130,6 +125,12 @@ impl Installation {
             );
             sleep(Duration::from_millis(20)).await;
         }
+        // Somebody else may have answered there while this one found its address taken.
+        if server.try_wait().unwrap().is_some() {
+            return false;
+        }
+        self.server = Some(server);
+        true
     }
 
     /// Kills the server as a crash does.

@@ -1,10 +1,11 @@
 //! The scripted model with the real Claude Code CLI, and with requests that no CLI sends.
 
 mod cli;
+mod interruptions;
 mod platform;
+mod requests;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use app::domain::permission::PermissionMode;
 use reqwest::StatusCode;
@@ -13,8 +14,6 @@ use server::agent::permission::{Decision, decide};
 use server::scripted_model::{Error, Observer, Scenarios, ScriptedModel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-pub use cli::claude_bin;
 
 use cli::Home;
 use platform::Platform;
@@ -289,80 +288,6 @@ async fn a_denied_command_is_taken_for_an_answer() {
     );
 }
 
-const SLOW: &str = r#"
-about = "a slow command"
-default = true
-[[turn]]
-[[turn.reply]]
-say = "I run it."
-tools = [{ bash = "echo started >> starts; for i in $(seq 1 30); do sleep 0.1; done; echo finished" }]
-[[turn.reply]]
-say = "It said: {{tool_result}}"
-[[turn.reply.or]]
-if = { message = '(?P<wish>.+)' }
-say = "In between I read: {{wish}}"
-"#;
-
-#[tokio::test]
-async fn a_call_cut_off_by_a_crash_is_made_again() {
-    let model = Model::with(script(SLOW)).await;
-    let mut home = Home::new();
-    home.arguments.push("--allowedTools=Bash".to_owned());
-    let mut agent = home.start(&model.url).await;
-    agent.send("run it").await;
-    agent.until_call("Bash").await;
-    wait_for(&home.workspace().join("starts")).await;
-    agent.kill().await;
-    let turn = home.resume(&model.url).await.finish().await;
-    assert!(!turn.is_error());
-    assert!(
-        turn.text().ends_with("It said: finished"),
-        "{}",
-        turn.text()
-    );
-    assert_eq!(home.read("starts").lines().count(), 2);
-}
-
-#[tokio::test]
-async fn the_chaos_task_ends_well_however_often_it_is_killed() {
-    let model = Model::start().await;
-    let platform = Platform::start().await;
-    let mut home = Home::new();
-    home.arguments = platform.arguments();
-    home.arguments.push("--allowedTools=Bash".to_owned());
-    let mut agent = home.start(&model.url).await;
-    agent
-        .prompt("[turn: phase 1 planning, opening]\nscenario: chaos")
-        .await;
-    for (number, milliseconds) in (1..).zip([0, 200, 400, 600]) {
-        let file = format!("docs/planning/0{number}_step.md");
-        agent
-            .send(&format!(
-                "[turn: phase 1 planning, step 0{number}_step, deliverable {file}]\nGo."
-            ))
-            .await;
-        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-        let unfinished = agent.kill().await;
-        agent = home.resume(&model.url).await;
-        agent.send_again(&unfinished).await;
-        let turn = agent.finish().await;
-        assert!(!turn.is_error(), "{milliseconds} ms: {}", turn.text());
-        assert!(
-            turn.text().contains("is done."),
-            "{milliseconds} ms: {}",
-            turn.text()
-        );
-        assert!(home.read(&file).contains("to be interrupted at any moment"));
-        let completed = platform
-            .take()
-            .iter()
-            .filter(|(_, input)| input["status"] == "completed")
-            .count();
-        assert!(completed >= 1, "{milliseconds} ms");
-    }
-    model.assert_no_failures();
-}
-
 #[tokio::test]
 async fn questions_and_dependencies_reach_the_platform() {
     let model = Model::start().await;
@@ -378,31 +303,6 @@ async fn questions_and_dependencies_reach_the_platform() {
     assert_eq!(names, ["ask_user", "request_dependency"]);
     assert_eq!(calls[0].1["options"], json!(["Teal", "Amber", "Grey"]));
     model.assert_no_failures();
-}
-
-#[tokio::test]
-async fn a_message_in_the_middle_of_a_turn_is_read_in_it() {
-    let model = Model::with(script(SLOW)).await;
-    let mut home = Home::new();
-    home.arguments.push("--allowedTools=Bash".to_owned());
-    let mut agent = home.start(&model.url).await;
-    agent.send("run it").await;
-    wait_for(&home.workspace().join("starts")).await;
-    agent.send("use blue").await;
-    let turn = agent.finish().await;
-    assert_eq!(turn.text(), "In between I read: use blue");
-}
-
-async fn wait_for(path: &std::path::Path) {
-    let start = Instant::now();
-    while !path.exists() {
-        assert!(
-            start.elapsed() < Duration::from_mins(1),
-            "{} never came",
-            path.display()
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 #[tokio::test]
@@ -448,74 +348,6 @@ async fn many_texts_become_as_many_messages() {
         .filter(|line| line.starts_with("Line "))
         .count();
     assert_eq!(lines, 1000);
-}
-
-#[tokio::test]
-async fn bad_requests_are_refused_in_the_form_of_the_api() {
-    let model = Model::start().await;
-    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    for body in [
-        "",
-        "{",
-        "[]",
-        "null",
-        "{\"messages\": 1}",
-        "{\"messages\": [{}]}",
-        &deep,
-    ] {
-        let (status, answer) = model.post("/v1/messages", body.to_owned()).await;
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{body:.40}");
-        assert_eq!(answer["error"]["type"], "invalid_request_error");
-    }
-    let (status, _) = model.post("/v1/nothing", "{}").await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
-    let (status, _) = model.post("/__scripted/report", "{}").await;
-    assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
-    let odd = r#"{"messages": [{"role": "wizard", "content": [{"type": "??"}, {"type": "text"}]}], "tools": [{}]}"#;
-    assert_eq!(model.post("/v1/messages", odd).await.0, StatusCode::OK);
-    let named = r#"{"messages": [{"role": "user", "content": "scenario: nothing"}], "tools": [{"name": "Bash"}]}"#;
-    let (status, answer) = model.post("/v1/messages", named).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(
-        answer["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("no scenario is called")
-    );
-}
-
-#[tokio::test]
-async fn side_calls_and_token_counts_get_sensible_answers() {
-    let model = Model::start().await;
-    let title =
-        r#"{"system": "Write a title as JSON.", "messages": [{"role": "user", "content": "hi"}]}"#;
-    let (_, answer) = model.post("/v1/messages", title).await;
-    assert_eq!(
-        answer["content"][0]["text"],
-        r#"{"title": "Scripted session"}"#
-    );
-    let (_, answer) = model.post("/v1/messages/count_tokens", title).await;
-    assert_eq!(answer["input_tokens"], json!(title.len() / 4 + 1));
-    assert_eq!(model.observer.report().side_requests, 1);
-}
-
-#[tokio::test]
-async fn only_loopback_is_served_and_a_shutdown_ends_open_streams() {
-    let refused =
-        ScriptedModel::bind("0.0.0.0:0".parse().unwrap(), Scenarios::built_in().unwrap()).await;
-    assert!(matches!(refused, Err(Error::NotLoopback { .. })));
-
-    let mut model = Model::start().await;
-    let body = r#"{"stream": true, "messages": [{"role": "user", "content": "scenario: stall"}], "tools": [{"name": "Bash"}]}"#;
-    let request = reqwest::Client::new()
-        .post(format!("{}/v1/messages", model.url))
-        .body(body);
-    let mut response = request.send().await.unwrap();
-    response.chunk().await.unwrap();
-    let start = Instant::now();
-    model.shutdown.cancel();
-    model.server.join_next().await.unwrap().unwrap().unwrap();
-    assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

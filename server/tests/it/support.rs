@@ -1,4 +1,6 @@
 //! What several integration tests need.
 
+pub mod claude;
 pub mod database;
+pub mod sandbox;
 pub mod task;

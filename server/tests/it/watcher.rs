@@ -36,6 +36,12 @@ impl Watcher {
         Self { seen, reading }
     }
 
+    /// How many events and log lines it was shown.
+    pub fn shown(&self) -> (usize, usize) {
+        let seen = self.seen.lock().unwrap();
+        (seen.versions.len(), seen.lines.len())
+    }
+
     /// Ends the client, and tells what it has seen.
     pub fn finish(mut self) -> Seen {
         self.reading.abort_all();

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::scripted_model::claude_bin;
+use crate::support::claude::claude_bin;
 
 /// Longer than any step of a test takes, even on a busy machine.
 pub const LIMIT: Duration = Duration::from_mins(1);

@@ -1,6 +1,6 @@
 //! The real Claude Code CLI, driven by its line protocol as far as these tests need it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,39 +11,10 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::support::claude::claude_bin;
+
 /// Longer than any turn of these tests takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Where the CLI is: `CCS_CLAUDE_BIN`, else what the set-up has brought into the tools folder.
-pub fn claude_bin() -> PathBuf {
-    if let Some(path) = std::env::var_os("CCS_CLAUDE_BIN") {
-        return path.into();
-    }
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let tools =
-        std::env::var_os("CCS_TOOLS_DIR").map_or_else(|| repository.join(".tools"), PathBuf::from);
-    let versions = tools
-        .read_dir()
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
-    let mut found: Vec<_> = versions
-        .filter(|path| {
-            path.file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with("claude-"))
-        })
-        .map(|path| path.join("claude"))
-        .filter(|path| path.is_file())
-        .collect();
-    found.sort();
-    found.pop().unwrap_or_else(|| {
-        panic!(
-            "no Claude Code CLI in {}: run scripts/claude-cli.sh",
-            tools.display()
-        )
-    })
-}
 
 /// What one agent needs on disk; survives its processes.
 pub struct Home {
