@@ -1,9 +1,8 @@
 //! Puts the parts of a serving process together, in the order in which they need each other.
 
-use std::ffi::OsStr;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -13,13 +12,14 @@ use uuid::Uuid;
 
 use crate::agent::driver::Launcher;
 use crate::agent::mcp::McpServer;
-use crate::agent::version::{self, UnusableCli};
+use crate::agent::spawner::Spawner;
+use crate::agent::version::{self, UnusableCli, Version};
 use crate::config::{Agents, Config, Database};
 use crate::guides::Guides;
 use crate::logs::LogWriter;
 use crate::orchestrator::model::{Account, Models, Starting};
 use crate::orchestrator::{Deps, Live, Options};
-use crate::sandbox::{Sandbox, SandboxChoice, SandboxError};
+use crate::sandbox::{Sandbox, SandboxError};
 use crate::scripted_model::{self, ScriptedModel};
 use crate::service::{Installation, Parts, Service};
 use crate::store::Store;
@@ -58,14 +58,13 @@ pub async fn assemble(
     let background = TaskTracker::new();
     let (logs, writing) = LogWriter::start(store.clone(), services.clone());
     background.spawn(writing);
-    let sandbox = Sandbox::probe(choice(config)).await?;
+    let sandbox = Sandbox::probe(config.agents.sandbox).await?;
     let (mcp, serving) = McpServer::bind(services.clone())
         .await
         .map_err(AssemblyError::Tools)?;
     background.spawn(logged(serving, "the agents' tools failed"));
     let models = models(&config.agents, only_scripted, &background, &services);
-    let program = find_cli(config.agents.claude_bin.as_deref(), &config.search_path);
-    let cli = version::installed(sandbox.spawner(), &program).await;
+    let cli = find_cli(sandbox.spawner(), &config.agents.claude_bins).await;
     let live = Live::default();
     let workspaces = Workspaces::new(&config.storage.data_dir, &config.search_path);
     let service = Service::new(Parts {
@@ -76,8 +75,13 @@ pub async fn assemble(
         installation: installation(config, &models, &sandbox, cli.as_ref().err()),
     });
     let orchestrator = match cli {
-        Ok(version) => {
-            tracing::info!(cli.version = %version, sandbox = %sandbox.tier(), "agents can run");
+        Ok((program, version)) => {
+            tracing::info!(
+                cli.version = %version,
+                cli.program = %program.display(),
+                sandbox = %sandbox.tier(),
+                "agents can run"
+            );
             Some(Deps {
                 service: service.clone(),
                 store,
@@ -116,14 +120,6 @@ fn options(config: &Config, program: PathBuf) -> Options {
     }
 }
 
-fn choice(config: &Config) -> SandboxChoice {
-    match config.agents.sandbox {
-        crate::config::Sandbox::Auto => SandboxChoice::Auto,
-        crate::config::Sandbox::Bwrap => SandboxChoice::Bwrap,
-        crate::config::Sandbox::None => SandboxChoice::None,
-    }
-}
-
 fn installation(
     config: &Config,
     models: &Models,
@@ -148,16 +144,29 @@ fn installation(
     }
 }
 
-/// The CLI: as configured, else on the path, else where the set-up script puts it.
-fn find_cli(configured: Option<&Path>, search_path: &OsStr) -> PathBuf {
-    if let Some(configured) = configured {
-        return configured.to_owned();
+/// The first of the candidates that can be used; if none can, why the first one that is there can't.
+async fn find_cli(
+    spawner: &Spawner,
+    candidates: &[PathBuf],
+) -> Result<(PathBuf, Version), UnusableCli> {
+    let mut refusal = None;
+    for program in candidates {
+        match version::installed(spawner, program).await {
+            Ok(version) => return Ok((program.clone(), version)),
+            Err(UnusableCli::Missing { .. }) if candidates.len() > 1 => {}
+            Err(error) => {
+                tracing::warn!(
+                    program = %program.display(),
+                    error = &error as &dyn std::error::Error,
+                    "this CLI can't be used"
+                );
+                refusal.get_or_insert(error);
+            }
+        }
     }
-    let on_path = std::env::split_paths(search_path).map(|folder| folder.join("claude"));
-    let found = on_path
-        .chain([PathBuf::from(".tools/bin/claude")])
-        .find(|file| file.is_file());
-    found.unwrap_or_else(|| "claude".into())
+    Err(refusal.unwrap_or_else(|| UnusableCli::Missing {
+        path: "claude".to_owned(),
+    }))
 }
 
 fn models(

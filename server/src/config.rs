@@ -6,7 +6,7 @@
 mod settings;
 mod sources;
 
-pub use settings::{Agents, Database, Http, Log, LogFormat, Role, Sandbox, Storage};
+pub use settings::{Agents, Database, Http, Log, LogFormat, Role, Storage};
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -96,7 +96,8 @@ pub fn load(
     let matches = command_line().try_get_matches_from(arguments)?;
     let sources = Sources::gather(&matches, environment)?;
     let command = command(&matches)?;
-    Ok((settings::read(&sources)?, command))
+    let stores = !matches!(command, Command::ScriptedModel { .. });
+    Ok((settings::read(&sources, stores)?, command))
 }
 
 fn command_line() -> ClapCommand {

@@ -27,6 +27,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::AppState;
@@ -36,10 +37,12 @@ use problem::{Kind, Problem};
 /// ask, the body's limits, and the envelope that every answer gets.
 pub fn router(state: AppState) -> Router {
     let (api, document) = api().split_for_parts();
-    let document = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
+    let document = described(&document);
     let describe = async move || ([(CONTENT_TYPE, "application/json")], document.clone());
     let api = api
         .route("/api/openapi.json", get(describe))
+        // Within what keeps answers, so that a key doesn't stay reserved after a panic.
+        .layer(CatchPanicLayer::custom(envelope::after_panic))
         .layer(middleware::from_fn_with_state(
             state.clone(),
             idempotency::once,
@@ -59,6 +62,12 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
+fn described(document: &Document) -> Bytes {
+    let json = serde_json::to_vec(document);
+    json.expect("maps, lists and texts can always be written")
+        .into()
+}
+
 fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(tasks::routes())
@@ -71,7 +80,7 @@ fn api() -> OpenApiRouter<AppState> {
 /// The site's files, and what isn't there.
 async fn elsewhere(State(state): State<AppState>, request: Request) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if reads && let Some(file) = state.site.serve(request.uri(), request.headers()) {
+    if reads && let Some(file) = state.site.serve(request.uri(), request.headers()).await {
         return file;
     }
     let wants_page = request

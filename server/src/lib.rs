@@ -34,15 +34,18 @@ use assembly::Assembly;
 use leptos::config::LeptosOptions;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use config::{Command, Config};
+use database::Access;
 use http::assets::Site;
 use http::board::Board;
 use http::gate::Gate;
 use lock::DataLock;
 use state::AppState;
+use store::Store;
 
 /// How long background work may take to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -57,7 +60,7 @@ pub enum RunError {
     #[error(transparent)]
     Assembly(#[from] assembly::AssemblyError),
     #[error(transparent)]
-    Backup(#[from] database::BackupError),
+    Database(#[from] database::DatabaseError),
     #[error("the scripted model failed")]
     ScriptedModel(#[from] scripted_model::Error),
     #[error("the address {addr} can't be listened on")]
@@ -72,63 +75,68 @@ pub enum RunError {
 
 /// Does what the command says, until it is done or the process is told to stop.
 pub async fn run(config: Config, command: Command) -> Result<(), RunError> {
-    let shutdown = CancellationToken::new();
-    let _signals = stop_on_signals(&shutdown)?;
     match command {
-        Command::Serve => serve(config, false, shutdown).await,
+        Command::Serve => serve(config, false).await,
         Command::Demo => {
             // The demo's tasks are not to be mixed with real ones.
             let storage = config.storage.below("demo");
-            serve(Config { storage, ..config }, true, shutdown).await
+            serve(Config { storage, ..config }, true).await
         }
         Command::ScriptedModel { addr, scenarios } => {
+            let shutdown = CancellationToken::new();
+            let _signals = stop_on_signals(&shutdown)?;
             Ok(scripted_model::run(addr, scenarios.as_deref(), shutdown).await?)
         }
+        // The rest is done soon, and nothing is lost when it is cut off: signals end the process.
         Command::Migrate => {
             let _lock = DataLock::take(&config.storage.data_dir)?;
-            Ok(database::open(&config.storage.database)
-                .await?
-                .migrate()
-                .await?)
+            let store = database::open(&config.storage.database).await?;
+            Ok(store.migrate().await?)
         }
         Command::Rebuild => {
+            database::check_present(&config.storage.database)?;
             let _lock = DataLock::take(&config.storage.data_dir)?;
-            let store = database::open(&config.storage.database).await?;
+            let store = database::open_existing(&config.storage.database, Access::Write).await?;
             let report = store.rebuild().await?;
             tracing::info!(?report, "rebuilt the read tables");
             Ok(())
         }
         Command::Backup { to } => {
-            let store = database::open(&config.storage.database).await?;
+            let store = database::open_existing(&config.storage.database, Access::Read).await?;
             Ok(database::backup(&store, &to).await?)
         }
     }
 }
 
-async fn serve(
-    config: Config,
-    only_scripted: bool,
-    shutdown: CancellationToken,
-) -> Result<(), RunError> {
+async fn serve(config: Config, only_scripted: bool) -> Result<(), RunError> {
+    let shutdown = CancellationToken::new();
+    let _signals = stop_on_signals(&shutdown)?;
     let _lock = DataLock::take(&config.storage.data_dir)?;
-    let store = database::open(&config.storage.database).await?;
-    store.migrate().await?;
-    let addr = config.http.addr;
-    let listen = |source| RunError::Listen { addr, source };
-    let listener = TcpListener::bind(addr).await.map_err(listen)?;
-    let bound = listener.local_addr().map_err(listen)?;
+    let begun = tokio::select! {
+        biased;
+        // A slow database or a slow CLI doesn't keep the process.
+        () = shutdown.cancelled() => return Ok(()),
+        begun = begin(&config, only_scripted) => begun?,
+    };
+    let Begun {
+        store,
+        listener,
+        bound,
+        assembly,
+    } = begun;
     let Assembly {
         service,
         orchestrator,
         background,
         services,
-    } = assembly::assemble(&config, store.clone(), only_scripted).await?;
+    } = assembly;
     let state = AppState {
         board: Board::new(service.clone()),
         service,
         gate: Gate::new(&config.http, bound),
         site: Site::new(config.http.site_dir.clone()),
         leptos: leptos_options(bound),
+        background: background.clone(),
         shutdown: shutdown.clone(),
     };
     background.spawn(state.board.clone().run(shutdown.clone()));
@@ -151,6 +159,30 @@ async fn serve(
     Ok(store.close().await?)
 }
 
+/// What stands before the first request can be answered.
+struct Begun {
+    store: Store,
+    listener: TcpListener,
+    bound: SocketAddr,
+    assembly: Assembly,
+}
+
+async fn begin(config: &Config, only_scripted: bool) -> Result<Begun, RunError> {
+    let store = database::open(&config.storage.database).await?;
+    store.migrate().await?;
+    let addr = config.http.addr;
+    let listen = |source| RunError::Listen { addr, source };
+    let listener = TcpListener::bind(addr).await.map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
+    let assembly = assembly::assemble(config, store.clone(), only_scripted).await?;
+    Ok(Begun {
+        store,
+        listener,
+        bound,
+        assembly,
+    })
+}
+
 /// What the pages' shell needs to know; the names are those of the build script.
 pub fn leptos_options(bound: SocketAddr) -> LeptosOptions {
     LeptosOptions::builder()
@@ -160,19 +192,25 @@ pub fn leptos_options(bound: SocketAddr) -> LeptosOptions {
         .build()
 }
 
-/// Ctrl-C and a service manager's TERM end the server in order.
-fn stop_on_signals(shutdown: &CancellationToken) -> Result<tokio::task::JoinSet<()>, RunError> {
+/// Ctrl-C and a service manager's TERM end the server in order; a second one ends it at once, with
+/// the status that a shell gives to a process that the signal killed.
+fn stop_on_signals(shutdown: &CancellationToken) -> Result<JoinSet<()>, RunError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
-    let shutdown = shutdown.clone();
-    let mut waiting = tokio::task::JoinSet::new();
-    waiting.spawn(async move {
+    let mut next = async move || {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = interrupt.recv() => SignalKind::interrupt(),
         }
-        tracing::info!("stopping");
+    };
+    let shutdown = shutdown.clone();
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move {
+        next().await;
+        tracing::info!("stopping; a second signal stops at once");
         shutdown.cancel();
+        let signal = next().await;
+        std::process::exit(128 + signal.as_raw_value());
     });
     Ok(waiting)
 }

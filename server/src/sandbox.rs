@@ -19,17 +19,8 @@ const SETPRIV: &str = "/usr/bin/setpriv";
 
 /// What the configuration asks for.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    derive_more::Display,
-    derive_more::FromStr,
-    serde::Deserialize,
+    Clone, Copy, Debug, Default, PartialEq, Eq, derive_more::Display, derive_more::FromStr,
 )]
-#[serde(rename_all = "snake_case")]
 #[display(rename_all = "snake_case")]
 #[from_str(rename_all = "snake_case")]
 pub enum SandboxChoice {
@@ -38,8 +29,6 @@ pub enum SandboxChoice {
     Auto,
     /// Bubblewrap, or no start.
     Bwrap,
-    /// Landlock, or no start.
-    Landlock,
     /// None: agents can do what the server's user can do.
     None,
 }
@@ -59,9 +48,6 @@ pub enum Tier {
 /// Why the sandbox that was asked for can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// Not built yet.
-    #[error("the landlock sandbox is not available in this version; use bwrap, auto or none")]
-    LandlockUnavailable,
     /// Bubblewrap was asked for and does not hold here.
     #[error("the bwrap sandbox was asked for and can't be used")]
     Bubblewrap(#[source] BubblewrapProblem),
@@ -146,7 +132,6 @@ impl Sandbox {
             explanation,
         };
         match choice {
-            SandboxChoice::Landlock => Err(SandboxError::LandlockUnavailable),
             SandboxChoice::None => {
                 let explanation = "The sandbox is switched off: agents can do whatever the \
                                    server's user can do.";

@@ -4,6 +4,9 @@ mod backend;
 mod commands;
 mod new_task;
 mod queries;
+mod seed;
+
+pub use seed::Seed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +30,7 @@ const ATTEMPTS: u32 = 20;
 pub struct Service {
     parts: Arc<Parts>,
     cause: Option<Arc<str>>,
+    seed: Option<Seed>,
 }
 
 /// What the use cases need.
@@ -54,6 +58,7 @@ impl Service {
         Self {
             parts: Arc::new(parts),
             cause: None,
+            seed: None,
         }
     }
 
@@ -63,6 +68,16 @@ impl Service {
         Self {
             parts: self.parts.clone(),
             cause: Some(cause.into()),
+            seed: self.seed,
+        }
+    }
+
+    /// The same use cases for a request that may come again: the ids it gives follow from the seed.
+    #[must_use]
+    pub fn seeded(&self, seed: Seed) -> Self {
+        Self {
+            seed: Some(seed),
+            ..self.clone()
         }
     }
 

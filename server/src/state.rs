@@ -3,6 +3,7 @@
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::http::assets::Site;
 use crate::http::board::Board;
@@ -18,6 +19,8 @@ pub struct AppState {
     pub gate: Gate,
     pub site: Site,
     pub leptos: LeptosOptions,
+    /// What goes on when the client has gone. Waited for at the shutdown.
+    pub background: TaskTracker,
     /// Ends the bodies that would never end.
     pub shutdown: CancellationToken,
 }

@@ -166,10 +166,16 @@ impl Store {
         Ok(Migrator::up(&self.inner.writer, None).await?)
     }
 
-    /// Whether the schema is the one that this program needs.
+    /// Whether the schema is the one that this program needs. Changes nothing.
     pub async fn is_migrated(&self) -> Result<bool, StoreError> {
-        let pending = Migrator::get_pending_migrations(&self.inner.reader).await?;
+        let pending = Migrator::get_pending_migrations_read_only(&self.inner.reader).await?;
         Ok(pending.is_empty())
+    }
+
+    /// Whether any version of this program has made its tables here. Changes nothing.
+    pub async fn has_schema(&self) -> Result<bool, StoreError> {
+        let applied = Migrator::get_applied_migrations_read_only(&self.inner.reader).await?;
+        Ok(!applied.is_empty())
     }
 
     /// Whether the database answers.

@@ -3,18 +3,18 @@
 //! A span per request and per session; dotted field names with their unit in the name. Prompts,
 //! tokens and bodies are never logged.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Log, LogFormat};
-
-/// The field that ties log lines, problem responses and events of one request together.
-pub const REQUEST_ID: &str = "request.id";
 
 /// Starts logging to standard error. A second call changes nothing.
 pub fn init(log: &Log) {
     let filter = EnvFilter::new(&log.filter);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Text => builder.try_init(),

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use super::sources::{Origin, Sources};
 use super::{Config, ConfigError};
+use crate::sandbox::SandboxChoice;
 
 /// The web server's.
 #[derive(Clone, Debug)]
@@ -75,8 +76,8 @@ pub enum Database {
 /// What runs tasks.
 #[derive(Clone, Debug)]
 pub struct Agents {
-    /// The CLI, if not to be looked for.
-    pub claude_bin: Option<PathBuf>,
+    /// Where the CLI may be: as configured, else on the path and where the set-up script puts it.
+    pub claude_bins: Vec<PathBuf>,
     pub anthropic_base_url: Option<String>,
     pub anthropic_api_key: Option<SecretString>,
     /// Folders that tasks may take repositories from.
@@ -84,7 +85,7 @@ pub struct Agents {
     pub guide_dir: Option<PathBuf>,
     /// How many agents run at once.
     pub max: u32,
-    pub sandbox: Sandbox,
+    pub sandbox: SandboxChoice,
     /// How long a claim on a task holds without being renewed; renewed three times as often.
     pub lease: Duration,
 }
@@ -92,27 +93,16 @@ pub struct Agents {
 impl Default for Agents {
     fn default() -> Self {
         Self {
-            claude_bin: None,
+            claude_bins: Vec::new(),
             anthropic_base_url: None,
             anthropic_api_key: None,
             allowed_roots: Vec::new(),
             guide_dir: None,
             max: 3,
-            sandbox: Sandbox::Auto,
+            sandbox: SandboxChoice::default(),
             lease: Duration::from_secs(15),
         }
     }
-}
-
-/// How agents are contained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display, derive_more::FromStr)]
-#[display(rename_all = "snake_case")]
-#[from_str(rename_all = "snake_case")]
-pub enum Sandbox {
-    /// The strongest that works here.
-    Auto,
-    Bwrap,
-    None,
 }
 
 /// Which parts of the platform this process is.
@@ -140,7 +130,11 @@ pub enum LogFormat {
     Json,
 }
 
-pub(super) fn read(sources: &Sources) -> Result<Config, ConfigError> {
+/// Where the set-up script puts the CLI, seen from the repository.
+const INSTALLED_CLI: &str = ".tools/bin/claude";
+
+/// All settings; `stores` says whether what is asked for keeps anything.
+pub(super) fn read(sources: &Sources, stores: bool) -> Result<Config, ConfigError> {
     if let Some((_, origin)) = sources.get("redis_url") {
         return Err(ConfigError::malformed(
             origin,
@@ -150,7 +144,7 @@ pub(super) fn read(sources: &Sources) -> Result<Config, ConfigError> {
     Ok(Config {
         role: role(sources)?,
         http: http(sources)?,
-        storage: storage(sources)?,
+        storage: storage(sources, stores)?,
         agents: agents(sources)?,
         log: log(sources)?,
         search_path: sources.search_path(),
@@ -182,19 +176,27 @@ fn one_of<T: FromStr>(
     value.trim().parse().map(Some).map_err(|_| refusal())
 }
 
-fn secret(sources: &Sources, key: &'static str) -> Option<SecretString> {
-    let (value, _) = sources.get(key)?;
-    Some(SecretString::from(value.trim()))
+fn secret(sources: &Sources, key: &'static str) -> Option<(SecretString, Origin)> {
+    let (value, origin) = sources.get(key)?;
+    Some((SecretString::from(value.trim()), origin))
 }
 
 /// The path made absolute, for agents work in other folders.
 fn path(sources: &Sources, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
+    Ok(path_given(sources, key)?.map(|(path, _)| path))
+}
+
+fn path_given(
+    sources: &Sources,
+    key: &'static str,
+) -> Result<Option<(PathBuf, Origin)>, ConfigError> {
     let Some((value, origin)) = sources.get(key) else {
         return Ok(None);
     };
-    let path = std::path::absolute(value);
-    path.map(Some)
-        .map_err(|error| ConfigError::malformed(origin, error))
+    match std::path::absolute(value) {
+        Ok(path) => Ok(Some((path, origin))),
+        Err(error) => Err(ConfigError::malformed(origin, error)),
+    }
 }
 
 fn role(sources: &Sources) -> Result<Role, ConfigError> {
@@ -233,11 +235,14 @@ fn http(sources: &Sources) -> Result<Http, ConfigError> {
     })
 }
 
-fn storage(sources: &Sources) -> Result<Storage, ConfigError> {
+fn storage(sources: &Sources, stores: bool) -> Result<Storage, ConfigError> {
+    // What stores nothing needs no home.
+    let fallback = || (!stores).then(std::env::temp_dir);
     let data_dir = match path(sources, "data_dir")? {
         Some(path) => path,
         None => sources
             .user_data()
+            .or_else(fallback)
             .map(|folder| folder.join("claude-code-server"))
             .ok_or_else(|| {
                 let reason = "must be set, for there is no home folder to put the data in";
@@ -281,21 +286,18 @@ fn database(url: &str, origin: Origin) -> Result<Database, ConfigError> {
 }
 
 fn master_key(sources: &Sources) -> Result<Option<SecretString>, ConfigError> {
-    let (key, origin) = match (
+    let given = (
         secret(sources, "master_key"),
-        path(sources, "master_key_file")?,
-    ) {
+        path_given(sources, "master_key_file")?,
+    );
+    let (key, origin) = match given {
         (None, None) => return Ok(None),
-        (Some(_), Some(_)) => {
-            let origin = Origin::Default("master_key");
-            return Err(ConfigError::malformed(
-                origin,
-                "is set beside CCS_MASTER_KEY_FILE; choose one",
-            ));
+        (Some((_, origin)), Some((_, file))) => {
+            let reason = format!("is set beside {file}; choose one");
+            return Err(ConfigError::malformed(origin, reason));
         }
-        (Some(key), None) => (key, Origin::Default("master_key")),
-        (None, Some(path)) => {
-            let origin = Origin::Default("master_key_file");
+        (Some(key), None) => key,
+        (None, Some((path, origin))) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| ConfigError::malformed(origin.clone(), error))?;
             (SecretString::from(text.trim()), origin)
@@ -335,23 +337,24 @@ fn agents(sources: &Sources) -> Result<Agents, ConfigError> {
     ) {
         return Err(ConfigError::malformed(origin, "must be absolute paths"));
     }
-    if let Some(("landlock", origin)) = sources.get("sandbox") {
-        return Err(ConfigError::malformed(
-            origin,
-            "landlock is not supported yet; use bwrap, none or auto",
-        ));
-    }
     Ok(Agents {
-        claude_bin: path(sources, "claude_bin")?,
+        claude_bins: claude_bins(sources)?,
         anthropic_base_url: base_url.map(|(url, _)| url.trim_end_matches('/').to_owned()),
-        anthropic_api_key: secret(sources, "anthropic_api_key"),
+        anthropic_api_key: secret(sources, "anthropic_api_key").map(|(key, _)| key),
         allowed_roots,
         guide_dir: path(sources, "guide_dir")?,
         max,
-        sandbox: one_of(sources, "sandbox", "bwrap, landlock, none or auto")?
-            .unwrap_or(defaults.sandbox),
+        sandbox: one_of(sources, "sandbox", "bwrap, none or auto")?.unwrap_or(defaults.sandbox),
         lease: lease(sources)?.unwrap_or(defaults.lease),
     })
+}
+
+fn claude_bins(sources: &Sources) -> Result<Vec<PathBuf>, ConfigError> {
+    if let Some(configured) = path(sources, "claude_bin")? {
+        return Ok(vec![configured]);
+    }
+    let installed = std::path::absolute(INSTALLED_CLI).ok();
+    Ok(sources.on_path("claude").chain(installed).collect())
 }
 
 fn lease(sources: &Sources) -> Result<Option<Duration>, ConfigError> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgMatches};
 
 use super::ConfigError;
+use crate::spelling;
 
 /// A setting's name, as in the TOML file, with what `--help` says of it.
 struct Setting {
@@ -40,7 +41,7 @@ const SETTINGS: &[Setting] = settings! {
     "guide_dir": "Guides that replace the built-in ones",
     "max_agents": "How many agents run at once, 1 to 100 [default: 3]",
     "lease_seconds": "How long a claim on a task holds without being renewed, 2 to 300 [default: 15]",
-    "sandbox": "bwrap, landlock, none or auto [default: auto]",
+    "sandbox": "bwrap, none or auto [default: auto]",
     "log": "What is logged, such as info or server=debug [default: info]",
     "log_format": "text or json [default: text]",
 };
@@ -154,6 +155,14 @@ impl Sources {
     /// The user's data folder, as the desktop convention has it.
     pub(super) fn user_data(&self) -> Option<PathBuf> {
         self.home_folder("XDG_DATA_HOME", ".local/share")
+    }
+
+    /// Where a program of this name may be.
+    pub(super) fn on_path(&self, program: &str) -> impl Iterator<Item = PathBuf> {
+        let path = self.search_path();
+        let folders: Vec<_> = std::env::split_paths(&path).collect();
+        let folders = folders.into_iter().filter(|folder| folder.is_absolute());
+        folders.map(move |folder| folder.join(program))
     }
 
     fn home_folder(&self, variable: &'static str, below_home: &str) -> Option<PathBuf> {
@@ -276,9 +285,8 @@ fn scalar(value: &toml::Value) -> Option<String> {
 }
 
 fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
-    known
-        .map(|candidate| (crate::spelling::distance(name, &candidate), candidate))
-        .min()
-        .filter(|(distance, _)| *distance <= 4)
-        .map(|(_, candidate)| candidate)
+    let known: Vec<String> = known.collect();
+    spelling::nearest(name, known.iter().map(String::as_str))
+        .filter(|candidate| spelling::distance(name, candidate) <= 4)
+        .map(str::to_owned)
 }

@@ -118,3 +118,43 @@ fn subcommands_take_their_own_arguments() {
     assert!(matches!(command, Command::ScriptedModel { addr, .. } if addr.port() == 4000));
     assert!(load_with(&["scripted-model", "--listen", "0.0.0.0:1"], &[]).is_err());
 }
+
+#[test]
+fn two_master_keys_are_refused_by_both_names_they_were_given_under() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ccs.toml");
+    std::fs::write(&file, "master_key = \"c2VjcmV0\"").unwrap();
+    let flags = [
+        "--config",
+        file.to_str().unwrap(),
+        "--master-key-file",
+        "/nonexistent/key",
+    ];
+    let refusal = refusal(&flags, &[]);
+    assert!(refusal.starts_with("master_key in "), "{refusal}");
+    let end = ": is set beside --master-key-file; choose one";
+    assert!(refusal.ends_with(end), "{refusal}");
+    assert!(!refusal.contains("c2VjcmV0"), "{refusal}");
+}
+
+#[test]
+fn the_cli_is_looked_for_on_the_path_unless_it_is_configured() {
+    let (config, _) = load_with(&[], &[("PATH", "/opt/bin:relative:/usr/bin")]).unwrap();
+    let bins = config.agents.claude_bins;
+    assert_eq!(bins[0], PathBuf::from("/opt/bin/claude"));
+    assert_eq!(bins[1], PathBuf::from("/usr/bin/claude"));
+    assert!(bins[2].ends_with(".tools/bin/claude"));
+    let variables = [("PATH", "/opt/bin"), ("CCS_CLAUDE_BIN", "/x/claude")];
+    let (config, _) = load_with(&[], &variables).unwrap();
+    assert_eq!(config.agents.claude_bins, [PathBuf::from("/x/claude")]);
+}
+
+#[test]
+fn what_stores_nothing_needs_no_home() {
+    let arguments = |words: &[&str]| -> Vec<OsString> {
+        let words = std::iter::once("claude-code-server").chain(words.iter().copied());
+        words.map(OsString::from).collect()
+    };
+    assert!(load(arguments(&["scripted-model"]), []).is_ok());
+    assert!(load(arguments(&["serve"]), []).is_err());
+}

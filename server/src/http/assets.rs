@@ -31,10 +31,20 @@ pub struct Site {
     folder: Option<Arc<Path>>,
 }
 
-struct File {
-    content: Cow<'static, [u8]>,
+/// A file that is there.
+struct Found {
+    place: Place,
     /// Differs between files that differ.
     mark: [u8; 32],
+}
+
+enum Place {
+    #[cfg_attr(
+        debug_assertions,
+        expect(dead_code, reason = "debug builds hold no files")
+    )]
+    Embedded(Cow<'static, [u8]>),
+    Folder(PathBuf),
 }
 
 impl Site {
@@ -48,13 +58,12 @@ impl Site {
     }
 
     /// The file at this address; `None` if there is none.
-    pub fn serve(&self, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
+    pub async fn serve(&self, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
         let path = uri.path().trim_start_matches('/');
-        if path == "favicon.ico" && self.read(path).is_none() {
+        let Some(plain) = self.find(path).await else {
             // Browsers ask for it unasked; the pages name the icon they have.
-            return Some(StatusCode::NO_CONTENT.into_response());
-        }
-        let plain = self.read(path)?;
+            return (path == "favicon.ico").then(|| StatusCode::NO_CONTENT.into_response());
+        };
         let etag = URL_SAFE_NO_PAD.encode(&plain.mark[..12]);
         let quoted = format!("\"{etag}\"");
         // An address that names the content never changes its meaning.
@@ -66,17 +75,10 @@ impl Site {
         } else {
             "no-cache"
         };
-        let known = headers
-            .get(IF_NONE_MATCH)
-            .and_then(|tags| tags.to_str().ok());
-        let is_known = known.is_some_and(|tags| {
-            tags.split(',')
-                .any(|tag| tag.trim().trim_start_matches("W/") == quoted)
-        });
-        let mut response = if is_known {
+        let mut response = if is_known(headers, &quoted) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
-            self.content(path, plain, headers)
+            self.content(path, plain, headers).await?
         };
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
@@ -87,20 +89,22 @@ impl Site {
         Some(response)
     }
 
-    fn content(&self, path: &str, plain: File, headers: &HeaderMap) -> Response {
+    async fn content(&self, path: &str, plain: Found, headers: &HeaderMap) -> Option<Response> {
         let wanted = headers
             .get(ACCEPT_ENCODING)
             .and_then(|encodings| encodings.to_str().ok());
         let takes_brotli =
             wanted.is_some_and(|encodings| encodings.split(',').any(|one| one.trim() == "br"));
-        let packed = takes_brotli
-            .then(|| self.read(&format!("{path}.br")))
-            .flatten();
+        let packed = if takes_brotli {
+            self.find(&format!("{path}.br")).await
+        } else {
+            None
+        };
         let is_packed = packed.is_some();
-        let content = packed.unwrap_or(plain).content;
-        let body = match content {
-            Cow::Borrowed(bytes) => Body::from(bytes),
-            Cow::Owned(bytes) => Body::from(bytes),
+        let body = match packed.unwrap_or(plain).place {
+            Place::Embedded(Cow::Borrowed(bytes)) => Body::from(bytes),
+            Place::Embedded(Cow::Owned(bytes)) => Body::from(bytes),
+            Place::Folder(path) => Body::from(tokio::fs::read(path).await.ok()?),
         };
         let mut response = body.into_response();
         response
@@ -111,10 +115,10 @@ impl Site {
                 .headers_mut()
                 .insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
         }
-        response
+        Some(response)
     }
 
-    fn read(&self, path: &str) -> Option<File> {
+    async fn find(&self, path: &str) -> Option<Found> {
         let parts = || path.split('/');
         if path.is_empty()
             || parts().any(|part| part.is_empty() || part.starts_with('.'))
@@ -122,37 +126,48 @@ impl Site {
         {
             return None;
         }
-        match &self.folder {
-            None => embedded(path),
-            Some(folder) => {
-                let path = folder.join(path);
-                let metadata = path.metadata().ok()?;
-                let content = std::fs::read(path).ok()?;
-                // A file in a folder is told apart by its time, as other servers do: a module
-                // with debug information takes long to read through.
-                let written = metadata.modified().ok()?;
-                let age = written.duration_since(UNIX_EPOCH).ok()?;
-                let identity = [age.as_nanos(), content.len() as u128].map(u128::to_le_bytes);
-                Some(File {
-                    mark: Sha256::digest(identity.concat()).into(),
-                    content: content.into(),
-                })
-            }
+        let Some(folder) = &self.folder else {
+            return embedded(path);
+        };
+        let path = folder.join(path);
+        let metadata = tokio::fs::metadata(&path).await.ok()?;
+        if !metadata.is_file() {
+            return None;
         }
+        // A file in a folder is told apart by its time, as other servers do: a module with debug
+        // information takes long to read through.
+        let written = metadata.modified().ok()?;
+        let age = written.duration_since(UNIX_EPOCH).ok()?;
+        let identity = [age.as_nanos(), u128::from(metadata.len())].map(u128::to_le_bytes);
+        Some(Found {
+            mark: Sha256::digest(identity.concat()).into(),
+            place: Place::Folder(path),
+        })
     }
 }
 
+/// Whether the client has the file with this tag.
+fn is_known(headers: &HeaderMap, quoted: &str) -> bool {
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .and_then(|tags| tags.to_str().ok());
+    known.is_some_and(|tags| {
+        tags.split(',')
+            .any(|tag| tag.trim().trim_start_matches("W/") == quoted)
+    })
+}
+
 #[cfg(not(debug_assertions))]
-fn embedded(path: &str) -> Option<File> {
+fn embedded(path: &str) -> Option<Found> {
     let file = Embedded::get(path)?;
-    Some(File {
+    Some(Found {
         mark: file.metadata.sha256_hash(),
-        content: file.data,
+        place: Place::Embedded(file.data),
     })
 }
 
 #[cfg(debug_assertions)]
-fn embedded(_path: &str) -> Option<File> {
+fn embedded(_path: &str) -> Option<Found> {
     None
 }
 

@@ -41,7 +41,12 @@ pub async fn wrap(mut request: Request, next: Next) -> Response {
         add_headers(response.headers_mut(), &id.0);
         let status = response.status().as_u16();
         let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::debug!(status, duration_ms, "answered");
+        // What was refused has a problem that names this request: the log has to know it.
+        if status >= 400 {
+            tracing::info!(status, duration_ms, "answered");
+        } else {
+            tracing::debug!(status, duration_ms, "answered");
+        }
         response
     }
     .instrument(span)

@@ -1,5 +1,6 @@
 //! Reading requests, with refusals that name the field.
 
+use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::Bytes;
 use http::StatusCode;
@@ -9,8 +10,12 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::envelope::RequestId;
 use super::problem::{Kind, Problem};
-use crate::service::Service;
+use crate::error::Error;
+use crate::service::{Seed, Service};
 use crate::state::AppState;
+
+/// What a handler answers with, as JSON.
+pub type Answer<T> = Result<Json<T>, Error>;
 
 /// A JSON body.
 pub struct Input<T>(pub T);
@@ -21,11 +26,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Input<T> {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let is_json = content_type(&request).is_some_and(is_json);
         let body = body(request, state).await?;
-        if !is_json {
-            let detail = "The body must be JSON, with Content-Type: application/json.";
-            return Err(Problem::new(Kind::UnsupportedMediaType, detail));
-        }
-        parse(&body).map(Self)
+        parse_as(is_json, &body).map(Self)
     }
 }
 
@@ -41,11 +42,7 @@ impl<T: DeserializeOwned + Default> FromRequest<AppState> for OptionalInput<T> {
         if body.is_empty() {
             return Ok(Self(T::default()));
         }
-        if !is_json {
-            let detail = "The body must be JSON, with Content-Type: application/json.";
-            return Err(Problem::new(Kind::UnsupportedMediaType, detail));
-        }
-        parse(&body).map(Self)
+        parse_as(is_json, &body).map(Self)
     }
 }
 
@@ -68,6 +65,14 @@ async fn body(request: Request, state: &AppState) -> Result<Bytes, Problem> {
             };
             Problem::new(kind, "The request's body could not be read.")
         })
+}
+
+fn parse_as<T: DeserializeOwned>(is_json: bool, body: &[u8]) -> Result<T, Problem> {
+    if is_json {
+        return parse(body);
+    }
+    let detail = "The body must be JSON, with Content-Type: application/json.";
+    Err(Problem::new(Kind::UnsupportedMediaType, detail))
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
@@ -184,15 +189,19 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Id<T> {
 impl FromRequestParts<AppState> for Service {
     type Rejection = std::convert::Infallible;
 
-    /// The service, which notes this request as the cause of what it does.
+    /// The service, which notes this request as the cause of what it does, and gives the ids that
+    /// follow from its idempotency key.
     async fn from_request_parts(
         parts: &mut Parts,
         state: &AppState,
     ) -> Result<Self, Self::Rejection> {
-        let id = parts.extensions.get::<RequestId>();
-        Ok(match id {
+        let service = match parts.extensions.get::<RequestId>() {
             Some(RequestId(id)) => state.service.caused_by(id),
             None => state.service.clone(),
+        };
+        Ok(match parts.extensions.get::<Seed>() {
+            Some(seed) => service.seeded(*seed),
+            None => service,
         })
     }
 }

@@ -1,5 +1,9 @@
 //! `Idempotency-Key` on POST: the same request sent again gets the same answer, and is carried
 //! out once.
+//!
+//! A request with a key goes on to its end when its client goes away. Should the server die between
+//! the deed and the note of its answer, the deed is recognised by the ids it has given: they follow
+//! from the key.
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -8,15 +12,18 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
 
 use super::inbound::BODY_LIMIT;
 use super::problem::{Kind, Problem};
 use crate::error::Error;
+use crate::service::Seed;
 use crate::state::AppState;
-use crate::store::{IdempotencyKey, Recall, Store, StoredAnswer};
+use crate::store::{IdempotencyKey, Recall, Store, StoreError, StoredAnswer};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
-const LONGEST_KEY: usize = 255;
+/// The most characters of a key.
+pub const LONGEST_KEY: usize = 255;
 
 /// Carries out what was not carried out before.
 pub async fn once(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -26,18 +33,30 @@ pub async fn once(State(state): State<AppState>, request: Request, next: Next) -
     if request.method() != Method::POST {
         return next.run(request).await;
     }
-    match replay(state.service.store(), &key, request, next).await {
-        Ok(response) => response,
-        Err(problem) => problem.into_response(),
+    let (key, request) = match identify(&key, request).await {
+        Ok(identified) => identified,
+        Err(problem) => return problem.into_response(),
+    };
+    let store = state.service.store().clone();
+    let work = async move { replay(&store, &key, request, next).await };
+    match state.background.spawn(work.in_current_span()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(problem)) => problem.into_response(),
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a request broke off"
+            );
+            Problem::bare(Kind::Internal).into_response()
+        }
     }
 }
 
-async fn replay(
-    store: &Store,
+/// Reads the whole request, for the body is part of its identity.
+async fn identify(
     key: &HeaderValue,
     request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+) -> Result<(IdempotencyKey, Request), Problem> {
     let key = key
         .to_str()
         .ok()
@@ -46,7 +65,7 @@ async fn replay(
         let message = format!("must be 1 to {LONGEST_KEY} visible ASCII characters");
         Problem::field(Kind::Malformed, "Idempotency-Key", message)
     })?;
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let limit = usize::try_from(BODY_LIMIT).unwrap_or(usize::MAX);
     let body = to_bytes(body, limit)
         .await
@@ -56,19 +75,39 @@ async fn replay(
         route: format!("{} {}", parts.method, parts.uri.path()),
         body_sha256: Sha256::digest(&body).into(),
     };
-    match store.recall(&key).await.map_err(failed)? {
+    parts.extensions.insert(seed(&key));
+    Ok((key, Request::from_parts(parts, Body::from(body))))
+}
+
+/// What the ids follow from that the request gives.
+fn seed(key: &IdempotencyKey) -> Seed {
+    let mut hash = Sha256::new();
+    for part in [key.route.as_bytes(), key.key.as_bytes(), &key.body_sha256] {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    Seed(hash.finalize().into())
+}
+
+async fn replay(
+    store: &Store,
+    key: &IdempotencyKey,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    match store.recall(key).await.map_err(failed)? {
         Recall::Answered(answer) => return Ok(again(answer)),
         Recall::Different => return Err(Error::KeyReused.into()),
         Recall::InProgress => return Err(Error::KeyInUse.into()),
         Recall::New => {}
     }
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = next.run(request).await;
     if !response.status().is_success() {
         // Nothing was done, so the request may be sent again, corrected or later.
-        store.forget(&key).await.map_err(failed)?;
+        store.forget(key).await.map_err(failed)?;
         return Ok(response);
     }
-    keep(store, &key, response).await
+    keep(store, key, response).await
 }
 
 async fn keep(
@@ -116,6 +155,6 @@ fn again(answer: StoredAnswer) -> Response {
     response
 }
 
-fn failed(error: crate::store::StoreError) -> Problem {
+fn failed(error: StoreError) -> Problem {
     Error::from(error).into()
 }

@@ -16,7 +16,7 @@ use http::header::{CONTENT_LENGTH, EXPECT};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::problem::{Kind, Problem};
 
@@ -25,8 +25,20 @@ pub const BODY_LIMIT: u64 = 2 * 1024 * 1024;
 /// How much of an unwanted body is read, in bytes.
 const DRAIN_LIMIT: u64 = 16 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(10);
-/// The longest pause within a body.
-const STALL: Duration = Duration::from_secs(30);
+/// For the largest body, that is 17 KiB a second.
+const PATIENCE: Patience = Patience {
+    pause: Duration::from_secs(30),
+    whole: Duration::from_mins(2),
+};
+
+/// How long a body is waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// The longest pause within it.
+    pause: Duration,
+    /// From when it is first waited for to its end.
+    whole: Duration,
+}
 
 /// Caps the body, and reads what the answer left of it.
 pub async fn guard(request: Request, next: Next) -> Response {
@@ -49,7 +61,9 @@ pub async fn guard(request: Request, next: Next) -> Response {
         body: Some(body),
         rest: Some(rest),
         read: 0,
+        patience: PATIENCE,
         stall: None,
+        until: None,
         verdict: verdict.clone(),
     };
     let response = next.run(Request::from_parts(parts, Body::new(body))).await;
@@ -110,7 +124,10 @@ struct Inbound {
     /// Takes what is left when the handler drops it.
     rest: Option<oneshot::Sender<Left>>,
     read: u64,
+    patience: Patience,
     stall: Option<Pin<Box<Sleep>>>,
+    /// Set when it is first waited for.
+    until: Option<Instant>,
     verdict: Arc<AtomicU8>,
 }
 
@@ -138,16 +155,20 @@ impl HttpBody for Inbound {
             return Poll::Ready(None);
         };
         let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
-            let stall = this.stall.get_or_insert_with(|| Box::pin(sleep(STALL)));
+            let now = Instant::now();
+            let until = *this.until.get_or_insert(now + this.patience.whole);
+            let pause = (now + this.patience.pause).min(until);
+            let stall = this
+                .stall
+                .get_or_insert_with(|| Box::pin(sleep_until(pause)));
             if stall.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
             this.verdict.store(STALLED, Ordering::Relaxed);
             return Poll::Ready(Some(Err(Cut::Stalled)));
         };
-        if let Some(stall) = &mut this.stall {
-            stall.as_mut().reset(Instant::now() + STALL);
-        }
+        // The next pause has a clock of its own.
+        this.stall = None;
         match frame {
             None => {
                 this.body = None;
@@ -191,5 +212,63 @@ impl Drop for Inbound {
             })
             .ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures::stream;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const SHORT: Patience = Patience {
+        pause: Duration::from_millis(200),
+        whole: Duration::from_millis(800),
+    };
+
+    /// A byte each time the pause is over, for ever.
+    fn dripping(pause: Duration) -> Inbound {
+        let body = Body::from_stream(stream::unfold((), move |()| async move {
+            sleep(pause).await;
+            Some((Ok::<_, Infallible>(Bytes::from_static(b"x")), ()))
+        }));
+        Inbound {
+            body: Some(body),
+            rest: None,
+            read: 0,
+            patience: SHORT,
+            stall: None,
+            until: None,
+            verdict: Arc::default(),
+        }
+    }
+
+    /// When the body was cut, and how much of it had been read.
+    async fn cut(mut body: Inbound) -> (Duration, u64) {
+        let begun = Instant::now();
+        loop {
+            match body.frame().await {
+                Some(Ok(_)) => assert!(begun.elapsed() < SHORT.whole * 2, "never cut"),
+                Some(Err(Cut::Stalled)) => return (begun.elapsed(), body.read),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_pauses_too_long_is_cut() {
+        let (took, read) = cut(dripping(SHORT.pause * 3)).await;
+        assert_eq!(read, 0);
+        assert!(took >= SHORT.pause && took < SHORT.whole, "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_drips_is_cut_when_its_time_is_over() {
+        let (took, read) = cut(dripping(SHORT.pause / 4)).await;
+        assert!(read > 1);
+        assert!(took >= SHORT.whole, "{took:?}");
     }
 }

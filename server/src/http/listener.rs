@@ -21,10 +21,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-/// A client whose socket accepts nothing for so long is dropped.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A request's head has to arrive in this time; an idle connection is closed after it.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const PATIENCE: Patience = Patience {
+    write: Duration::from_secs(30),
+    head: Duration::from_secs(30),
+};
+
+/// How long clients are waited for.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// A client whose socket accepts nothing for so long is dropped.
+    write: Duration,
+    /// A request's head has to arrive in this time; an idle connection is closed after it.
+    head: Duration,
+}
+
 /// Bytes of a request's head that are read at most at a time, which bounds the memory; what is
 /// too large by our own rules is told by the gate.
 const HEAD_LIMIT: usize = 64 * 1024;
@@ -44,7 +54,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         };
         match accepted {
             Ok((stream, place)) => {
-                let served = serve_connection(stream, router.clone(), shutdown.clone());
+                let served = serve_connection(stream, router.clone(), PATIENCE, shutdown.clone());
                 connections.spawn(async move {
                     served.await;
                     drop(place);
@@ -84,13 +94,18 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<(
     Ok((stream, place))
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, shutdown: CancellationToken) {
+async fn serve_connection(
+    stream: TcpStream,
+    router: Router,
+    patience: Patience,
+    shutdown: CancellationToken,
+) {
     let router = router.map_request(|request: Request<Incoming>| request.map(Body::new));
-    let io = TokioIo::new(ImpatientIo::new(stream, WRITE_TIMEOUT));
+    let io = TokioIo::new(ImpatientIo::new(stream, patience.write));
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
+            .header_read_timeout(patience.head)
             .max_buf_size(HEAD_LIMIT)
             .serve_connection(io, TowerToHyperService::new(router))
     );
@@ -191,30 +206,34 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for ImpatientIo<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use axum::routing::get;
+    use bytes::Bytes;
+    use futures::stream;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    const PATIENCE: Duration = Duration::from_millis(200);
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(200);
 
     #[tokio::test]
     async fn a_reader_that_accepts_nothing_is_given_up() {
         let (near, _far) = tokio::io::duplex(1024);
-        let mut io = ImpatientIo::new(near, PATIENCE);
+        let mut io = ImpatientIo::new(near, SHORT);
         let begun = Instant::now();
         let error = io.write_all(&[0; 4096]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(begun.elapsed() >= PATIENCE);
+        assert!(begun.elapsed() >= SHORT);
     }
 
     #[tokio::test]
     async fn a_slow_reader_is_served_to_the_end() {
         let (near, mut far) = tokio::io::duplex(1024);
-        let mut io = ImpatientIo::new(near, PATIENCE);
+        let mut io = ImpatientIo::new(near, SHORT);
         let read = async {
             let mut seen = 0;
             let mut buffer = [0; 512];
             while seen < 8192 {
-                sleep(PATIENCE / 10).await;
+                sleep(SHORT / 10).await;
                 seen += far.read(&mut buffer).await.unwrap();
             }
             seen
@@ -222,5 +241,47 @@ mod tests {
         let (written, seen) = tokio::join!(io.write_all(&[0; 8192]), read);
         written.unwrap();
         assert_eq!(seen, 8192);
+    }
+
+    /// A client of a server that writes without end, and what became of the connection.
+    async fn connected() -> (TcpStream, impl Future<Output = ()>) {
+        let endless = || {
+            let chunk = Bytes::from(vec![b'x'; 64 * 1024]);
+            Body::from_stream(stream::repeat_with(move || {
+                Ok::<_, std::convert::Infallible>(chunk.clone())
+            }))
+        };
+        let router = Router::new().route("/", get(async move || endless()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap());
+        let (accepted, client) = tokio::join!(listener.accept(), client);
+        let patience = Patience {
+            write: SHORT,
+            head: SHORT,
+        };
+        let (stream, _) = accepted.unwrap();
+        let served = serve_connection(stream, router, patience, CancellationToken::new());
+        (client.unwrap(), served)
+    }
+
+    #[tokio::test]
+    async fn a_client_that_asks_and_never_reads_loses_its_connection() {
+        let (mut client, served) = connected().await;
+        let question = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        client.write_all(question).await.unwrap();
+        timeout(SHORT * 50, served).await.expect("an end");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_keeps_its_connection() {
+        let (mut client, served) = connected().await;
+        let question = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        client.write_all(question).await.unwrap();
+        let reads = async {
+            let mut buffer = vec![0; 64 * 1024];
+            while client.read(&mut buffer).await.unwrap() > 0 {}
+        };
+        let both = async { tokio::join!(served, reads) };
+        assert!(timeout(SHORT * 5, both).await.is_err(), "it was cut");
     }
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response as Described};
-use utoipa::{IntoResponses, OpenApi};
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Required, Response as Described};
+use utoipa::{IntoParams, IntoResponses, OpenApi};
 
+use super::idempotency::LONGEST_KEY;
 use super::problem::Content as Problem;
 
 #[derive(OpenApi)]
@@ -29,6 +32,29 @@ struct Base;
 /// What the handlers' descriptions are added to.
 pub fn base() -> Document {
     Base::openapi()
+}
+
+/// What every POST takes.
+pub struct Repeatable;
+
+impl IntoParams for Repeatable {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(LONGEST_KEY));
+        let key = Parameter::builder()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "Makes it safe to send the request again: within 24 hours it is carried out once, \
+                 and answered the same.",
+            ))
+            .schema(Some(text))
+            .build();
+        vec![key]
+    }
 }
 
 /// Every error of every route.

@@ -170,7 +170,7 @@ impl Problem {
     /// The whole answer, with the id of the request it answers.
     pub fn render(mut self, request_id: &str, headers: HeaderMap) -> Response {
         self.0.request_id = Some(request_id.to_owned());
-        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        let body = self.0.to_json();
         let mut response = (self.status(), body).into_response();
         response.headers_mut().extend(headers);
         let json = HeaderValue::from_static("application/problem+json");
@@ -178,6 +178,12 @@ impl Problem {
         let unkept = HeaderValue::from_static("no-store");
         response.headers_mut().insert(CACHE_CONTROL, unkept);
         response
+    }
+}
+
+impl Content {
+    fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts, numbers and lists can always be written")
     }
 }
 

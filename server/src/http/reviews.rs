@@ -7,14 +7,11 @@ use axum::Json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Id, Input, OptionalInput};
-use super::openapi::Problems;
+use super::extract::{Answer, Id, Input, OptionalInput};
+use super::openapi::{Problems, Repeatable};
 use super::tasks::whole;
-use crate::error::Error;
 use crate::service::Service;
 use crate::state::AppState;
-
-type Answer<T> = Result<Json<T>, Error>;
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -33,7 +30,7 @@ async fn list(service: Service, Id(id): Id<TaskId>) -> Answer<Page<ReviewView>> 
 }
 
 /// Opens a gate at the next end of a turn.
-#[utoipa::path(post, path = "/api/tasks/{id}/reviews", tag = "reviews", params(("id" = TaskId, Path)),
+#[utoipa::path(post, path = "/api/tasks/{id}/reviews", tag = "reviews", params(("id" = TaskId, Path), Repeatable),
     responses((status = 200, body = TaskView), Problems))]
 async fn request(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
     Ok(Json(service.request_review(id).await?))
@@ -48,7 +45,7 @@ async fn show(service: Service, Id(id): Id<ReviewId>) -> Answer<ReviewView> {
 
 /// Lets the next phase begin.
 #[utoipa::path(patch, path = "/api/reviews/{id}/approve", tag = "reviews", params(("id" = ReviewId, Path)),
-    request_body = Approval, responses((status = 200, body = ReviewView), Problems))]
+    request_body = Option<Approval>, responses((status = 200, body = ReviewView), Problems))]
 async fn approve(
     service: Service,
     Id(id): Id<ReviewId>,
@@ -70,7 +67,7 @@ async fn request_changes(
 }
 
 /// Adds a comment to an open review.
-#[utoipa::path(post, path = "/api/reviews/{id}/feedback", tag = "reviews", params(("id" = ReviewId, Path)),
+#[utoipa::path(post, path = "/api/reviews/{id}/feedback", tag = "reviews", params(("id" = ReviewId, Path), Repeatable),
     request_body = Comment, responses((status = 200, body = ReviewView), Problems))]
 async fn add_feedback(
     service: Service,

@@ -82,8 +82,10 @@ async fn task(
 #[utoipa::path(get, path = "/api/stream", tag = "streams", params(Watched,
     ("Last-Event-ID" = Option<String>, Header, description = "Goes on after this event of the task")),
     responses((status = 200, content_type = "text/event-stream", body = String,
-        description = "`status` without an id for every task, first as it is and then on every change; \
-                       for `task` the events of its own stream"), Problems))]
+        description = "`status` without an id for every task, first as it is and then on every change. \
+                       Without `task`, a task that was put away is told by `reset` with \
+                       `{\"task_id\": …}`. With `task`, beside them the events of its own stream, \
+                       where `reset` has an id and the task as it is now"), Problems))]
 async fn tab(
     State(state): State<AppState>,
     Params(watched): Params<Watched>,

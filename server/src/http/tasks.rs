@@ -14,13 +14,11 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Id, Input, Params};
-use super::openapi::Problems;
+use super::extract::{Answer, Id, Input, Params};
+use super::openapi::{Problems, Repeatable};
 use crate::error::Error;
 use crate::service::Service;
 use crate::state::AppState;
-
-type Answer<T> = Result<Json<T>, Error>;
 
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -48,7 +46,7 @@ async fn list(service: Service, Params(query): Params<TaskQuery>) -> Answer<Page
 
 /// Describes a job. It stays a draft unless `start` is true.
 #[utoipa::path(post, path = "/api/tasks", tag = "tasks", request_body = CreateTask,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to send this again")),
+    params(Repeatable),
     responses((status = 201, body = TaskView, headers(("Location" = String))), Problems))]
 async fn create(
     service: Service,
@@ -103,21 +101,21 @@ async fn delete(service: Service, Id(id): Id<TaskId>) -> Result<StatusCode, Erro
 }
 
 /// Starts a draft.
-#[utoipa::path(post, path = "/api/tasks/{id}/execute", tag = "tasks", params(("id" = TaskId, Path)),
+#[utoipa::path(post, path = "/api/tasks/{id}/execute", tag = "tasks", params(("id" = TaskId, Path), Repeatable),
     responses((status = 200, body = TaskView), Problems))]
 async fn execute(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
     Ok(Json(service.start_task(id).await?))
 }
 
 /// Calls a task off. The work is kept.
-#[utoipa::path(post, path = "/api/tasks/{id}/cancel", tag = "tasks", params(("id" = TaskId, Path)),
+#[utoipa::path(post, path = "/api/tasks/{id}/cancel", tag = "tasks", params(("id" = TaskId, Path), Repeatable),
     responses((status = 200, body = TaskView), Problems))]
 async fn cancel(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
     Ok(Json(service.cancel_task(id).await?))
 }
 
 /// Tries a failed or held task again.
-#[utoipa::path(post, path = "/api/tasks/{id}/retry", tag = "tasks", params(("id" = TaskId, Path)),
+#[utoipa::path(post, path = "/api/tasks/{id}/retry", tag = "tasks", params(("id" = TaskId, Path), Repeatable),
     responses((status = 200, body = TaskView), Problems))]
 async fn retry(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
     Ok(Json(service.retry_task(id).await?))
@@ -131,8 +129,7 @@ async fn messages(service: Service, Id(id): Id<TaskId>) -> Answer<Page<MessageVi
 }
 
 /// Writes to the agent.
-#[utoipa::path(post, path = "/api/tasks/{id}/messages", tag = "tasks", params(("id" = TaskId, Path),
-    ("Idempotency-Key" = Option<String>, Header, description = "Makes it safe to send this again")),
+#[utoipa::path(post, path = "/api/tasks/{id}/messages", tag = "tasks", params(("id" = TaskId, Path), Repeatable),
     request_body = MessageText, responses((status = 200, body = TaskView), Problems))]
 async fn send_message(
     service: Service,

@@ -4,18 +4,23 @@ use app::api::{CreateTask, ReviewView, TaskView};
 use app::domain::id::{FeedbackId, MessageId, ReviewId, TaskId};
 use app::domain::task::{Actor, ChangeRequest, Comment, Task, TaskCommand, TaskEdit};
 use app::domain::text::Note;
+use chrono::Utc;
 use uuid::Uuid;
 
 use super::Service;
 use super::new_task::plain_line;
+use super::seed::{Given, Seed, is_repetition};
 use crate::error::Error;
 
 const MAX_PATH: usize = 1_000;
 
 impl Service {
     pub async fn create_task(&self, new: CreateTask) -> Result<TaskView, Error> {
+        let id = match self.new_task_id().await? {
+            Given::Before(task) => return Ok(task),
+            Given::New(id) => TaskId::from_uuid(id),
+        };
         let new = self.parse_new(new).await?;
-        let id = TaskId::from_uuid(Uuid::now_v7());
         self.act(id, TaskCommand::Create(Box::new(new))).await
     }
 
@@ -41,7 +46,20 @@ impl Service {
 
     /// Writes to the agent: delivered at its next turn, or when the task runs again.
     pub async fn send_message(&self, id: TaskId, text: Note) -> Result<TaskView, Error> {
-        let message = MessageId::from_uuid(Uuid::now_v7());
+        let task = match self.seed {
+            Some(_) => self.parts.store.load(id).await?,
+            None => None,
+        };
+        let sent = |message: Uuid| {
+            let task = task.as_ref()?;
+            let mut known = task.messages.iter();
+            let known = known.find(|known| known.id == MessageId::from_uuid(message))?;
+            Some((TaskView::from(task), known.sent_at))
+        };
+        let message = match self.give_id(sent) {
+            Given::Before(task) => return Ok(task),
+            Given::New(id) => MessageId::from_uuid(id),
+        };
         self.act(id, TaskCommand::SendMessage { message, text })
             .await
     }
@@ -88,7 +106,21 @@ impl Service {
         comment: Comment,
     ) -> Result<ReviewView, Error> {
         check_place(&comment, "")?;
-        let feedback = new_feedback();
+        let known = match self.seed {
+            Some(_) => self.known_review(review).await?,
+            None => None,
+        };
+        let made = |feedback: Uuid| {
+            let view = known.as_ref()?;
+            let feedback = FeedbackId::from_uuid(feedback);
+            // However old: the same comment twice on one review says nothing new.
+            let is_known = view.feedback.iter().any(|comment| comment.id == feedback);
+            is_known.then(|| (view.clone(), Utc::now()))
+        };
+        let feedback = match self.give_id(made) {
+            Given::Before(view) => return Ok(view),
+            Given::New(id) => FeedbackId::from_uuid(id),
+        };
         self.decide_review(
             review,
             TaskCommand::AddFeedback {
@@ -98,6 +130,29 @@ impl Service {
             },
         )
         .await
+    }
+
+    /// The id of a task that is to be made, or the task that this request has made before.
+    async fn new_task_id(&self) -> Result<Given<TaskView>, Error> {
+        for id in self.seed.into_iter().flat_map(Seed::ids) {
+            match self.parts.store.load(TaskId::from_uuid(id)).await? {
+                None => return Ok(Given::New(id)),
+                Some(task) if is_repetition(task.created_at) => {
+                    return Ok(Given::Before(TaskView::from(&task)));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(Given::New(Uuid::now_v7()))
+    }
+
+    async fn known_review(&self, id: ReviewId) -> Result<Option<ReviewView>, Error> {
+        let store = &self.parts.store;
+        let task = match store.task_of_review(id).await? {
+            Some(task) => store.load(task).await?,
+            None => None,
+        };
+        Ok(task.and_then(|task| review_view(&task, id)))
     }
 
     async fn act(&self, id: TaskId, command: TaskCommand) -> Result<TaskView, Error> {

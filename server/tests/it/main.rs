@@ -5,6 +5,7 @@
 )]
 
 mod agent;
+mod commands;
 mod crash;
 mod installation;
 mod scripted_model;

@@ -1,6 +1,7 @@
 //! The web server through its real router, on a store of its own. No agent runs.
 
 mod hostile;
+mod idempotency;
 mod pages;
 mod reading;
 mod streams;

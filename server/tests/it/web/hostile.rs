@@ -446,5 +446,14 @@ async fn nonsense_on_the_wire_leaves_the_server_standing() {
             "{answer}"
         );
     }
-    assert_eq!(app.get("/healthz").await.status, StatusCode::OK);
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let question = format!("GET /healthz HTTP/1.1\r\nhost: {HOST}\r\nconnection: close\r\n\r\n");
+    stream.write_all(question.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer);
+    tokio::time::timeout(std::time::Duration::from_secs(5), read)
+        .await
+        .expect("an answer in time")
+        .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }

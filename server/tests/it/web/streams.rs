@@ -314,3 +314,19 @@ async fn streams_end_when_the_task_is_put_away_and_when_the_server_stops() {
     app.shutdown.cancel();
     assert!(reader.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_stream_on_which_nothing_happens_shows_that_it_lives() {
+    let app = TestApp::new().await;
+    let mut reader = Reader::open(&app, "/api/stream", None).await;
+    let heartbeat = async {
+        loop {
+            let frame = reader.body.frame().await.expect("no end").unwrap();
+            let data = frame.into_data().unwrap();
+            if data.starts_with(b":") {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, heartbeat).await.expect("a heartbeat");
+}

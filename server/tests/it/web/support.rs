@@ -24,6 +24,7 @@ use server::workspace::Workspaces;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -91,6 +92,7 @@ impl TestApp {
             gate: Gate::new(&config::Http::default(), bound),
             site: Site::new(Some(site)),
             leptos: server::leptos_options(bound),
+            background: TaskTracker::new(),
             shutdown: shutdown.clone(),
         });
         Self {
