@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use server::agent::version::MINIMUM;
 
 /// Stands in every line, before the nanoseconds since 1970 at which it was written.
 pub const WRITTEN_AT: &str = "written-at-ns=";
@@ -34,7 +35,7 @@ pub fn number_after(text: &str, name: &str) -> Option<u64> {
 
 /// Answers `--version` with one that the server accepts.
 pub fn tell_version() {
-    println!("2.1.330 (line generator of the benchmark)");
+    println!("{MINIMUM} (line generator of the benchmark)");
 }
 
 /// Speaks the CLI's line protocol until its standard input is closed.

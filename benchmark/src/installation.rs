@@ -1,7 +1,7 @@
 //! A server on a data directory of its own.
 
 use std::fs::{self, OpenOptions};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -45,17 +45,16 @@ impl Installation {
         cli: &Path,
         agents: usize,
     ) -> anyhow::Result<Self> {
-        // Free a moment ago; should it be taken meanwhile, the server says so and ends.
-        let addr = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let log = data.path().join("server.log");
         let log = OpenOptions::new().create(true).append(true).open(log)?;
+        let logged_before = usize::try_from(log.metadata()?.len())?;
         let mut command = Command::new(server);
         command
             .arg("serve")
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", data.path())
-            .env("CCS_ADDR", addr.to_string())
+            .env("CCS_ADDR", "127.0.0.1:0")
             .env("CCS_DATA_DIR", data.path())
             .env("CCS_CLAUDE_BIN", cli)
             .env("CCS_MAX_AGENTS", agents.to_string())
@@ -69,18 +68,25 @@ impl Installation {
         let started = Instant::now();
         let child = command.spawn().context("the server can't be started")?;
         let mut it = Self {
-            addr,
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
             ready_after: Duration::ZERO,
             data,
             child,
         };
-        it.wait_until_ready(started).await?;
+        it.wait_until_ready(started, logged_before).await?;
         Ok(it)
     }
 
-    async fn wait_until_ready(&mut self, started: Instant) -> anyhow::Result<()> {
+    /// The port is the system's choice, and the log tells it.
+    async fn wait_until_ready(&mut self, started: Instant, skip: usize) -> anyhow::Result<()> {
         loop {
-            if let Ok(answer) = http::get(self.addr, "/readyz", "").await
+            if self.addr.port() == 0
+                && let Some(addr) = self.log().get(skip..).and_then(served_at)
+            {
+                self.addr = addr;
+            }
+            if self.addr.port() != 0
+                && let Ok(answer) = http::get(self.addr, "/readyz", "").await
                 && answer.status == 200
             {
                 self.ready_after = started.elapsed();
@@ -122,5 +128,24 @@ impl Installation {
             bail!("the server ended with {status}:\n{}", self.log());
         }
         Ok(self.data)
+    }
+}
+
+/// The address in the log's line about it, once the line is whole.
+fn served_at(log: &str) -> Option<SocketAddr> {
+    let (_, rest) = log.split_once("serving http://")?;
+    rest.split_once(char::is_whitespace)?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_read_from_a_whole_line_only() {
+        let line = "INFO server: serving http://127.0.0.1:4321 bound=127.0.0.1:4321";
+        assert_eq!(served_at(line), Some(([127, 0, 0, 1], 4321).into()));
+        assert_eq!(served_at("INFO server: serving http://127.0.0.1:43"), None);
+        assert_eq!(served_at("starting"), None);
     }
 }
