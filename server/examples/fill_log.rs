@@ -47,7 +47,7 @@ async fn fill(writer: &LogWriter, task: TaskId, lines: u64) -> anyhow::Result<()
         writer.append(task, run, FIRST, batch).await?;
         next = last + 1;
     }
-    writer.flush(task).await?;
+    writer.flush(task, FIRST).await?;
     Ok(())
 }
 

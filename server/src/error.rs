@@ -72,3 +72,14 @@ fn summary(fields: &[FieldFault]) -> String {
         .map(|fault| format!("{} {}", fault.field, fault.message));
     each.collect::<Vec<_>>().join("; ")
 }
+
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
+}

@@ -21,8 +21,6 @@ pub struct Claim {
     pub task: TaskId,
     /// Goes with every write of the run, as its fence.
     pub epoch: u64,
-    /// Counts the claims since the task was last queued by a person, from 1.
-    pub attempt: u32,
 }
 
 /// The kind of job that is a task's run.
@@ -56,11 +54,9 @@ impl Store {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let task: Uuid = row.try_get("", "task_id")?;
-        let attempt: i64 = row.try_get("", "attempt")?;
         Ok(Some(Claim {
             task: TaskId::from_uuid(task),
             epoch: counted(row.try_get("", "lease_epoch")?),
-            attempt: u32::try_from(attempt).unwrap_or(u32::MAX),
         }))
     }
 
@@ -88,8 +84,7 @@ impl Store {
 
     /// Gives back a claim that never became a run. The task keeps its place in the queue.
     pub async fn release(&self, task: TaskId, epoch: u64) -> Result<(), StoreError> {
-        let sql = "UPDATE jobs SET state = 'queued', attempt = attempt - 1, lease_owner = NULL, \
-                   lease_until_ms = 0 \
+        let sql = "UPDATE jobs SET state = 'queued', lease_owner = NULL, lease_until_ms = 0 \
                    WHERE kind = 'run' AND task_id = $1 AND lease_epoch = $2 AND state = 'leased'";
         let values = [task.as_uuid().into(), stored(epoch).into()];
         self.change_held(sql.to_owned(), values).await?;
@@ -157,10 +152,9 @@ fn claim_sql(backend: DbBackend) -> String {
         half = 12 * HOUR_MS,
     );
     let set = format!(
-        "SET state = 'leased', lease_epoch = lease_epoch + 1, attempt = attempt + 1, lease_owner = $1, \
-         lease_until_ms = {now} + $2"
+        "SET state = 'leased', lease_epoch = lease_epoch + 1, lease_owner = $1, lease_until_ms = {now} + $2"
     );
-    let returning = "RETURNING jobs.task_id, jobs.lease_epoch, jobs.attempt";
+    let returning = "RETURNING jobs.task_id, jobs.lease_epoch";
     match backend {
         // Several processes claim at the same time; each skips the rows that another looks at.
         DbBackend::Postgres => format!(
@@ -176,39 +170,38 @@ fn claim_sql(backend: DbBackend) -> String {
     }
 }
 
-/// Fails with [`StoreError::Fenced`] unless the claim is in force, and keeps it so until the
-/// transaction ends.
-pub(crate) async fn check(
-    tx: &DatabaseTransaction,
-    task: TaskId,
-    epoch: u64,
-) -> Result<(), StoreError> {
-    let backend = tx.get_database_backend();
-    let sql = format!(
-        "SELECT 1 AS held FROM jobs WHERE kind = 'run' AND task_id = $1 AND lease_epoch = $2 \
-         AND state = 'leased' {}",
-        for_update(backend)
-    );
-    let values = [task.as_uuid().into(), stored(epoch).into()];
-    let held = tx.query_one_raw(statement(backend, sql, values)).await?;
-    held.map(|_| ()).ok_or(StoreError::Fenced)
+/// Where a claim stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Its run may write.
+    InForce,
+    /// It has ended, but no later one was made: what its run has said before may still be kept.
+    Latest,
+    /// A later one was made.
+    Outdated,
 }
 
-/// Whether no later claim than this one was ever made, whatever has become of it. What a run has
-/// said before it was stopped may still be kept.
-pub(crate) async fn is_latest(
+/// Where a claim stands. It stays there until the transaction ends.
+pub(crate) async fn standing(
     tx: &DatabaseTransaction,
     task: TaskId,
     epoch: u64,
-) -> Result<bool, StoreError> {
+) -> Result<Standing, StoreError> {
     let backend = tx.get_database_backend();
     let sql = format!(
-        "SELECT 1 AS held FROM jobs WHERE kind = 'run' AND task_id = $1 AND lease_epoch = $2 {}",
+        "SELECT state FROM jobs WHERE kind = 'run' AND task_id = $1 AND lease_epoch = $2 {}",
         for_update(backend)
     );
     let values = [task.as_uuid().into(), stored(epoch).into()];
-    let held = tx.query_one_raw(statement(backend, sql, values)).await?;
-    Ok(held.is_some())
+    let row = tx.query_one_raw(statement(backend, sql, values)).await?;
+    let Some(row) = row else {
+        return Ok(Standing::Outdated);
+    };
+    let state: String = row.try_get("", "state")?;
+    Ok(match state.as_str() {
+        "leased" => Standing::InForce,
+        _ => Standing::Latest,
+    })
 }
 
 const fn for_update(backend: DbBackend) -> &'static str {
@@ -285,14 +278,9 @@ pub(crate) async fn follow(
             tx.execute_raw(statement(backend, sql, values)).await?;
         }
         Place::Queued { not_before_ms } => {
-            let fresh = if was == Place::Idle {
-                ", attempt = 0"
-            } else {
-                ""
-            };
             let sql = format!(
                 "UPDATE jobs SET state = 'queued', not_before_ms = $1, queued_at_ms = {}, \
-                 lease_owner = NULL, lease_until_ms = 0{fresh} WHERE kind = 'run' AND task_id = $2",
+                 lease_owner = NULL, lease_until_ms = 0 WHERE kind = 'run' AND task_id = $2",
                 clock(backend)
             );
             let values = [not_before_ms.into(), after.id.as_uuid().into()];

@@ -8,6 +8,7 @@
 mod asked;
 pub mod lease;
 mod live;
+mod messages;
 pub mod model;
 mod outcome;
 mod run;
@@ -16,11 +17,13 @@ mod session;
 mod turn;
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::domain::id::{RunId, TaskId};
+use futures::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -36,13 +39,23 @@ use crate::guides::Guides;
 use crate::jobs::Claim;
 use crate::logs::LogWriter;
 use crate::service::Service;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use crate::workspace::Workspaces;
 use model::Models;
 use run::Run;
 
-/// How long the queue sleeps at most: wake-ups may get lost, the database doesn't.
-const POLL: Duration = Duration::from_secs(1);
+/// How long the queue sleeps at least, if nothing wakes it: what is due may be held up by a rule
+/// that the due time does not know.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(200);
+
+/// How long it sleeps at most.
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
+
+/// How long it sleeps when the database can't be asked.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long the last agents may take to be gone after their runs.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// How long runs may take to end when the server stops.
 const SHUTDOWN: Duration = Duration::from_secs(20);
@@ -115,7 +128,9 @@ pub async fn run(deps: Deps, stop: CancellationToken) {
         );
         runs.shutdown().await;
     }
-    deps.launcher.finish().await;
+    if timeout(FAREWELL, deps.launcher.finish()).await.is_err() {
+        tracing::error!("agents are left behind; the next start ends them");
+    }
 }
 
 /// Clears away what an earlier process has left, so that its tasks can be claimed at once.
@@ -162,11 +177,18 @@ async fn next_claim(deps: &Deps, stop: &CancellationToken) -> Option<Claim> {
                 );
             }
         }
+        let due = deps.store.next_due().await;
+        // What cannot be asked was just said, or will be.
+        let pause = due.map_or(PAUSE, |due| {
+            due.map_or(LONGEST_SLEEP, |due| {
+                due.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)
+            })
+        });
         tokio::select! {
             biased;
             () = stop.cancelled() => return None,
-            _ = wake.changed() => {}
-            () = sleep(POLL) => {}
+            () = deps.store.heads().call(&mut wake) => {}
+            () = sleep(pause) => {}
         }
     }
 }
@@ -193,8 +215,12 @@ fn supervise(
         lost: CancellationToken::new(),
         ended: CancellationToken::new(),
     };
+    let launcher = deps.launcher.for_run(stop.clone());
     let run = Run {
-        deps: deps.clone(),
+        deps: Deps {
+            launcher: launcher.clone(),
+            ..deps.clone()
+        },
         task: claim.task,
         id,
         epoch: claim.epoch,
@@ -209,19 +235,17 @@ fn supervise(
         let _slot = slot;
         let _ended = ended;
         let mut keeper = JoinSet::new();
-        keeper.spawn(keeping);
+        keeper.spawn(keeping.in_current_span());
         if let Some(before) = before {
             before.lost.cancel();
             before.ended.cancelled().await;
         }
-        run.drive().await;
+        if AssertUnwindSafe(run.drive()).catch_unwind().await.is_err() {
+            tracing::error!("the run panicked; the task is taken up when its lease has run out");
+            launcher.finish().await;
+        }
         keeper.shutdown().await;
     };
     runs.spawn(driven.instrument(span));
     held
-}
-
-/// Whether an error means that the claim is somebody else's now.
-fn is_fenced(error: &StoreError) -> bool {
-    matches!(error, StoreError::Fenced)
 }

@@ -1,14 +1,14 @@
 //! What the platform says to an agent. Pure: the same task and turn give the same prompt.
 //!
 //! Every prompt begins with a line that names the turn, for people who read transcripts and for
-//! scripted models. Text that comes from a person is framed as data, by a delimiter that the
-//! text can't contain, and never mixed with the platform's own rules.
+//! scripted models. Text that comes from a person is framed as data, by a delimiter that nobody
+//! knew when it was written, and never mixed with the platform's own rules.
 
 use std::fmt::Write;
 
+use app::domain::id::MessageId;
 use app::domain::plan::DeliverableRule;
 use app::domain::task::{Feedback, FeedbackStatus, Phase, Review, ReviewStatus, Task, TurnPurpose};
-use sha2::{Digest, Sha256};
 
 /// The most characters of a person's text that one prompt carries.
 const TEXT_LIMIT: usize = 50_000;
@@ -53,9 +53,15 @@ pub fn heading(task: &Task, purpose: &TurnPurpose) -> String {
     }
 }
 
-/// The prompt of a turn. `guide` is the text of the step's guide, if it has one.
-pub fn prompt(task: &Task, purpose: &TurnPurpose, guide: Option<&str>) -> String {
-    let frame = Frame::of(task);
+/// The prompt of a turn. `message` is the id that it is sent under, `guide` the text of the step's
+/// guide, if it has one.
+pub fn prompt(
+    task: &Task,
+    message: MessageId,
+    purpose: &TurnPurpose,
+    guide: Option<&str>,
+) -> String {
+    let frame = Frame::of(message);
     match purpose {
         TurnPurpose::Prompt => {
             format!(
@@ -84,11 +90,11 @@ pub fn prompt(task: &Task, purpose: &TurnPurpose, guide: Option<&str>) -> String
     }
 }
 
-/// What a person writes while the agent is working.
-pub fn message(task: &Task, text: &str) -> String {
+/// What a person writes while the agent is working, sent under the id `message`.
+pub fn message(message: MessageId, text: &str) -> String {
     format!(
         "[message]\n\nThe person writes:\n\n{}",
-        Frame::of(task).data("MESSAGE", text)
+        Frame::of(message).data("MESSAGE", text)
     )
 }
 
@@ -266,8 +272,9 @@ fn requested_changes(review: &Review, frame: &Frame) -> String {
         .iter()
         .filter(|comment| comment.status == FeedbackStatus::Open);
     for (number, comment) in open.enumerate() {
-        let _ = writeln!(text, "\nComment {} on {}:", number + 1, place(comment));
-        text.push_str(&frame.data("COMMENT", comment.text.as_str()));
+        let _ = writeln!(text, "\nComment {}:", number + 1);
+        let words = format!("On {}:\n{}", place(comment), comment.text);
+        text.push_str(&frame.data("COMMENT", &words));
     }
     text
 }
@@ -293,30 +300,31 @@ fn failed_checks(phase: &Phase) -> String {
     text
 }
 
-/// Frames data by a mark that is unpredictable to whoever wrote the data, yet the same whenever
-/// the prompt is made again.
+/// Frames data by a mark that is the random part of the id of the message it goes with. The id is
+/// minted after the data was written and recorded before the message is sent: whoever wrote the
+/// data could not know the mark, and it is the same whenever the prompt is made again.
 struct Frame {
     mark: String,
 }
 
 impl Frame {
-    fn of(task: &Task) -> Self {
-        let digest = Sha256::digest(task.id.as_uuid().as_bytes());
-        let mark = digest.iter().take(8).fold(String::new(), |mut mark, byte| {
-            let _ = write!(mark, "{byte:02x}");
-            mark
-        });
+    fn of(message: MessageId) -> Self {
+        let (_, random) = message.as_uuid().as_u64_pair();
+        let mark = format!("{random:016x}");
         Self { mark }
     }
 
     fn data(&self, name: &str, text: &str) -> String {
-        let clean: String = text
+        let mut clean: String = text
             .chars()
             .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
             .take(TEXT_LIMIT)
             .collect();
-        let clean = clean.replace(&self.mark, "");
         let mark = &self.mark;
+        // Taking it out once may put it together from what stood around it.
+        while clean.contains(mark) {
+            clean = clean.replace(mark, "");
+        }
         format!(
             "BEGIN {name} {mark}\n{}\nEND {name} {mark}\n",
             clean.trim_end()

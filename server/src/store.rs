@@ -11,10 +11,10 @@ mod read;
 pub(crate) mod row;
 
 pub use append::{Append, Appended, Fence};
-pub use heads::Heads;
+pub use heads::{Heads, Moved};
 pub use idempotency::{IdempotencyKey, Recall, StoredAnswer};
 pub(crate) use query::searchable;
-pub use query::{Counts, FilterError, StatusFilter, TaskFilter};
+pub use query::{FilterError, StatusFilter, TaskFilter};
 pub use read::Head;
 pub(crate) use read::{fold_step, record};
 
@@ -25,7 +25,7 @@ use app::domain::id::TaskId;
 use migrations::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, SqlErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 use uuid::Uuid;
 
@@ -70,7 +70,7 @@ pub enum StoreError {
     Compress(#[source] std::io::Error),
     /// The database failed or can't be reached.
     #[error("the database failed")]
-    Database(#[source] DbErr),
+    Database(#[from] DbErr),
 }
 
 /// What is damaged, and where.
@@ -114,15 +114,6 @@ pub enum Unsupported {
     },
 }
 
-impl From<DbErr> for StoreError {
-    fn from(error: DbErr) -> Self {
-        match error.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(_)) => Self::Conflict,
-            _ => Self::Database(error),
-        }
-    }
-}
-
 /// A handle to the database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -145,14 +136,13 @@ impl Store {
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let mut options = quiet(url);
             options.max_connections(POSTGRES_CONNECTIONS);
-            let pool = Database::connect(options)
-                .await
-                .map_err(StoreError::Database)?;
+            let pool = Database::connect(options).await?;
             (pool.clone(), pool)
         } else {
             return Err(Unsupported::Address.into());
         };
-        let heads = Heads::default();
+        // An SQLite file belongs to the process that holds the lock of its folder.
+        let heads = Heads::new(writer.get_database_backend() != DbBackend::Sqlite);
         let inner = Arc::new(Inner {
             writer,
             reader,
@@ -236,12 +226,12 @@ async fn open_sqlite(url: &str) -> Result<(DatabaseConnection, DatabaseConnectio
             });
         Database::connect(options)
     };
-    let writer = connect(1).await.map_err(StoreError::Database)?;
+    let writer = connect(1).await?;
     let found = sqlite_version(&writer).await?;
     if !is_new_enough(&found) {
         return Err(Unsupported::Sqlite { found }.into());
     }
-    let reader = connect(READERS).await.map_err(StoreError::Database)?;
+    let reader = connect(READERS).await?;
     Ok((writer, reader))
 }
 

@@ -77,6 +77,24 @@ enum Step {
     Told(Option<Command>),
 }
 
+/// The last news of a process that is gone.
+#[must_use]
+pub(super) struct Farewell {
+    events: mpsc::Sender<AgentEvent>,
+    outgoing: VecDeque<AgentEvent>,
+}
+
+impl Farewell {
+    /// Tells the session, if it still listens.
+    pub(super) async fn deliver(self) {
+        for event in self.outgoing {
+            if self.events.send(event).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
 /// A process and the channels around it.
 pub(super) struct Conversation {
     child: Child,
@@ -149,8 +167,9 @@ impl Conversation {
         }
     }
 
-    /// Runs until the process and everything it has started is gone and the news are delivered.
-    pub(super) async fn run(mut self) {
+    /// Runs until the process and everything it has started is gone. What it has said last is
+    /// still to be delivered.
+    pub(super) async fn run(mut self) -> Farewell {
         let status = loop {
             match self.next_step().await {
                 Step::Ended(status) => break status,
@@ -167,6 +186,7 @@ impl Conversation {
                 Step::Told(command) => self.obey(command),
             }
         };
+        self.tree.root_is_reaped();
         let leftovers_killed = self.tree.kill().await;
         self.requests.clear();
         self.commands = None;
@@ -183,10 +203,9 @@ impl Conversation {
             leftovers_killed,
         };
         self.outgoing.push_back(AgentEvent::Exited(exit));
-        for event in self.outgoing {
-            if self.events.send(event).await.is_err() {
-                return;
-            }
+        Farewell {
+            events: self.events,
+            outgoing: self.outgoing,
         }
     }
 

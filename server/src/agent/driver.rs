@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,8 +10,11 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::conversation::{Command, Conversation};
@@ -32,6 +35,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How many events wait for a session that is behind before the agent's output is held up.
 const EVENTS: usize = 16;
 
+/// How many events there may be before the agent is ready. It has nothing to say yet.
+const EARLY: usize = 256;
+
 /// Tools that wait for a person: the platform puts their calls off instead of holding a process.
 const DEFERRABLE_TOOLS: &str =
     "AskUserQuestion|mcp__platform__ask_user|mcp__platform__request_dependency";
@@ -40,8 +46,13 @@ const DEFERRABLE_TOOLS: &str =
 #[derive(Clone, Debug)]
 pub struct Launcher {
     sandbox: Sandbox,
-    tasks: TaskTracker,
     owner: String,
+    /// One task per agent of the server.
+    all: TaskTracker,
+    /// One task per agent of this launcher.
+    own: TaskTracker,
+    /// Ends starts that are under way.
+    stop: CancellationToken,
 }
 
 /// A running agent: the end that listens.
@@ -93,6 +104,12 @@ pub enum StartError {
     /// It was not ready in time.
     #[error("the agent was not ready within {} s", READY_LIMIT.as_secs())]
     TimedOut,
+    /// It said more than fits before it was ready.
+    #[error("the agent did not stop talking before it was ready")]
+    Talkative,
+    /// It is not wanted any more.
+    #[error("the start was given up")]
+    GivenUp,
 }
 
 /// Why a request to a running agent failed.
@@ -112,16 +129,35 @@ pub enum ControlError {
     TimedOut,
 }
 
+/// What the marks of all processes begin with that the server with this data directory starts.
+pub fn owner(data_dir: &Path) -> String {
+    let digest = Sha256::digest(data_dir.as_os_str().as_encoded_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(&digest[..9])
+}
+
 impl Launcher {
     /// A launcher for agents in this sandbox. `data_dir` tells the processes of this server from
     /// those of another on the same machine.
-    pub fn new(sandbox: Sandbox, data_dir: &std::path::Path) -> Self {
-        let digest = Sha256::digest(data_dir.as_os_str().as_encoded_bytes());
-        let owner = BASE64_URL_SAFE_NO_PAD.encode(&digest[..9]);
+    pub fn new(sandbox: Sandbox, data_dir: &Path) -> Self {
+        let owner = owner(data_dir);
+        let all = TaskTracker::new();
         Self {
             sandbox,
-            tasks: TaskTracker::new(),
             owner,
+            own: all.clone(),
+            all,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// The same for one run: starts are given up when `stop` is cancelled, and [`Self::finish`]
+    /// waits for the agents of this run alone.
+    #[must_use]
+    pub fn for_run(&self, stop: CancellationToken) -> Self {
+        Self {
+            own: TaskTracker::new(),
+            stop,
+            ..self.clone()
         }
     }
 
@@ -136,37 +172,22 @@ impl Launcher {
         kill_marked(&format!("{}.", self.owner)).await
     }
 
-    /// Waits until every agent is gone; to be called when no more are started.
+    /// Waits until every agent is gone, whoever has stopped or dropped it; to be called when no
+    /// more are started.
     pub async fn finish(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
+        self.own.close();
+        self.own.wait().await;
     }
 
     /// Starts a process and waits until it is ready for messages.
     pub async fn start(&self, spec: AgentSpec) -> Result<Agent, StartError> {
-        if !spec.program.is_file() {
-            let path = spec.program.display().to_string();
-            return Err(StartError::Cli(UnusableCli::Missing { path }));
-        }
-        let mark = format!("{}.{}", self.owner, Uuid::new_v4());
-        let workspace = spec.inner_workspace(&self.sandbox);
-        let command = spec
-            .prepare(&self.sandbox, &mark)
-            .map_err(StartError::Preparation)?;
-        let child = self
-            .sandbox
-            .spawner()
-            .spawn(command)
-            .await
-            .map_err(StartError::Spawn)?;
-        let root = child
-            .id()
-            .and_then(|pid| i32::try_from(pid).ok())
-            .unwrap_or_default();
-        let tree = ProcessTree::new(root, mark);
-        let append_system_prompt = spec.append_system_prompt.clone();
-        let mut agent = self.converse(child, tree, spec, workspace);
-        let ready = agent.initialize(append_system_prompt.as_deref()).await;
+        let system_prompt = spec.append_system_prompt.clone();
+        let mut agent = self.spawn(spec).await?;
+        let ready = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(StartError::GivenUp),
+            ready = agent.initialize(system_prompt.as_deref()) => ready,
+        };
         match ready.and_then(|answer| judged(&answer)) {
             Ok(()) => Ok(agent),
             Err(error) => {
@@ -176,11 +197,34 @@ impl Launcher {
         }
     }
 
+    async fn spawn(&self, spec: AgentSpec) -> Result<Agent, StartError> {
+        let mark = format!("{}.{}", self.owner, Uuid::new_v4());
+        let workspace = spec.inner_workspace(&self.sandbox);
+        let tmp = spec.tmp_dir.clone();
+        let (sandbox, marked) = (self.sandbox.clone(), mark.clone());
+        let preparing = spawn_blocking(move || {
+            if !spec.program.is_file() {
+                let path = spec.program.display().to_string();
+                return Err(StartError::Cli(UnusableCli::Missing { path }));
+            }
+            let command = spec.prepare(&sandbox, &marked);
+            command.map_err(StartError::Preparation)
+        });
+        let prepared = preparing.await;
+        let command = prepared.map_err(|error| StartError::Preparation(error.into()))??;
+        let child = self.sandbox.spawner().spawn(command).await;
+        let child = child.map_err(StartError::Spawn)?;
+        // A child that nobody has waited for has a number.
+        let root = child.id().unwrap_or_default();
+        let tree = ProcessTree::new(root, mark).map_err(StartError::Spawn)?;
+        Ok(self.converse(child, tree, tmp, workspace))
+    }
+
     fn converse(
         &self,
         child: tokio::process::Child,
         tree: ProcessTree,
-        spec: AgentSpec,
+        tmp: PathBuf,
         workspace: PathBuf,
     ) -> Agent {
         let (sender, events) = mpsc::channel(EVENTS);
@@ -189,20 +233,32 @@ impl Launcher {
         let sandboxed = self.sandbox.is_sandboxed();
         let conversation =
             Conversation::new(child, tree, sandboxed, workspace, sender, inbox, stopped);
-        self.tasks.spawn(async move {
-            conversation.run().await;
-            if let Err(error) = spec.empty_tmp() {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "tmp was not emptied"
-                );
-            }
-        });
+        let work = async move {
+            let farewell = conversation.run().await;
+            // Whoever hears of the end may start the next process in the same folders.
+            remove(&tmp).await;
+            farewell.deliver().await;
+        };
+        self.own
+            .spawn(self.all.track_future(work.in_current_span()));
         Agent {
             events,
             early: VecDeque::new(),
             control: AgentControl { commands, stop },
         }
+    }
+}
+
+/// Removes what a process has left in its temporary directory.
+async fn remove(tmp: &Path) {
+    match tokio::fs::remove_dir_all(tmp).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "tmp was not emptied"
+            );
+        }
+        _ => {}
     }
 }
 
@@ -259,18 +315,22 @@ impl Agent {
         }
         let answered = async {
             let mut answer = answer;
-            loop {
+            while self.early.len() < EARLY {
                 tokio::select! {
                     biased;
-                    answer = &mut answer => return answer.ok(),
+                    answer = &mut answer => return Some(answer),
                     Some(event) = self.events.recv() => self.early.push_back(event),
                 }
             }
+            None
         };
         match timeout(READY_LIMIT, answered).await {
-            Ok(Some(Ok(answer))) => Ok(answer),
-            Ok(Some(Err(ControlError::Refused { reason }))) => Err(StartError::Refused { reason }),
-            Ok(Some(Err(_)) | None) => Err(self.ended().await),
+            Ok(Some(Ok(Ok(answer)))) => Ok(answer),
+            Ok(Some(Ok(Err(ControlError::Refused { reason })))) => {
+                Err(StartError::Refused { reason })
+            }
+            Ok(Some(Ok(Err(_)) | Err(_))) => Err(self.ended().await),
+            Ok(None) => Err(StartError::Talkative),
             Err(_) => Err(StartError::TimedOut),
         }
     }

@@ -37,14 +37,6 @@ impl ExitCause {
     }
 }
 
-impl Exit {
-    /// Whether the process ended by itself and in order. The CLI also ends with 1 after a last
-    /// turn that failed.
-    pub fn is_clean(&self) -> bool {
-        self.cause == ExitCause::Code(0)
-    }
-}
-
 impl fmt::Display for ExitCause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -87,28 +87,28 @@ impl PlatformTool {
     fn check(&self) -> Result<(), ToolCallError> {
         match self {
             Self::AskUser(question) => {
-                text("question", &question.question)?;
-                optional("default", question.default.as_ref())?;
-                list("options", &question.options)
+                check::text("question", &question.question)?;
+                check::optional("default", question.default.as_ref())?;
+                check::list("options", &question.options)
             }
             Self::RequestDependency(dependency) => {
-                text("name", &dependency.name)?;
-                text("description", &dependency.description)
+                check::text("name", &dependency.name)?;
+                check::text("description", &dependency.description)
             }
             Self::ReportStep(report) => {
-                text("step", &report.step)?;
-                optional("note", report.note.as_ref())
+                check::text("step", &report.step)?;
+                check::optional("note", report.note.as_ref())
             }
             Self::CompletePhase(report) => {
                 if report.phase == 0 {
                     return Err(ToolCallError::NotAPhase);
                 }
-                text("summary", &report.summary)?;
-                list("files", &report.files)
+                check::text("summary", &report.summary)?;
+                check::list("files", &report.files)
             }
             Self::ReportError(report) => {
-                text("message", &report.message)?;
-                optional("details", report.details.as_ref())
+                check::text("message", &report.message)?;
+                check::optional("details", report.details.as_ref())
             }
         }
     }
@@ -118,28 +118,45 @@ fn typed<T: DeserializeOwned>(arguments: Value) -> Result<T, ToolCallError> {
     serde_json::from_value(arguments).map_err(ToolCallError::Arguments)
 }
 
-fn text(field: &'static str, text: &str) -> Result<(), ToolCallError> {
-    if text.trim().is_empty() {
-        return Err(ToolCallError::Empty { field });
-    }
-    if text.len() > FIELD_LIMIT {
-        return Err(ToolCallError::TooLong { field });
-    }
-    Ok(())
-}
+/// What every argument is held to.
+pub(crate) mod check {
+    use super::{FIELD_LIMIT, LIST_LIMIT, ToolCallError};
 
-fn optional(field: &'static str, value: Option<&String>) -> Result<(), ToolCallError> {
-    match value {
-        Some(value) if value.len() > FIELD_LIMIT => Err(ToolCallError::TooLong { field }),
-        _ => Ok(()),
+    /// A text that has to say something.
+    pub(crate) fn text(field: &'static str, text: &str) -> Result<(), ToolCallError> {
+        if text.trim().is_empty() {
+            return Err(ToolCallError::Empty { field });
+        }
+        length(field, text)
     }
-}
 
-fn list(field: &'static str, items: &[String]) -> Result<(), ToolCallError> {
-    if items.len() > LIST_LIMIT {
-        return Err(ToolCallError::TooMany { field });
+    /// A text that may be empty.
+    pub(crate) fn length(field: &'static str, text: &str) -> Result<(), ToolCallError> {
+        if text.len() > FIELD_LIMIT {
+            return Err(ToolCallError::TooLong { field });
+        }
+        Ok(())
     }
-    items.iter().try_for_each(|item| text(field, item))
+
+    /// How many items a list has.
+    pub(crate) fn count(field: &'static str, items: usize) -> Result<(), ToolCallError> {
+        if items > LIST_LIMIT {
+            return Err(ToolCallError::TooMany { field });
+        }
+        Ok(())
+    }
+
+    pub(super) fn optional(
+        field: &'static str,
+        value: Option<&String>,
+    ) -> Result<(), ToolCallError> {
+        value.map_or(Ok(()), |value| length(field, value))
+    }
+
+    pub(super) fn list(field: &'static str, items: &[String]) -> Result<(), ToolCallError> {
+        count(field, items.len())?;
+        items.iter().try_for_each(|item| text(field, item))
+    }
 }
 
 /// The tools as the protocol lists them.

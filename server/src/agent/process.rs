@@ -64,7 +64,7 @@ pub struct AgentSpec {
     pub workspace: PathBuf,
     /// The agent's own configuration and transcripts; created if missing, kept.
     pub config_dir: PathBuf,
-    /// Holds the agent's `/tmp` and home; emptied before and after.
+    /// Holds the agent's `/tmp` and home; created if missing, removed when the process has ended.
     pub tmp_dir: PathBuf,
     /// Which conversation.
     pub session: SessionStart,
@@ -123,9 +123,8 @@ impl AgentSpec {
         }
     }
 
-    /// Makes the directories and files the process needs, and its command.
+    /// Makes the directories and files the process needs, and its command. Blocks.
     pub(super) fn prepare(&self, sandbox: &Sandbox, mark: &str) -> io::Result<Command> {
-        self.empty_tmp()?;
         for directory in [&self.config_dir, &self.tmp(), &self.home()] {
             fs::create_dir_all(directory)?;
         }
@@ -154,25 +153,16 @@ impl AgentSpec {
         Ok(command)
     }
 
-    /// Removes what the process has left in its temporary directory.
-    pub(super) fn empty_tmp(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.tmp_dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     fn write_mcp_file(&self) -> io::Result<()> {
         let path = self.config_dir.join(MCP_FILE);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let bearer = format!("Bearer {}", self.mcp.token.expose_secret());
         let config = json!({"mcpServers": {"platform": {
             "type": "http",
             "url": self.mcp.url,
-            "headers": {"Authorization": bearer},
+            "headers": {"Authorization": self.mcp.bearer()},
             "alwaysLoad": true,
         }}});
         let mut file = OpenOptions::new()

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -32,33 +33,49 @@ struct Stat {
 }
 
 /// The processes of one agent.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct ProcessTree {
-    root: i32,
+    /// The first process, until it is reaped: its number may be somebody else's from then on.
+    root: Option<Member>,
     mark: String,
 }
 
 impl ProcessTree {
-    /// The tree below `root`, whose processes carry `mark`.
-    pub fn new(root: i32, mark: String) -> Self {
-        Self { root, mark }
+    /// The tree below the process `root`, a child that was not waited for yet. Its processes carry
+    /// `mark`.
+    pub fn new(root: u32, mark: String) -> io::Result<Self> {
+        let pid = i32::try_from(root).map_err(io::Error::other)?;
+        let stat = stat(pid).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let root = Some(Member {
+            pid,
+            started: stat.started,
+        });
+        Ok(Self { root, mark })
+    }
+
+    /// The first process was waited for. What is left of the tree is known by its mark alone.
+    pub fn root_is_reaped(&mut self) {
+        self.root = None;
     }
 
     /// Asks the CLI to end: the first process, or, where that is bubblewrap, which would not pass
     /// the signal on, the processes that its inner init has started.
     pub fn terminate(&self, sandboxed: bool) {
+        let processes = processes();
+        let Some(root) = self.living_root(&processes) else {
+            return;
+        };
         if !sandboxed {
-            send(self.root, Signal::TERM);
+            send(root, Signal::TERM);
             return;
         }
-        let processes = processes();
         let children = |parent: i32| {
             processes
                 .iter()
                 .filter(move |(_, stat)| stat.parent == parent)
                 .map(|(pid, _)| *pid)
         };
-        for init in children(self.root) {
+        for init in children(root) {
             for pid in children(init) {
                 send(pid, Signal::TERM);
             }
@@ -89,7 +106,7 @@ impl ProcessTree {
     /// Every living process of the agent, among them those of `seen` that still live.
     fn members(&self, seen: &BTreeSet<Member>) -> BTreeSet<Member> {
         let processes = processes();
-        let mut pids = BTreeSet::from([self.root]);
+        let mut pids = BTreeSet::from_iter(self.living_root(&processes));
         let mut known = 0;
         while known < pids.len() {
             known = pids.len();
@@ -106,6 +123,13 @@ impl ProcessTree {
                 || marked(member.pid, |mark| mark == entry)
         };
         living(&processes).filter(of_agent).collect()
+    }
+
+    /// The number of the first process, if that is still the one it was.
+    fn living_root(&self, processes: &[(i32, Stat)]) -> Option<i32> {
+        let root = self.root?;
+        let found = processes.iter().find(|(pid, _)| *pid == root.pid)?;
+        (found.1.started == root.started).then_some(root.pid)
     }
 }
 
@@ -202,12 +226,40 @@ mod tests {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let root = i32::try_from(child.id().unwrap()).unwrap();
-        let tree = ProcessTree::new(root, mark.clone());
+        let tree = ProcessTree::new(child.id().unwrap(), mark.clone()).unwrap();
         sleep(Duration::from_millis(200)).await;
         let killed = tree.kill().await;
         child.wait().await.unwrap();
         assert!(killed >= 4, "{killed}");
         assert_eq!(kill_marked(&mark).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_got_the_number_of_the_root_is_left_alone() {
+        let sleeper = || {
+            Command::new("sleep")
+                .arg("300")
+                .stdin(Stdio::null())
+                .kill_on_drop(true)
+                .spawn()
+                .unwrap()
+        };
+        let mut stranger = sleeper();
+        let mark = format!("test.{}", uuid::Uuid::new_v4());
+        let mut tree = ProcessTree::new(stranger.id().unwrap(), mark).unwrap();
+        // As if the agent had begun earlier under the same number.
+        let root = tree.root.as_mut().unwrap();
+        root.started -= 1;
+        tree.terminate(false);
+        assert_eq!(tree.kill().await, 0);
+        tree.root_is_reaped();
+        assert_eq!(tree.kill().await, 0);
+        assert!(stranger.try_wait().unwrap().is_none(), "it lives");
+    }
+
+    #[test]
+    fn a_tree_needs_a_root_that_is_there() {
+        assert!(ProcessTree::new(u32::MAX, String::new()).is_err());
+        assert!(ProcessTree::new(0, String::new()).is_err());
     }
 }

@@ -12,15 +12,23 @@
 //!   taken up or not. Allowed, it is executed; its turn ends with a result of its own.
 //! - A conversation whose last turn had ended does nothing until it gets a message.
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
+use std::path::Path;
 
+use rustix::fs::{CWD, Dir, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::Errno;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::process::SessionStart;
+
+/// The longest line of a transcript that is read, in bytes; a longer one is passed over.
+const LINE_LIMIT: usize = 32 * 1024 * 1024;
+
+/// The longest transcript that is read, in bytes. The agent can write there as it likes.
+const TRANSCRIPT_LIMIT: u64 = 2 * 1024 * 1024 * 1024;
 
 /// How a conversation goes on in a new process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,32 +66,74 @@ impl ResumePlan {
 }
 
 /// Reads the transcript of a conversation. `open_message` is the message whose turn has no result
-/// yet, if there is one.
+/// yet, if there is one. Blocks.
 pub fn resume_plan(
     config_dir: &Path,
     session: Uuid,
     open_message: Option<Uuid>,
 ) -> io::Result<ResumePlan> {
-    let Some(path) = transcript(config_dir, session)? else {
+    let Some(transcript) = transcript(config_dir, session)? else {
         return Ok(ResumePlan::Fresh);
     };
-    plan(BufReader::new(File::open(path)?), open_message)
+    if transcript.metadata()?.len() > TRANSCRIPT_LIMIT {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    plan(BufReader::new(transcript), open_message)
 }
 
-/// The file of a conversation, whatever directory it was held in.
-fn transcript(config_dir: &Path, session: Uuid) -> io::Result<Option<PathBuf>> {
-    let projects = match fs::read_dir(config_dir.join("projects")) {
-        Ok(projects) => projects,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+/// The file of a conversation, whatever directory it was held in. The agent can write there, so
+/// no link is followed.
+fn transcript(config_dir: &Path, session: Uuid) -> io::Result<Option<File>> {
+    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    // NONBLOCK: a pipe that an agent left there must not hang the reader.
+    let file = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let config = openat(CWD, config_dir, folder, Mode::empty());
+    let Some(config) = present(config)? else {
+        return Ok(None);
     };
-    for project in projects {
-        let path = project?.path().join(format!("{session}.jsonl"));
-        if path.is_file() {
-            return Ok(Some(path));
+    let projects = openat2(&config, "projects", folder, Mode::empty(), inside);
+    let Some(projects) = present(projects)? else {
+        return Ok(None);
+    };
+    for project in Dir::read_from(&projects)? {
+        let project = project?;
+        let Ok(name) = project.file_name().to_str() else {
+            continue;
+        };
+        let path = format!("{name}/{session}.jsonl");
+        let found = openat2(&projects, path, file, Mode::empty(), inside);
+        let Some(found) = present(found)?.map(File::from) else {
+            continue;
+        };
+        if found.metadata()?.is_file() {
+            return Ok(Some(found));
         }
     }
     Ok(None)
+}
+
+/// What was opened; nothing if it is not there, or is not what the CLI would have put there.
+fn present<T>(opened: Result<T, Errno>) -> io::Result<Option<T>> {
+    match opened {
+        Ok(opened) => Ok(Some(opened)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV | Errno::NXIO) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Reads the next line into `line`, and says whether there was one. What goes beyond `limit` bytes
+/// is passed over.
+fn next_line(lines: &mut impl BufRead, line: &mut Vec<u8>, limit: usize) -> io::Result<bool> {
+    line.clear();
+    let most = limit as u64;
+    if lines.by_ref().take(most).read_until(b'\n', line)? == 0 {
+        return Ok(false);
+    }
+    if line.len() == limit && line.last() != Some(&b'\n') {
+        lines.skip_until(b'\n')?;
+    }
+    Ok(true)
 }
 
 /// One line of a transcript, as far as it matters.
@@ -128,8 +178,8 @@ fn plan(mut lines: impl BufRead, open_message: Option<Uuid>) -> io::Result<Resum
     let mut is_known = wanted.is_none();
     let mut stand = Stand::Nothing;
     let mut line = Vec::new();
-    while lines.read_until(b'\n', &mut line)? > 0 {
-        // A torn last line is no entry yet.
+    while next_line(&mut lines, &mut line, LINE_LIMIT)? {
+        // A torn last line is no entry yet, and one that is cut off is none that matters.
         if let Ok(entry) = serde_json::from_slice::<Entry>(&line) {
             let text = String::from_utf8_lossy(&line);
             is_known |= entry.kind != "queue-operation"
@@ -140,7 +190,6 @@ fn plan(mut lines: impl BufRead, open_message: Option<Uuid>) -> io::Result<Resum
                 stand = next;
             }
         }
-        line.clear();
     }
     Ok(match stand {
         Stand::Nothing => ResumePlan::Fresh,
@@ -183,6 +232,9 @@ fn is_interruption(content: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -271,6 +323,42 @@ mod tests {
         assert_eq!(plan, ResumePlan::RunsByItself);
         assert_eq!(plan.session_start(OPEN), SessionStart::Resume(OPEN));
         assert!(plan.is_rerun());
+    }
+
+    #[test]
+    fn a_link_that_an_agent_left_is_not_followed() {
+        let outside = tempfile::TempDir::new().unwrap();
+        let name = format!("{OPEN}.jsonl");
+        fs::write(outside.path().join(&name), prompt()).unwrap();
+        let fresh = |config: &tempfile::TempDir| {
+            let plan = resume_plan(config.path(), OPEN, Some(OPEN)).unwrap();
+            assert_eq!(plan, ResumePlan::Fresh);
+        };
+        let config = tempfile::TempDir::new().unwrap();
+        symlink(outside.path(), config.path().join("projects")).unwrap();
+        fresh(&config);
+        let config = tempfile::TempDir::new().unwrap();
+        fs::create_dir(config.path().join("projects")).unwrap();
+        symlink(outside.path(), config.path().join("projects/-workspace")).unwrap();
+        fresh(&config);
+        let project = config.path().join("projects/other");
+        fs::create_dir(&project).unwrap();
+        symlink(outside.path().join(&name), project.join(&name)).unwrap();
+        fresh(&config);
+        rustix::fs::mkfifoat(CWD, config.path().join("projects/pipe"), Mode::RUSR).ok();
+        fresh(&config);
+    }
+
+    #[test]
+    fn a_line_without_an_end_takes_no_more_than_its_share() {
+        let text = b"0123456789abcdef\nnext\n0123456789";
+        let mut rest = text.as_slice();
+        let mut line = Vec::new();
+        let mut lines = Vec::new();
+        while next_line(&mut rest, &mut line, 10).unwrap() {
+            lines.push(String::from_utf8(line.clone()).unwrap());
+        }
+        assert_eq!(lines, ["0123456789", "next\n", "0123456789"]);
     }
 
     proptest! {

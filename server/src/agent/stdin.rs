@@ -12,8 +12,6 @@ use uuid::Uuid;
 pub enum Priority {
     /// After the running tool call, within the running turn.
     Next,
-    /// As a turn of its own, after the running one.
-    Later,
 }
 
 /// The answer to a permission request.
@@ -63,7 +61,6 @@ pub fn user(uuid: Uuid, text: &str, priority: Option<Priority>) -> String {
     if let Some(priority) = priority {
         message["priority"] = match priority {
             Priority::Next => "next",
-            Priority::Later => "later",
         }
         .into();
     }
@@ -191,7 +188,7 @@ mod tests {
     fn messages_have_the_shape_the_cli_reads() {
         let lines = [
             user(Uuid::nil(), "go", None),
-            user(Uuid::nil(), "then", Some(Priority::Later)),
+            user(Uuid::nil(), "then", Some(Priority::Next)),
             initialize("req-1", "AskUserQuestion", Some("Be brief.")),
             interrupt("req-2"),
             apply_environment("req-3", &BTreeMap::from([("K".to_owned(), "v".to_owned())])),

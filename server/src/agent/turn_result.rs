@@ -1,6 +1,7 @@
 //! The end of a turn.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -44,9 +45,6 @@ pub struct TurnResult {
     /// Dollars, **cumulative** over the session and its earlier processes.
     #[serde(default)]
     pub total_cost_usd: f64,
-    /// Tokens of this turn's main loop, without subagents.
-    #[serde(default)]
-    pub usage: Usage,
     /// Tokens and dollars by model, **cumulative** like the cost.
     #[serde(default, rename = "modelUsage")]
     pub model_usage: BTreeMap<String, ModelUsage>,
@@ -96,23 +94,6 @@ impl TurnResult {
     }
 }
 
-/// Tokens of one turn.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct Usage {
-    /// Tokens sent, without those read from or written to the cache.
-    #[serde(default)]
-    pub input_tokens: u64,
-    /// Tokens generated.
-    #[serde(default)]
-    pub output_tokens: u64,
-    /// Tokens read from the cache.
-    #[serde(default)]
-    pub cache_read_input_tokens: u64,
-    /// Tokens written to the cache.
-    #[serde(default)]
-    pub cache_creation_input_tokens: u64,
-}
-
 /// Tokens and dollars of one model.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -132,6 +113,16 @@ pub struct ModelUsage {
     /// Dollars.
     #[serde(default, rename = "costUSD")]
     pub cost_usd: f64,
+}
+
+impl AddAssign<&Self> for ModelUsage {
+    fn add_assign(&mut self, more: &Self) {
+        self.input_tokens += more.input_tokens;
+        self.output_tokens += more.output_tokens;
+        self.cache_read_input_tokens += more.cache_read_input_tokens;
+        self.cache_creation_input_tokens += more.cache_creation_input_tokens;
+        self.cost_usd += more.cost_usd;
+    }
 }
 
 /// A tool call that was put off until a later process.

@@ -1,6 +1,7 @@
 //! What a turn has used, from the CLI's running totals. Pure.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use super::turn_result::{ModelUsage, TurnResult};
 
@@ -58,17 +59,19 @@ impl UsageMeter {
 impl TurnUsage {
     /// All models together.
     pub fn total(&self) -> ModelUsage {
-        self.by_model
-            .values()
-            .fold(ModelUsage::default(), |sum, usage| ModelUsage {
-                input_tokens: sum.input_tokens + usage.input_tokens,
-                output_tokens: sum.output_tokens + usage.output_tokens,
-                cache_read_input_tokens: sum.cache_read_input_tokens
-                    + usage.cache_read_input_tokens,
-                cache_creation_input_tokens: sum.cache_creation_input_tokens
-                    + usage.cache_creation_input_tokens,
-                cost_usd: sum.cost_usd + usage.cost_usd,
-            })
+        let mut sum = ModelUsage::default();
+        for usage in self.by_model.values() {
+            sum += usage;
+        }
+        sum
+    }
+}
+
+impl AddAssign for TurnUsage {
+    fn add_assign(&mut self, more: Self) {
+        for (model, usage) in more.by_model {
+            *self.by_model.entry(model).or_default() += &usage;
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use crate::service::Service;
 const MOST: u32 = 200;
 /// Changes within this time are shown together.
 const PACE: Duration = Duration::from_millis(100);
+/// How long after a failure the tasks are read again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The tasks at one moment: the newest, and those that are not finished.
 pub type Tasks = Arc<Vec<TaskView>>;
@@ -36,12 +38,13 @@ impl Board {
 
     /// Follows the store until the shutdown. Without watchers it only waits.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut changes = self.service.store().heads().all();
+        let heads = self.service.store().heads();
+        let mut changes = heads.all();
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                moved = changes.changed() => if moved.is_err() { return },
+                () = heads.call(&mut changes) => {}
             }
             if self.shown.receiver_count() == 0 {
                 continue;
@@ -57,6 +60,8 @@ impl Board {
                         error = &error as &dyn std::error::Error,
                         "the board was not renewed"
                     );
+                    sleep(RETRY).await;
+                    changes.mark_changed();
                 }
             }
         }

@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::chunk::{JSON_ZSTD, Packed, TARGET_BYTES, pack, unpack_raw};
 use super::{read, row};
-use crate::jobs;
+use crate::jobs::{self, Standing};
 use crate::store::{Store, StoreError, counted, stored};
 
 /// Tails of more tasks than this are forgotten. It costs nothing but a merge of small chunks.
@@ -156,7 +156,7 @@ async fn store_group(
     group: &mut Group,
     tail: Option<Tail>,
 ) -> Result<Option<Option<Tail>>, StoreError> {
-    if !jobs::is_latest(tx, group.task, group.epoch).await? {
+    if jobs::standing(tx, group.task, group.epoch).await? == Standing::Outdated {
         return Ok(None);
     }
     let head = read::head(tx, group.task).await?;

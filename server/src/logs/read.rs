@@ -15,37 +15,54 @@ use crate::store::{Corruption, Store, StoreError, counted, stored};
 /// So many chunks are read at a time, which bounds the memory that a reader takes.
 const CHUNKS: u64 = 16;
 
+/// So much text is read for one page, in bytes; a single longer line is read all the same.
+const PAGE_BYTES: usize = 1024 * 1024;
+
 /// So many chunks are searched for one answer; the client asks again for the rest.
 const MOST_SEARCHED: usize = 256;
 
+/// A part of a log.
+#[derive(Clone, Debug, Default)]
+pub struct LogPart {
+    pub lines: Vec<LogLine>,
+    /// Whether there were lines after these when they were read.
+    pub more: bool,
+}
+
 impl Store {
-    /// Lines after a number, at most `limit` of them, in order.
+    /// Lines after a number, in order: at most `limit` of them, and not much more than a mebibyte
+    /// of text.
     pub async fn log_after(
         &self,
         id: TaskId,
         after: u64,
         limit: u32,
-    ) -> Result<Vec<LogLine>, StoreError> {
-        let limit = limit as usize;
-        let (mut lines, mut after) = (Vec::new(), after);
-        while lines.len() < limit {
+    ) -> Result<LogPart, StoreError> {
+        let mut part = LogPart::default();
+        let mut room = PAGE_BYTES;
+        let mut after = after;
+        loop {
             let rows = self.chunks_after(id, after).await?;
-            if rows.is_empty() {
-                break;
-            }
             for row in &rows {
-                lines.extend(lines_of(row)?.into_iter().filter(|line| line.seq > after));
-                after = counted(row.last_seq);
-                if lines.len() >= limit {
-                    break;
+                if part.lines.len() >= limit as usize {
+                    part.more = true;
+                    return Ok(part);
                 }
+                for line in lines_of(row)?.into_iter().filter(|line| line.seq > after) {
+                    let is_full = line.text.len() > room && !part.lines.is_empty();
+                    if part.lines.len() >= limit as usize || is_full {
+                        part.more = true;
+                        return Ok(part);
+                    }
+                    room = room.saturating_sub(line.text.len());
+                    part.lines.push(line);
+                }
+                after = counted(row.last_seq);
             }
             if (rows.len() as u64) < CHUNKS {
-                break; // those were the last
+                return Ok(part); // those were the last
             }
         }
-        lines.truncate(limit);
-        Ok(lines)
     }
 
     /// Lines after a number that contain a text, whatever its case, at most `limit` of them; and

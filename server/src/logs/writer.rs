@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::MAX_TEXT_BYTES;
 use super::batch::{Batch, Group, Outcome, Tails};
+use crate::error::chain;
 use crate::store::{Store, StoreError};
 
 /// Lines wait this long for company.
@@ -60,7 +61,7 @@ pub struct LogWriter {
 #[derive(Debug)]
 enum Command {
     Lines(Group, OwnedSemaphorePermit),
-    Flush(TaskId, oneshot::Sender<Result<u64, LogError>>),
+    Flush(Flush),
 }
 
 impl LogWriter {
@@ -120,10 +121,12 @@ impl LogWriter {
     }
 
     /// Waits until every line that was handed over before is stored; answers with the number of
-    /// the task's newest line. Fails with [`LogError::Fenced`] if lines of the task were refused.
-    pub async fn flush(&self, task: TaskId) -> Result<u64, LogError> {
+    /// the task's newest line. Fails with [`LogError::Fenced`] if lines under the epoch, which is
+    /// that of the caller's claim, were refused.
+    pub async fn flush(&self, task: TaskId, epoch: u64) -> Result<u64, LogError> {
         let (reply, answer) = oneshot::channel();
-        let sent = self.queue.send(Command::Flush(task, reply)).await;
+        let flush = Flush { task, epoch, reply };
+        let sent = self.queue.send(Command::Flush(flush)).await;
         sent.map_err(|_| LogError::Stopped)?;
         answer.await.map_err(|_| LogError::Stopped)?
     }
@@ -171,7 +174,13 @@ impl Refused {
     }
 }
 
-type Flush = (TaskId, oneshot::Sender<Result<u64, LogError>>);
+/// Somebody waits for what was handed over before.
+#[derive(Debug)]
+struct Flush {
+    task: TaskId,
+    epoch: u64,
+    reply: oneshot::Sender<Result<u64, LogError>>,
+}
 
 struct Writer {
     store: Store,
@@ -189,10 +198,10 @@ impl Writer {
             let (mut batch, flushes, permits) = self.collect(first).await;
             let stored = self.commit(&mut batch).await;
             drop(permits);
-            for (task, reply) in flushes {
-                let answer = self.answer(task, stored).await;
+            for flush in flushes {
+                let answer = self.answer(&flush, stored).await;
                 // Nobody waits any more: then nobody has to be told.
-                reply.send(answer).ok();
+                flush.reply.send(answer).ok();
             }
         }
     }
@@ -222,7 +231,7 @@ impl Writer {
                     batch.add(group);
                     permits.push(permit);
                 }
-                Command::Flush(task, reply) => flushes.push((task, reply)),
+                Command::Flush(flush) => flushes.push(flush),
             }
             if batch.bytes() >= BATCH_BYTES {
                 break;
@@ -278,25 +287,14 @@ impl Writer {
             .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    async fn answer(&self, task: TaskId, stored: bool) -> Result<u64, LogError> {
+    async fn answer(&self, flush: &Flush, stored: bool) -> Result<u64, LogError> {
         if !stored {
             return Err(LogError::Stopped);
         }
-        if self.refused.lock().contains_key(&task) {
+        if self.refused.is_refused(flush.task, flush.epoch) {
             return Err(LogError::Fenced);
         }
-        self.store.log_head(task).await.map_err(LogError::Store)
+        let head = self.store.log_head(flush.task).await;
+        head.map_err(LogError::Store)
     }
-}
-
-/// An error with its causes, for one line of the server's own log.
-fn chain(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::agent::event::ToolHook;
-use crate::agent::platform_tool::PlatformTool;
+use crate::agent::platform_tool::{PlatformTool, ToolCallError, check};
 use crate::agent::request::{DependencyRequest, UserQuestion};
 
 /// The prefix by which the CLI names the platform's tools.
@@ -29,6 +29,25 @@ struct CliQuestion {
     multi_select: bool,
 }
 
+impl AskUserQuestion {
+    /// The CLI's own tool is held to what the platform's are.
+    fn check(&self) -> Result<(), ToolCallError> {
+        if self.questions.is_empty() {
+            return Err(ToolCallError::Empty { field: "questions" });
+        }
+        check::count("questions", self.questions.len())?;
+        for asked in &self.questions {
+            check::text("question", &asked.question)?;
+            check::count("options", asked.options.len())?;
+            for option in &asked.options {
+                check::text("label", &option.label)?;
+                check::length("description", &option.description)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What the call of a tool that waits for a person asks; the error tells the agent what is wrong.
 pub fn by_tool(hook: &ToolHook) -> Result<Vec<Answerable>, String> {
     let via = Via::Tool {
@@ -38,6 +57,7 @@ pub fn by_tool(hook: &ToolHook) -> Result<Vec<Answerable>, String> {
     if hook.tool == "AskUserQuestion" {
         let input: AskUserQuestion = serde_json::from_value(hook.input.clone())
             .map_err(|error| format!("The questions can't be read: {error}."))?;
+        input.check().map_err(|error| error.to_string())?;
         return Ok(by_cli(input, &via));
     }
     let name = hook.tool.strip_prefix(PLATFORM).unwrap_or(&hook.tool);
@@ -148,7 +168,24 @@ mod tests {
     fn a_call_that_breaks_the_schema_is_explained_to_the_agent() {
         let wrong = by_tool(&hook("mcp__platform__ask_user", json!({"question": 7})));
         assert!(wrong.unwrap_err().contains("schema"));
-        let wrong = by_tool(&hook("AskUserQuestion", json!({})));
-        assert!(wrong.unwrap_err().contains("questions"));
+        let wrong = |input: Value| by_tool(&hook("AskUserQuestion", input)).unwrap_err();
+        assert!(wrong(json!({})).contains("questions"));
+        let none = wrong(json!({"questions": []}));
+        assert!(none.contains("\"questions\" must not be empty"), "{none}");
+        let long = "x".repeat(10 * 1024 + 1);
+        let question = wrong(json!({"questions": [{"question": long}]}));
+        assert!(
+            question.contains("\"question\" must not be longer"),
+            "{question}"
+        );
+        let option = json!({"label": "A", "description": long});
+        let option = wrong(json!({"questions": [{"question": "?", "options": [option]}]}));
+        assert!(option.contains("\"description\""), "{option}");
+        let options = vec![json!({"label": "A"}); 1_001];
+        let options = wrong(json!({"questions": [{"question": "?", "options": options}]}));
+        assert!(
+            options.contains("\"options\" must not have more"),
+            "{options}"
+        );
     }
 }

@@ -29,6 +29,13 @@ impl Live {
         u32::try_from(self.agents().len()).unwrap_or(u32::MAX)
     }
 
+    /// Shows the task's agent until the guard is dropped.
+    pub(super) fn show(&self, task: TaskId) -> Shown {
+        self.set(task, AgentState::Starting);
+        let live = self.clone();
+        Shown { live, task }
+    }
+
     pub(super) fn set(&self, task: TaskId, state: AgentState) {
         let mut agents = self.agents();
         let view = agents.entry(task).or_insert_with(|| AgentView {
@@ -52,8 +59,16 @@ impl Live {
             view.action = None;
         }
     }
+}
 
-    pub(super) fn remove(&self, task: TaskId) {
-        self.agents().remove(&task);
+/// An agent that is shown, whatever becomes of its run.
+pub(super) struct Shown {
+    live: Live,
+    task: TaskId,
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.live.agents().remove(&self.task);
     }
 }

@@ -3,6 +3,8 @@
 //! A run asks the task what comes next, does it, and asks again. After a crash the next run does
 //! the same: nothing that decides is held in memory.
 
+use std::ops::ControlFlow;
+
 use app::api::AgentState;
 use app::domain::id::{CheckpointId, MessageId, ReviewId, RunId, SessionId, TaskId};
 use app::domain::task::{RunCommand, RunEnd, Task, TurnPurpose, Work};
@@ -14,10 +16,17 @@ use super::Deps;
 use super::model::NoModel;
 use super::outcome;
 use super::session::{self, Session, SessionError};
+use crate::agent::driver::StartError;
 use crate::agent::resume::ResumePlan;
-use crate::error::Error;
+use crate::error::{Error, chain};
 use crate::verification;
 use crate::workspace::WorkspaceError;
+
+/// How often in a row a run may find that somebody else was faster.
+const MAX_SURPRISES: u32 = 20;
+
+/// What a step of a run leads to: the task as it is then, or the end of the run.
+pub(super) type Next = ControlFlow<Ending, Task>;
 
 /// A task that this process holds.
 pub struct Run {
@@ -74,12 +83,20 @@ impl RunError {
 impl Run {
     /// Drives the task until it settles, and records how the run ended.
     pub async fn drive(mut self) {
-        self.deps.live.set(self.task, AgentState::Starting);
-        let driven = self.work().await;
+        let _shown = self.deps.live.show(self.task);
+        let lost = self.lost.clone();
+        let driven = tokio::select! {
+            biased;
+            // Whatever the run waits for, it has no business there any more.
+            () = lost.cancelled() => Ok(Ending::Settled),
+            driven = self.work() => driven,
+        };
         if let Some(session) = self.session.take() {
             session.stop().await;
         }
-        self.deps.live.remove(self.task);
+        // Also those that were dropped in the middle of something: the task may be somebody else's
+        // as soon as the end is recorded.
+        self.deps.launcher.finish().await;
         let ending = match driven {
             Ok(ending) => ending,
             Err(error) if error.is_stale() => Ending::Settled,
@@ -90,7 +107,12 @@ impl Run {
                 }
             }
         };
-        if let Err(error) = self.record(ending).await
+        let recorded = tokio::select! {
+            biased;
+            () = lost.cancelled() => return,
+            recorded = self.record(ending) => recorded,
+        };
+        if let Err(error) = recorded
             && !error.is_stale()
         {
             // The lease runs out, and the next run takes the task up from its events.
@@ -124,41 +146,60 @@ impl Run {
     }
 
     async fn work(&mut self) -> Result<Ending, RunError> {
-        let service = &self.deps.service;
-        let mut task = service.start_run(self.task, self.id, self.epoch).await?;
+        let mut task = self.begin().await?;
         self.deps.workspaces.prepare(self.task).await?;
+        let mut surprises = 0;
         loop {
             if self.stop.is_cancelled() {
                 return Ok(Ending::Shutdown);
             }
-            if self.lost.is_cancelled() {
-                return Ok(Ending::Settled);
-            }
-            let ending = match (&task.turn, task.next_work()) {
-                (Some(turn), _) => {
-                    let (message, purpose) = (turn.message, turn.purpose.clone());
-                    self.take_up_turn(&task, message, purpose).await?
+            match self.step(&task).await {
+                Ok(ControlFlow::Continue(now)) => {
+                    task = now;
+                    surprises = 0;
                 }
-                (None, Work::Turn(purpose)) => self.begin_turn(&task, purpose).await?,
-                (None, Work::Nothing) => return Ok(Ending::Settled),
-                (None, work) => {
-                    self.between_turns(&task, work).await?;
-                    None
+                Ok(ControlFlow::Break(ending)) => return Ok(ending),
+                // A person was faster, with a message for example: something else comes next.
+                Err(RunError::Service(Error::OutOfTurn(_))) if surprises < MAX_SURPRISES => {
+                    surprises += 1;
+                    match self.load().await? {
+                        Some(now) => task = now,
+                        None => return Ok(Ending::Settled),
+                    }
                 }
-            };
-            if let Some(ending) = ending {
-                return Ok(ending);
+                Err(error) => return Err(error),
             }
-            match self.load().await? {
-                Some(now) => task = now,
-                None => return Ok(Ending::Settled),
+        }
+    }
+
+    /// Takes hold of the task. Where that fails for a reason that will pass, the claim goes back.
+    async fn begin(&self) -> Result<Task, RunError> {
+        let service = &self.deps.service;
+        let started = service.start_run(self.task, self.id, self.epoch).await;
+        if let Err(Error::Store(_) | Error::Conflict) = started {
+            // If it can't be given back, it runs out.
+            self.deps.store.release(self.task, self.epoch).await.ok();
+        }
+        Ok(started?)
+    }
+
+    async fn step(&mut self, task: &Task) -> Result<Next, RunError> {
+        if task.run().is_none_or(|run| run.id != self.id) {
+            return Ok(ControlFlow::Break(Ending::Settled));
+        }
+        match (&task.turn, task.next_work()) {
+            (Some(turn), _) => {
+                let (message, purpose) = (turn.message, turn.purpose.clone());
+                self.take_up_turn(task, message, purpose).await
             }
+            (None, Work::Turn(purpose)) => self.begin_turn(task, purpose).await,
+            (None, work) => self.between_turns(task, work).await,
         }
     }
 
     /// What the platform does by itself. The agent's process has ended before: what it left behind
     /// must not change while it is looked at.
-    async fn between_turns(&mut self, task: &Task, work: Work) -> Result<(), RunError> {
+    async fn between_turns(&mut self, task: &Task, work: Work) -> Result<Next, RunError> {
         if let Some(session) = self.session.take() {
             session.stop().await;
         }
@@ -189,9 +230,9 @@ impl Run {
                 RunCommand::OpenReview { review, head }
             }
             Work::Complete => RunCommand::Complete,
-            Work::Turn(_) | Work::Nothing => return Ok(()),
+            Work::Turn(_) | Work::Nothing => return Ok(ControlFlow::Break(Ending::Settled)),
         };
-        self.say(command).await.map(drop)
+        self.say(command).await.map(ControlFlow::Continue)
     }
 
     async fn commit_round(&self, task: &Task, phase: u32) -> Result<String, RunError> {
@@ -212,14 +253,10 @@ impl Run {
             .await?)
     }
 
-    async fn begin_turn(
-        &mut self,
-        task: &Task,
-        purpose: TurnPurpose,
-    ) -> Result<Option<Ending>, RunError> {
+    async fn begin_turn(&mut self, task: &Task, purpose: TurnPurpose) -> Result<Next, RunError> {
         let plan = match self.ensure_session(task, None).await {
             Ok(plan) => plan,
-            Err(error) => return Ok(Some(ending_of(&error))),
+            Err(error) => return Ok(ControlFlow::Break(ending_of(&error))),
         };
         debug_assert_ne!(plan, ResumePlan::RunsByItself, "no turn was open");
         let message = MessageId::from_uuid(Uuid::new_v4());
@@ -237,10 +274,10 @@ impl Run {
         task: &Task,
         message: MessageId,
         purpose: TurnPurpose,
-    ) -> Result<Option<Ending>, RunError> {
+    ) -> Result<Next, RunError> {
         let plan = match self.ensure_session(task, Some(message)).await {
             Ok(plan) => plan,
-            Err(error) => return Ok(Some(ending_of(&error))),
+            Err(error) => return Ok(ControlFlow::Break(ending_of(&error))),
         };
         self.note("The work was interrupted; the agent goes on where it was.")
             .await?;
@@ -301,27 +338,21 @@ impl Run {
 }
 
 fn ending_of(error: &SessionError) -> Ending {
-    if let SessionError::Model(NoModel::NoCredentials) = error {
-        return Ending::Refused {
-            message: error.to_string(),
-        };
+    match error {
+        SessionError::Start(StartError::GivenUp) => return Ending::Shutdown,
+        SessionError::Model(NoModel::NoCredentials) => {
+            return Ending::Refused {
+                message: error.to_string(),
+            };
+        }
+        _ => {}
     }
     tracing::warn!(
         error = error as &dyn std::error::Error,
         "the agent did not start"
     );
+    // With its causes, for people who can mend the installation.
     Ending::Failed {
-        message: chain(error),
+        message: chain(error).chars().take(2_000).collect(),
     }
-}
-
-/// An error with its causes, for people who can mend the installation.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
-    }
-    text.chars().take(2_000).collect()
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use app::domain::id::{MessageId, SessionId};
 use app::domain::task::Task;
+use tokio::task::spawn_blocking;
 
 use super::Deps;
+use super::messages::Mail;
 use super::model::{Endpoint, NoModel};
 use crate::agent::driver::{Agent, StartError};
 use crate::agent::mcp::McpCalls;
@@ -25,6 +27,7 @@ pub struct Session {
     pub agent: Agent,
     pub calls: McpCalls,
     pub meter: UsageMeter,
+    pub mail: Mail,
     /// The work directory as the agent sees it.
     pub workspace: PathBuf,
 }
@@ -59,8 +62,10 @@ pub async fn start(
     let endpoint = deps.models.endpoint(task).await?;
     let folders = deps.workspaces.agent(task.id, id).await?;
     let uuid = id.as_uuid();
-    let plan = resume_plan(&folders.config, uuid, open.map(MessageId::as_uuid))
-        .map_err(SessionError::Transcript)?;
+    let (config, message) = (folders.config.clone(), open.map(MessageId::as_uuid));
+    let reading = spawn_blocking(move || resume_plan(&config, uuid, message));
+    let plan = reading.await.unwrap_or_else(|error| Err(error.into()));
+    let plan = plan.map_err(SessionError::Transcript)?;
     let (access, calls) = deps.mcp.register();
     let Endpoint {
         base_url,
@@ -89,6 +94,7 @@ pub async fn start(
         agent,
         calls,
         meter: UsageMeter::default(),
+        mail: Mail::default(),
         workspace,
     };
     Ok(Started { session, plan })

@@ -1,5 +1,6 @@
 //! One turn: a user message to the agent, and everything up to its result.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use app::api::AgentState;
@@ -11,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::outcome::{self, Verdict};
-use super::run::{Ending, Run, RunError};
+use super::run::{Ending, Next, Run, RunError};
 use super::serve::{put_off, said};
 use super::session::Session;
 use crate::agent::event::AgentEvent;
@@ -25,6 +26,9 @@ use crate::prompts;
 /// How long a resumed agent may take to take up its turn by itself.
 const TAKE_UP: Duration = Duration::from_secs(30);
 
+/// How long an agent may take to begin with a message that came too late for the turn before.
+const LATE: Duration = Duration::from_secs(5);
+
 /// What is known of the turn that is running.
 pub(super) struct Turn {
     message: MessageId,
@@ -35,6 +39,8 @@ pub(super) struct Turn {
     usage: TurnUsage,
     /// Until when a turn that nothing was sent for has to begin.
     begins_by: Option<Instant>,
+    /// The agent's end of the turn, while a message that came too late for it is answered.
+    ended: Option<Box<TurnResult>>,
 }
 
 /// What one piece of news means for the turn.
@@ -47,23 +53,22 @@ enum Progress {
 
 impl Run {
     /// Sends the turn's message, unless the agent has it already, and sees the turn to its end.
-    /// `None`: the task goes on with what comes next.
     pub(super) async fn deliver_turn(
         &mut self,
         task: &Task,
         message: MessageId,
         purpose: TurnPurpose,
         send: bool,
-    ) -> Result<Option<Ending>, RunError> {
-        let Some(mut session) = self.session.take() else {
-            return Ok(Some(Ending::Failed {
-                message: "there is no agent".to_owned(),
-            }));
-        };
+    ) -> Result<Next, RunError> {
+        let guide = self.guide(task, &purpose)?;
         self.turn_begins(task, &purpose).await?;
+        let Some(mut session) = self.session.take() else {
+            let message = "there is no agent".to_owned();
+            return Ok(ControlFlow::Break(Ending::Failed { message }));
+        };
         if send {
-            let prompt = prompts::prompt(task, &purpose, self.guide(task, &purpose)?.as_deref());
-            let control = session.agent.control().clone();
+            let prompt = prompts::prompt(task, message, &purpose, guide.as_deref());
+            let control = session.agent.control();
             said(control.send_user(message.as_uuid(), &prompt, None).await);
         }
         let mut turn = Turn {
@@ -74,12 +79,13 @@ impl Run {
             limit: None,
             usage: TurnUsage::default(),
             begins_by: (!send).then(|| Instant::now() + TAKE_UP),
+            ended: None,
         };
         let ending = self.attend(&mut session, &mut turn).await;
         self.session = Some(session);
         match ending? {
             Attended::Result(result) => self.conclude(turn, &result).await,
-            Attended::Ending(ending) => Ok(Some(ending)),
+            Attended::Ending(ending) => Ok(ControlFlow::Break(ending)),
             Attended::Silence => self.end_unseen(task, turn.message).await,
         }
     }
@@ -89,18 +95,17 @@ impl Run {
         &self,
         task: &Task,
         message: MessageId,
-    ) -> Result<Option<Ending>, RunError> {
+    ) -> Result<Next, RunError> {
         let present = self.present(task).await?;
         let (outcome, usage, asked) = (TurnOutcome::Unseen, None, Vec::new());
-        self.say(RunCommand::EndTurn {
+        let command = RunCommand::EndTurn {
             message,
             outcome,
             usage,
             present,
             asked,
-        })
-        .await?;
-        Ok(None)
+        };
+        Ok(ControlFlow::Continue(self.say(command).await?))
     }
 
     fn guide(&self, task: &Task, purpose: &TurnPurpose) -> Result<Option<String>, RunError> {
@@ -132,20 +137,26 @@ impl Run {
 
     /// Serves the agent until its turn is over.
     async fn attend(&self, session: &mut Session, turn: &mut Turn) -> Result<Attended, RunError> {
-        let mut head = self.deps.store.heads().task(self.task);
-        head.mark_changed();
+        let heads = self.deps.store.heads();
+        let mut head = heads.task(self.task);
+        let (mut known, mut looked) = (None, Instant::now());
         loop {
+            // Log lines are this run's own: only events can be news.
+            let events = Some(head.borrow_and_update().events);
+            if known != events || heads.is_overdue(looked) {
+                (known, looked) = (events, Instant::now());
+                if !self.still_ours(session).await? {
+                    return Ok(Attended::Ending(Ending::Settled));
+                }
+            }
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ok(Attended::Ending(Ending::Shutdown)),
-                () = self.lost.cancelled() => return Ok(Attended::Ending(Ending::Settled)),
-                changed = head.changed() => {
-                    if changed.is_err() || !self.still_ours(session).await? {
-                        return Ok(Attended::Ending(Ending::Settled));
-                    }
-                }
+                () = heads.call(&mut head) => {}
                 Some(call) = session.calls.next() => self.serve(call).await?,
-                () = overdue(turn.begins_by) => return Ok(Attended::Silence),
+                () = overdue(turn.begins_by) => {
+                    return Ok(turn.ended.take().map_or(Attended::Silence, Attended::Result));
+                }
                 news = session.agent.next() => {
                     let Some(news) = news else {
                         let message = "the agent is gone".to_owned();
@@ -155,7 +166,9 @@ impl Run {
                         Progress::Goes => {}
                         Progress::Ended(result) => return Ok(Attended::Result(result)),
                         Progress::Gone(exit) => {
-                            return Ok(Attended::Ending(Ending::Failed { message: last_words(&exit) }));
+                            let failed = Ending::Failed { message: last_words(&exit) };
+                            let ended = turn.ended.take().map(Attended::Result);
+                            return Ok(ended.unwrap_or(Attended::Ending(failed)));
                         }
                         Progress::Unusable(why) => {
                             let message = why.to_owned();
@@ -168,29 +181,14 @@ impl Run {
     }
 
     /// Looks what has become of the task meanwhile, and passes on what a person wrote.
-    async fn still_ours(&self, session: &Session) -> Result<bool, RunError> {
+    async fn still_ours(&self, session: &mut Session) -> Result<bool, RunError> {
         let Some(task) = self.load().await? else {
             return Ok(false);
         };
         if task.archived || task.run().is_none_or(|run| run.id != self.id) {
             return Ok(false);
         }
-        for message in task.pending_messages() {
-            let control = session.agent.control();
-            let text = prompts::message(&task, message.text.as_str());
-            let sent = control
-                .send_user(message.id.as_uuid(), &text, Some(Priority::Next))
-                .await;
-            if sent.is_err() {
-                break;
-            }
-            self.log(vec![line(LogKind::Message, message.text.to_string())])
-                .await?;
-            self.say(RunCommand::DeliverMessage {
-                message: message.id,
-            })
-            .await?;
-        }
+        self.pass_on(session, &task).await;
         Ok(true)
     }
 
@@ -228,17 +226,25 @@ impl Run {
             }
             AgentEvent::TurnEnded(result) => {
                 let used = session.meter.record(&result);
-                merge(&mut turn.usage, used);
+                turn.usage += used;
                 self.deps.live.rest(self.task);
-                // A message that came too late for this turn is answered in one of its own.
-                if result.queued_turn_count == 0 || result.is_error {
+                for message in &result.user_message_uuids {
+                    self.taken_up(session, *message).await?;
+                }
+                let more = result.queued_turn_count > 0 || session.mail.is_open();
+                if !more || outcome::judge(&result, turn.limit.as_ref()) != Verdict::GoOn {
                     return Ok(Progress::Ended(result));
                 }
+                // A message that came too late for this turn is answered in one of its own.
+                turn.begins_by = Some(Instant::now() + LATE);
+                turn.ended = Some(result);
+            }
+            AgentEvent::Lifecycle { message, state } => {
+                self.follow(session, message, state).await?;
             }
             AgentEvent::Exited(exit) => return Ok(Progress::Gone(exit)),
             AgentEvent::TextDelta(_)
             | AgentEvent::Withdrawn { .. }
-            | AgentEvent::Lifecycle { .. }
             | AgentEvent::Retry(_)
             | AgentEvent::State(_)
             | AgentEvent::Unknown { .. } => {}
@@ -247,46 +253,47 @@ impl Run {
     }
 
     /// Records the end of the turn and what follows from it.
-    async fn conclude(
-        &mut self,
-        turn: Turn,
-        result: &TurnResult,
-    ) -> Result<Option<Ending>, RunError> {
+    async fn conclude(&mut self, turn: Turn, result: &TurnResult) -> Result<Next, RunError> {
         let verdict = outcome::judge(result, turn.limit.as_ref());
-        if verdict != Verdict::GoOn || !turn.asked.is_empty() {
-            // Whatever comes next may be much later: the process goes, the conversation stays.
+        let unread = |session: &Session| result.queued_turn_count > 0 || session.mail.is_open();
+        if verdict != Verdict::GoOn
+            || !turn.asked.is_empty()
+            || self.session.as_ref().is_some_and(unread)
+        {
+            // Whatever comes next may be much later: the process goes, the conversation stays. What
+            // it has not taken up is given to the next one.
             if let Some(session) = self.session.take() {
                 session.stop().await;
             }
         }
-        self.deps.logs.flush(self.task).await?;
+        self.deps.logs.flush(self.task, self.epoch).await?;
         let Some(task) = self.load().await? else {
-            return Ok(Some(Ending::Settled));
+            return Ok(ControlFlow::Break(Ending::Settled));
         };
         let present = self.present(&task).await?;
-        self.say(RunCommand::EndTurn {
+        let command = RunCommand::EndTurn {
             message: turn.message,
             outcome: verdict.outcome(),
             usage: outcome::usage_delta(&turn.usage),
             present,
             asked: turn.asked,
-        })
-        .await?;
-        let limit = turn.limit.as_ref();
-        Ok(match verdict {
-            Verdict::GoOn | Verdict::Deferred => None,
-            Verdict::Interrupted => Some(Ending::Failed {
+        };
+        let task = self.say(command).await?;
+        let ending = match verdict {
+            Verdict::GoOn | Verdict::Deferred => return Ok(ControlFlow::Continue(task)),
+            Verdict::Interrupted => Ending::Failed {
                 message: "the turn was interrupted".to_owned(),
-            }),
+            },
             Verdict::Limited { message } => {
-                let until = outcome::limit_ends(Utc::now(), limit, task.limits);
+                let until = outcome::limit_ends(Utc::now(), turn.limit.as_ref(), task.limits);
                 self.note(&format!("Limited: {message} Goes on at {until}."))
                     .await?;
-                Some(Ending::Limited { until })
+                Ending::Limited { until }
             }
-            Verdict::Refused { message } => Some(Ending::Refused { message }),
-            Verdict::Failed { message } => Some(Ending::Failed { message }),
-        })
+            Verdict::Refused { message } => Ending::Refused { message },
+            Verdict::Failed { message } => Ending::Failed { message },
+        };
+        Ok(ControlFlow::Break(ending))
     }
 
     pub(super) async fn note(&self, text: &str) -> Result<(), RunError> {
@@ -315,17 +322,6 @@ async fn overdue(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,
-    }
-}
-
-fn merge(sum: &mut TurnUsage, more: TurnUsage) {
-    for (model, usage) in more.by_model {
-        let known = sum.by_model.entry(model).or_default();
-        known.input_tokens += usage.input_tokens;
-        known.output_tokens += usage.output_tokens;
-        known.cache_read_input_tokens += usage.cache_read_input_tokens;
-        known.cache_creation_input_tokens += usage.cache_creation_input_tokens;
-        known.cost_usd += usage.cost_usd;
     }
 }
 

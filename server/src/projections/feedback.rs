@@ -1,7 +1,6 @@
 //! The comments on reviews.
 
 use app::api::FeedbackView;
-use app::domain::task::Task;
 use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
 
@@ -27,37 +26,32 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Result<(), StoreError> {
-    let all = |task: &Task| -> Vec<_> {
-        let of = task.reviews.iter();
-        of.flat_map(|review| {
-            review
-                .feedback
-                .iter()
-                .map(|comment| (review.id, comment.clone()))
-        })
-        .collect()
+    // Reviews and comments are added at the end; none goes away.
+    let known = |review: usize, comment: usize| {
+        let review = change.before?.reviews.get(review)?;
+        review.feedback.get(comment)
     };
-    let known = change.before.map(all).unwrap_or_default();
-    for (review, comment) in all(change.after) {
-        let same = |(_, other): &(_, app::domain::task::Feedback)| *other == comment;
-        if known.iter().any(same) {
-            continue;
+    for (place, review) in change.after.reviews.iter().enumerate() {
+        for (index, comment) in review.feedback.iter().enumerate() {
+            if known(place, index) == Some(comment) {
+                continue;
+            }
+            let view = FeedbackView {
+                id: comment.id,
+                file: comment.file.clone(),
+                line: comment.line,
+                text: comment.text.to_string(),
+                status: comment.status,
+            };
+            let row = Model {
+                id: comment.id.as_uuid(),
+                task_id: change.after.id.as_uuid(),
+                review_id: review.id.as_uuid(),
+                status: comment.status.to_string(),
+                view: json(&view)?,
+            };
+            put::<Entity>(tx, row).await?;
         }
-        let view = FeedbackView {
-            id: comment.id,
-            file: comment.file,
-            line: comment.line,
-            text: comment.text.to_string(),
-            status: comment.status,
-        };
-        let row = Model {
-            id: comment.id.as_uuid(),
-            task_id: change.after.id.as_uuid(),
-            review_id: review.as_uuid(),
-            status: comment.status.to_string(),
-            view: json(&view)?,
-        };
-        put::<Entity>(tx, row).await?;
     }
     Ok(())
 }

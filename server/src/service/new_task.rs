@@ -41,8 +41,7 @@ impl Service {
             );
         } else {
             for id in &new.depends_on {
-                let known = self.parts.store.load(*id).await?;
-                if known.is_none_or(|task| task.archived) {
+                if !self.parts.store.has_task(*id).await? {
                     fault("depends_on", format!("names {id}, which is no task"));
                 }
             }

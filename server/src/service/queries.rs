@@ -31,6 +31,15 @@ impl Service {
             .ok_or(Error::NotFound { what: "task" })
     }
 
+    /// Fails unless there is such a task that was not put away.
+    async fn known(&self, id: TaskId) -> Result<(), Error> {
+        if self.parts.store.has_task(id).await? {
+            Ok(())
+        } else {
+            Err(Error::NotFound { what: "task" })
+        }
+    }
+
     /// A task as it was at one of its versions.
     pub async fn load_version(&self, id: TaskId, version: u64) -> Result<Task, Error> {
         let now = self.load(id).await?;
@@ -92,7 +101,7 @@ impl Service {
     /// What happened to a task, in order.
     pub async fn events(&self, id: TaskId, query: &EventQuery) -> Result<Page<EventView>, Error> {
         let limit = page_size(query.limit)?;
-        self.load(id).await?;
+        self.known(id).await?;
         let mut records = self
             .parts
             .store
@@ -114,7 +123,7 @@ impl Service {
     /// Lines of a task's log, in order; with `q` only those that contain it.
     pub async fn log_page(&self, id: TaskId, query: &LogQuery) -> Result<LogPage, Error> {
         let limit = page_size(query.limit)?;
-        self.load(id).await?;
+        self.known(id).await?;
         let store = &self.parts.store;
         if let Some(text) = query.q.as_deref().filter(|text| !text.is_empty()) {
             search_text(text)?;
@@ -125,14 +134,12 @@ impl Service {
                 next_cursor: more.then(|| searched.to_string()),
             });
         }
-        let mut items = store.log_after(id, query.after, limit + 1).await?;
-        let more = items.len() > limit as usize;
-        items.truncate(limit as usize);
-        let next_cursor = items
-            .last()
-            .filter(|_| more)
-            .map(|line| line.seq.to_string());
-        Ok(Page { items, next_cursor })
+        let part = store.log_after(id, query.after, limit).await?;
+        let last = part.lines.last().filter(|_| part.more);
+        Ok(Page {
+            next_cursor: last.map(|line| line.seq.to_string()),
+            items: part.lines,
+        })
     }
 
     pub async fn phases(&self, id: TaskId) -> Result<Vec<PhaseView>, Error> {
@@ -166,7 +173,7 @@ impl Service {
         id: TaskId,
         path: &str,
     ) -> Result<DeliverableContent, Error> {
-        self.load(id).await?;
+        self.known(id).await?;
         let file = self.parts.workspaces.read(id, path).await?;
         let is_markdown = std::path::Path::new(path)
             .extension()
@@ -191,7 +198,7 @@ impl Service {
         id: TaskId,
         path: &str,
     ) -> Result<(tokio::fs::File, u64), Error> {
-        self.load(id).await?;
+        self.known(id).await?;
         Ok(self.parts.workspaces.open(id, path).await?)
     }
 
@@ -217,11 +224,11 @@ impl Service {
 
     pub async fn installation(&self) -> Result<Overview, Error> {
         let known = &self.parts.installation;
-        let counts = self.parts.store.counts().await?;
+        let needs_you = self.parts.store.needs_you().await?;
         Ok(Overview {
             agents_running: self.parts.live.running(),
             agents_max: known.agents_max,
-            needs_you: u32::try_from(counts.needs_you).unwrap_or(u32::MAX),
+            needs_you: u32::try_from(needs_you).unwrap_or(u32::MAX),
             model_source: known.model_source,
             problems: known.problems.clone(),
             sandbox: known.sandbox.clone(),

@@ -3,13 +3,15 @@
 use app::domain::id::TaskId;
 use app::domain::task::{Actor, EventRecord, Task, TaskEvent};
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, SqlErr,
+};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::row::{event, snapshot};
 use super::{LOCAL_OWNER, LOCAL_TEAM, Store, StoreError, read, statement, stored};
-use crate::jobs;
+use crate::jobs::{self, Standing};
 use crate::projections::{self, Change};
 
 /// The present meaning of the events' JSON.
@@ -120,8 +122,10 @@ async fn store(
     if read::version(tx, write.task).await? != version {
         return Err(StoreError::Conflict);
     }
-    if let Some(fence) = write.fence {
-        jobs::check(tx, write.task, fence.epoch).await?;
+    if let Some(fence) = write.fence
+        && jobs::standing(tx, write.task, fence.epoch).await? != Standing::InForce
+    {
+        return Err(StoreError::Fenced);
     }
     let rows: Result<Vec<_>, _> = appended
         .records
@@ -130,7 +134,8 @@ async fn store(
         .collect();
     event::Entity::insert_many(rows?)
         .exec_without_returning(tx)
-        .await?;
+        .await
+        .map_err(outrun)?;
     let change = Change {
         before: write.before.as_ref(),
         after: &appended.task,
@@ -142,6 +147,14 @@ async fn store(
         store_snapshot(tx, &appended.task).await?;
     }
     Ok(())
+}
+
+/// A version that is there already was written by somebody else in between.
+fn outrun(error: DbErr) -> StoreError {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => StoreError::Conflict,
+        _ => error.into(),
+    }
 }
 
 /// Writers of one task come one after the other, so that its versions become visible in order.

@@ -1,18 +1,18 @@
 //! Lists and look-ups, all from the projections.
 
-use std::collections::BTreeMap;
-
 use app::api::{Page, TaskQuery, TaskView};
-use app::domain::id::{DependencyId, FeedbackId, QuestionId, ReviewId, TaskId};
+use app::domain::id::{DependencyId, QuestionId, ReviewId, TaskId};
 use app::domain::plan::TaskType;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use uuid::Uuid;
 
-use super::{Store, StoreError, counted};
-use crate::projections::{dependency, feedback, question, review, task};
+use super::{Store, StoreError};
+use crate::projections::{dependency, question, review, task};
 
 /// The most tasks on one page.
 pub const MAX_LIMIT: u32 = 200;
@@ -197,17 +197,6 @@ impl Cursor {
     }
 }
 
-/// How many tasks there are. Those put away don't count.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Held by a run.
-    pub running: u64,
-    /// Waiting for a person.
-    pub needs_you: u64,
-    /// By the status' name; those without a task are missing.
-    pub by_status: BTreeMap<String, u64>,
-}
-
 impl Store {
     /// Tasks that match, newest first.
     pub async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskView>, StoreError> {
@@ -247,31 +236,23 @@ impl Store {
         Ok(task.as_ref().map(TaskView::from))
     }
 
-    /// How many tasks there are, by status.
-    pub async fn counts(&self) -> Result<Counts, StoreError> {
-        let rows: Vec<(String, Option<String>, i64)> = task::Entity::find()
-            .select_only()
-            .column(task::Column::Status)
-            .column(task::Column::WaitingReason)
-            .expr(Expr::col(task::Column::Id).count())
+    /// How many tasks wait for a person. Those put away don't count.
+    pub async fn needs_you(&self) -> Result<u64, StoreError> {
+        let waiting = task::Entity::find()
             .filter(task::Column::Archived.eq(false))
-            .group_by(task::Column::Status)
-            .group_by(task::Column::WaitingReason)
+            .filter(task::Column::WaitingReason.is_in(NEEDS_YOU));
+        Ok(waiting.count(self.reader()).await?)
+    }
+
+    /// Whether there is such a task, and it was not put away.
+    pub async fn has_task(&self, id: TaskId) -> Result<bool, StoreError> {
+        let archived: Option<bool> = task::Entity::find_by_id(id.as_uuid())
+            .select_only()
+            .column(task::Column::Archived)
             .into_tuple()
-            .all(self.reader())
+            .one(self.reader())
             .await?;
-        let mut counts = Counts::default();
-        for (status, reason, number) in rows {
-            let number = counted(number);
-            if status == "running" {
-                counts.running += number;
-            }
-            if reason.is_some_and(|reason| NEEDS_YOU.contains(&reason.as_str())) {
-                counts.needs_you += number;
-            }
-            *counts.by_status.entry(status).or_default() += number;
-        }
-        Ok(counts)
+        Ok(archived == Some(false))
     }
 
     /// Whose review this is.
@@ -291,13 +272,6 @@ impl Store {
     /// Whose dependency this is.
     pub async fn task_of_dependency(&self, id: DependencyId) -> Result<Option<TaskId>, StoreError> {
         let found = dependency::Entity::find_by_id(id.as_uuid());
-        let row = found.one(self.reader()).await?;
-        Ok(row.map(|row| TaskId::from_uuid(row.task_id)))
-    }
-
-    /// Whose comment this is.
-    pub async fn task_of_feedback(&self, id: FeedbackId) -> Result<Option<TaskId>, StoreError> {
-        let found = feedback::Entity::find_by_id(id.as_uuid());
         let row = found.one(self.reader()).await?;
         Ok(row.map(|row| TaskId::from_uuid(row.task_id)))
     }

@@ -3,4 +3,5 @@
 mod conversation;
 mod crash;
 mod lab;
+mod messages;
 mod resume;

@@ -1,13 +1,11 @@
 //! A whole installation: the real server binary on a data directory of its own, the real Claude
 //! CLI, and the scripted model in a process of its own, so that it outlives the server.
 
-use std::fmt::Write;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
@@ -47,16 +45,34 @@ impl Installation {
 
     /// The same on another database than the data directory's own.
     pub async fn start_on(database: Option<String>) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        Self::start_in(data, database).await
+    }
+
+    /// The same with one more scenario.
+    pub async fn start_with(name: &str, scenario: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let scenarios = data.path().join("scenarios");
+        std::fs::create_dir(&scenarios).unwrap();
+        std::fs::write(scenarios.join(format!("{name}.toml")), scenario).unwrap();
+        Self::start_in(data, None).await
+    }
+
+    async fn start_in(data: tempfile::TempDir, database: Option<String>) -> Self {
         let mut model = clean(BINARY);
         model
             .args(["scripted-model", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped());
+        let scenarios = data.path().join("scenarios");
+        if scenarios.exists() {
+            model.arg("--scenarios").arg(scenarios);
+        }
         let mut model = model.spawn().unwrap();
         let mut first = String::new();
         let mut lines = BufReader::new(model.stdout.take().unwrap());
         lines.read_line(&mut first).await.unwrap();
         let mut it = Self {
-            data: tempfile::tempdir().unwrap(),
+            data,
             client: reqwest::Client::builder()
                 .timeout(Duration::from_secs(30))
                 .build()
@@ -239,11 +255,7 @@ impl Installation {
     /// what runs inside carries the server's mark.
     pub fn agent_processes(&self) -> Vec<String> {
         let data = self.data.path().join("tasks").display().to_string();
-        let digest = Sha256::digest(self.data.path().as_os_str().as_encoded_bytes());
-        let mark = digest.iter().take(8).fold(String::new(), |mut mark, byte| {
-            write!(mark, "{byte:02x}").unwrap();
-            mark
-        });
+        let mark = server::agent::driver::owner(self.data.path());
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();

@@ -139,7 +139,7 @@ async fn a_whole_demo_task_is_planned_built_tested_and_reworked() {
         }
     }
     let comment = |number: u32, place: &str, text: &str| {
-        format!("\nComment {number} on {place}:\nBEGIN COMMENT 37f0\n{text}\nEND COMMENT 37f0\n")
+        format!("\nComment {number}:\nBEGIN COMMENT 37f0\nOn {place}:\n{text}\nEND COMMENT 37f0\n")
     };
     let rework = "[turn: phase 2 design, rework round 2]\n\nThe reviewer sends the phase back.\n"
         .to_owned()

@@ -10,10 +10,12 @@ use app::domain::task::{EventRecord, Task, TaskEvent};
 use axum::response::sse::Event;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::{Events, event};
 use crate::error::Error;
 use crate::service::Service;
+use crate::store::Moved;
 
 /// Domain events in one look.
 const EVENTS: u32 = 200;
@@ -65,7 +67,14 @@ impl FromStr for Cursor {
 pub struct Tail {
     service: Service,
     id: TaskId,
-    head: watch::Receiver<u64>,
+    head: watch::Receiver<Moved>,
+    /// What the head showed at the latest look, and when that was.
+    seen: Moved,
+    looked: Instant,
+    /// There may be events after the cursor.
+    events_due: bool,
+    /// There may be log lines after the cursor.
+    lines_due: bool,
     cursor: Cursor,
     /// The task as it was at the cursor.
     task: Option<Task>,
@@ -79,12 +88,17 @@ impl Tail {
     /// anew.
     pub async fn open(service: &Service, id: TaskId, after: Cursor) -> Result<Self, Error> {
         let head = service.store().heads().task(id);
+        let seen = *head.borrow();
         let log_seq = service.store().log_head(id).await?;
         let now = service.load(id).await?;
         let mut tail = Self {
             service: service.clone(),
             id,
             head,
+            seen,
+            looked: Instant::now(),
+            events_due: true,
+            lines_due: true,
             cursor: after,
             task: None,
             greeting: None,
@@ -119,13 +133,18 @@ impl Tail {
             return Ok(Some((vec![greeting], self)));
         }
         while !self.ended {
-            self.head.mark_unchanged(); // before reading: a commit in between wakes us
+            // Before reading: a commit in between wakes us.
+            let moved = *self.head.borrow_and_update();
+            let overdue = self.service.store().heads().is_overdue(self.looked);
+            self.events_due |= overdue || moved.events != self.seen.events;
+            self.lines_due |= overdue || moved.lines != self.seen.lines;
+            (self.seen, self.looked) = (moved, Instant::now());
             let page = self.look().await?;
             if !page.is_empty() {
                 return Ok(Some((page, self)));
             }
-            if self.head.changed().await.is_err() {
-                break;
+            if !self.events_due && !self.lines_due {
+                self.service.store().heads().call(&mut self.head).await;
             }
         }
         Ok(None)
@@ -133,10 +152,17 @@ impl Tail {
 
     async fn look(&mut self) -> Result<Vec<Event>, Error> {
         let store = self.service.store();
-        let records = store
-            .events_after(self.id, self.cursor.version, EVENTS)
-            .await?;
-        let lines = store.log_after(self.id, self.cursor.log_seq, LINES).await?;
+        let (mut records, mut lines) = (Vec::new(), Vec::new());
+        if self.events_due {
+            let after = self.cursor.version;
+            records = store.events_after(self.id, after, EVENTS).await?;
+            self.events_due = records.len() == EVENTS as usize;
+        }
+        if self.lines_due {
+            let after = self.cursor.log_seq;
+            let part = store.log_after(self.id, after, LINES).await?;
+            (lines, self.lines_due) = (part.lines, part.more);
+        }
         let mut page = Vec::new();
         for record in &records {
             self.task = Task::apply(self.task.take(), record);

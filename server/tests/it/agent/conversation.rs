@@ -12,9 +12,10 @@ use server::agent::protocol::LifecycleState;
 use server::agent::stdin::{HookAnswer, PermissionAnswer};
 use server::agent::usage::UsageMeter;
 use server::agent::version::UnusableCli;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::lab::{Lab, log, send, turn, until};
+use super::lab::{Lab, log, processes_with, send, turn, until};
 
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -278,6 +279,9 @@ async fn a_start_that_fails_says_why() {
         (exit.cause, exit.stderr_tail),
         (ExitCause::Code(3), vec!["something is wrong".to_owned()])
     );
+    let noise = "#!/bin/sh\nwhile :; do echo noise; done\n";
+    let noise = start("noisy", Some(noise)).await;
+    assert!(matches!(noise, StartError::Talkative), "{noise:?}");
     let answer = |version: &str| {
         format!(
             "#!/bin/sh\nread line\necho garbage\necho '{{\"type\":\"control_response\",\"response\":{{\"subtype\":\
@@ -289,6 +293,29 @@ async fn a_start_that_fails_says_why() {
         matches!(old, StartError::Cli(UnusableCli::TooOld { .. })),
         "{old:?}"
     );
+}
+
+#[tokio::test]
+async fn a_start_is_given_up_on_request_and_leaves_nothing() {
+    let lab = Lab::new("[[turn]]\n[[turn.reply]]\nsay = \"x\"").await;
+    let (mut spec, _calls) = lab.spec(SessionStart::New(Uuid::new_v4()));
+    spec.program = lab.directory.path().join("silent");
+    std::fs::write(&spec.program, "#!/bin/sh\nsleep 4712.5\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&spec.program, executable).unwrap();
+    let stop = CancellationToken::new();
+    let launcher = lab.launcher.for_run(stop.clone());
+    let starting = launcher.start(spec);
+    let stopping = async {
+        while processes_with("4712.5").is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        stop.cancel();
+    };
+    let (started, ()) = tokio::join!(starting, stopping);
+    assert!(matches!(started, Err(StartError::GivenUp)), "{started:?}");
+    assert_eq!(processes_with("4712.5"), Vec::<String>::new());
+    launcher.finish().await;
 }
 
 #[tokio::test]

@@ -101,6 +101,8 @@ async fn however_an_agent_is_ended_nothing_is_left() {
                     let exit = agent.stop(grace).await.unwrap();
 
                     assert!(since.elapsed() < grace + Duration::from_secs(5), "{exit:?}");
+                    // Who has heard of the end may start the next process there.
+                    assert!(!lab.directory.path().join("tmp").exists());
                 }
                 End::Drop => drop(agent),
             }

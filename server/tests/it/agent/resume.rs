@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use server::agent::driver::{Agent, StartError};
 use server::agent::event::AgentEvent;
+use server::agent::exit::ExitCause;
 use server::agent::mcp::{McpCalls, ToolReply};
 use server::agent::process::SessionStart;
 use server::agent::resume::{ResumePlan, resume_plan};
@@ -200,7 +201,7 @@ async fn a_question_is_put_off_and_answered_in_another_process() {
         Some(&tool_use_id)
     );
     let exit = agent.stop(LIMIT).await.unwrap();
-    assert!(exit.is_clean(), "{exit:?}");
+    assert_eq!(exit.cause, ExitCause::Code(0), "{exit:?}");
     let plan = ResumePlan::Deferred {
         tool_use_id: tool_use_id.clone(),
     };

@@ -180,10 +180,10 @@ on_both_databases! {
         let first = create_queued(store, "First").await.id;
         create_queued(store, "Second").await;
         let claim = store.claim("test", LEASE).await.unwrap().unwrap();
-        assert_eq!((claim.task, claim.epoch, claim.attempt), (first, 1, 1));
+        assert_eq!((claim.task, claim.epoch), (first, 1));
         store.release(first, claim.epoch).await.unwrap();
         let again = store.claim("test", LEASE).await.unwrap().unwrap();
-        assert_eq!((again.task, again.epoch, again.attempt), (first, 2, 1));
+        assert_eq!((again.task, again.epoch), (first, 2));
     }
 
     async fn a_failed_run_is_tried_again_at_its_time(database) {
@@ -194,7 +194,7 @@ on_both_databases! {
         let retry_at = Utc::now() - TimeDelta::seconds(1);
         hand.run(RunCommand::End { end, retry_at }).await;
         let claim = store.claim("test", LEASE).await.unwrap().unwrap();
-        assert_eq!((claim.epoch, claim.attempt), (hand.epoch + 1, 2));
+        assert_eq!(claim.epoch, hand.epoch + 1);
     }
 
     async fn a_lease_ends_by_itself(database) {

@@ -71,10 +71,10 @@ async fn read(store: &Store, task: TaskId) -> Vec<LogLine> {
     loop {
         let after = lines.last().map_or(0, |line| line.seq);
         let page = store.log_after(task, after, 333).await.unwrap();
-        if page.is_empty() {
+        lines.extend(page.lines);
+        if !page.more {
             return lines;
         }
-        lines.extend(page);
     }
 }
 
@@ -107,14 +107,14 @@ on_both_databases! {
         let (mut sessions, mut tasks) = (JoinSet::new(), Vec::new());
         for _ in 0..TASKS {
             let holder = run(store).await;
-            tasks.push(holder.0);
+            tasks.push((holder.0, holder.2));
             sessions.spawn(write(running.writer.clone(), holder, LINES));
         }
         sessions.join_all().await;
-        for task in &tasks {
-            assert_eq!(running.writer.flush(*task).await.unwrap(), LINES as u64);
+        for (task, epoch) in &tasks {
+            assert_eq!(running.writer.flush(*task, *epoch).await.unwrap(), LINES as u64);
         }
-        for task in &tasks {
+        for (task, _) in &tasks {
             assert_complete(store, *task, LINES).await;
         }
         running.stop().await;
@@ -130,7 +130,7 @@ on_both_databases! {
         assert_complete(store, holder.0, 500).await;
         let late = writer.append(holder.0, holder.1, holder.2, vec![line("late".to_owned())]).await;
         assert!(matches!(late, Err(LogError::Stopped)), "{late:?}");
-        assert!(matches!(writer.flush(holder.0).await, Err(LogError::Stopped)));
+        assert!(matches!(writer.flush(holder.0, holder.2).await, Err(LogError::Stopped)));
     }
 
     async fn a_restart_goes_on_counting(database) {
@@ -140,7 +140,7 @@ on_both_databases! {
             let running = Running::start(&store);
             let lines = vec![line(format!("round {round}")), line(String::new())];
             running.writer.append(task, run, epoch, lines).await.unwrap();
-            assert_eq!(running.writer.flush(task).await.unwrap(), round * 2);
+            assert_eq!(running.writer.flush(task, epoch).await.unwrap(), round * 2);
             running.stop().await;
         }
         assert_eq!(numbers(&read(&database.store, task).await), [1, 2, 3, 4, 5, 6]);
@@ -152,24 +152,25 @@ on_both_databases! {
         let old = run(store).await;
         let other = run(store).await;
         running.writer.append(old.0, old.1, old.2, vec![line("in time".to_owned())]).await.unwrap();
-        running.writer.flush(old.0).await.unwrap();
+        running.writer.flush(old.0, old.2).await.unwrap();
         database.execute("UPDATE jobs SET lease_epoch = lease_epoch + 1 WHERE lease_owner = 'test'").await;
 
         // The other run is put back in its place: only the first one lost its task.
         let (task, run, epoch) = (other.0, other.1, other.2 + 1);
         let late = running.writer.append(old.0, old.1, old.2, vec![line("late".to_owned())]).await;
         running.writer.append(task, run, epoch, vec![line("kept".to_owned())]).await.unwrap();
-        assert_eq!(running.writer.flush(task).await.unwrap(), 1);
+        assert_eq!(running.writer.flush(task, epoch).await.unwrap(), 1);
         assert!(late.is_ok());
-        assert!(matches!(running.writer.flush(old.0).await, Err(LogError::Fenced)));
+        assert!(matches!(running.writer.flush(old.0, old.2).await, Err(LogError::Fenced)));
         let later = running.writer.append(old.0, old.1, old.2, vec![line("later".to_owned())]).await;
         assert!(matches!(later, Err(LogError::Fenced)), "{later:?}");
         assert_eq!(read(store, old.0).await.len(), 1);
 
-        // The run that holds the task now is not held back by it.
+        // The run that holds the task now is not held back by it, not even before it has written.
+        assert_eq!(running.writer.flush(old.0, old.2 + 1).await.unwrap(), 1);
         let next = RunId::from_uuid(uuid::Uuid::now_v7());
         running.writer.append(old.0, next, old.2 + 1, vec![line("next".to_owned())]).await.unwrap();
-        assert_eq!(running.writer.flush(old.0).await.unwrap(), 2);
+        assert_eq!(running.writer.flush(old.0, old.2 + 1).await.unwrap(), 2);
         running.stop().await;
     }
 
@@ -180,7 +181,7 @@ on_both_databases! {
         let cancel = app::domain::task::TaskCommand::Cancel;
         crate::support::task::act(store, task, cancel, None).await.unwrap();
         running.writer.append(task, run, epoch, vec![line("stopped".to_owned())]).await.unwrap();
-        assert_eq!(running.writer.flush(task).await.unwrap(), 1);
+        assert_eq!(running.writer.flush(task, epoch).await.unwrap(), 1);
         running.stop().await;
     }
 
@@ -196,13 +197,13 @@ on_both_databases! {
                 for lines in [1, 30] {
                     let lines = vec![line("x".repeat(4_000)); lines];
                     writer.append(task, run, epoch, lines).await.unwrap();
-                    writer.flush(task).await.unwrap();
+                    writer.flush(task, epoch).await.unwrap();
                 }
             }
         });
         let mut seen = 0;
         while seen < 60 * 31 {
-            for number in numbers(&store.log_after(task, seen, 2_000).await.unwrap()) {
+            for number in numbers(&store.log_after(task, seen, 2_000).await.unwrap().lines) {
                 assert_eq!(number, seen + 1);
                 seen = number;
             }
@@ -218,7 +219,7 @@ on_both_databases! {
         let text = "x".repeat(4_000);
         for _ in 0..100 {
             running.writer.append(task, run, epoch, vec![line(text.clone())]).await.unwrap();
-            running.writer.flush(task).await.unwrap();
+            running.writer.flush(task, epoch).await.unwrap();
         }
         // 400 KB are seven chunks of 64 KiB and some that are still growing.
         assert!(chunks(&database).await < 7 + 17, "{}", chunks(&database).await);
@@ -236,12 +237,35 @@ on_both_databases! {
         let long = format!("x{}", "ä".repeat(MAX_TEXT_BYTES));
         let lines = vec![line("before".to_owned()), line(long), line("\0\u{1b}[0m \" \\".to_owned())];
         running.writer.append(task, run, epoch, lines).await.unwrap();
-        running.writer.flush(task).await.unwrap();
+        running.writer.flush(task, epoch).await.unwrap();
         let lines = read(store, task).await;
         assert_eq!(lines.len(), 3);
         let kept = lines[1].text.strip_suffix("\n[262146 more bytes were left out]");
         assert_eq!(kept.map(str::len), Some(MAX_TEXT_BYTES - 1));
         assert_eq!(lines[2].text, "\0\u{1b}[0m \" \\");
+        running.stop().await;
+    }
+
+    async fn a_page_of_long_lines_is_bounded_by_their_bytes(database) {
+        let store = &database.store;
+        let running = Running::start(store);
+        let (task, run, epoch) = run(store).await;
+        let lines = (0..40).map(|_| line("x".repeat(MAX_TEXT_BYTES))).collect();
+        running.writer.append(task, run, epoch, lines).await.unwrap();
+        running.writer.flush(task, epoch).await.unwrap();
+        let (mut seen, mut pages) = (0, 0);
+        loop {
+            let page = store.log_after(task, seen, 2_000).await.unwrap();
+            let bytes: usize = page.lines.iter().map(|line| line.text.len()).sum();
+            assert!(bytes <= 1024 * 1024, "{bytes}");
+            assert_eq!(page.lines[0].seq, seen + 1);
+            seen = page.lines.last().unwrap().seq;
+            pages += 1;
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!((seen, pages), (40, 10));
         running.stop().await;
     }
 
@@ -251,12 +275,13 @@ on_both_databases! {
         let (task, run, epoch) = run(store).await;
         for number in 0..3 {
             running.writer.append(task, run, epoch, vec![line(format!("line {number}"))]).await.unwrap();
-            running.writer.flush(task).await.unwrap();
+            running.writer.flush(task, epoch).await.unwrap();
         }
         running.stop().await;
         database.execute("UPDATE log_chunks SET bytes = sha256 WHERE first_seq = 2").await;
-        assert_eq!(store.log_after(task, 0, 1).await.unwrap().len(), 1);
-        assert_eq!(store.log_after(task, 2, 10).await.unwrap().len(), 1);
+        let page = store.log_after(task, 0, 1).await.unwrap();
+        assert_eq!((page.lines.len(), page.more), (1, true));
+        assert_eq!(store.log_after(task, 2, 10).await.unwrap().lines.len(), 1);
         let torn = store.log_after(task, 0, 10).await;
         assert!(
             matches!(torn, Err(StoreError::Corrupt(Corruption::Chunk { first_seq: 2, .. }))),
@@ -274,7 +299,7 @@ on_both_databases! {
             _ => line(format!("nothing here {number} {}", "-".repeat(50))),
         });
         running.writer.append(task, run, epoch, lines.collect()).await.unwrap();
-        running.writer.flush(task).await.unwrap();
+        running.writer.flush(task, epoch).await.unwrap();
         let (found, upto) = store.log_search(task, 0, 10, "straßE of gold").await.unwrap();
         assert_eq!(numbers(&found), [1_000, 2_000, 3_000, 4_000, 5_000]);
         assert_eq!(upto, 5_000);
@@ -314,7 +339,7 @@ async fn cut_connections_lose_and_double_nothing() {
     let mut tasks = Vec::new();
     for _ in 0..4 {
         let holder = run(&database.store).await;
-        tasks.push(holder.0);
+        tasks.push((holder.0, holder.2));
         let writer = running.writer.clone();
         sessions.spawn(async move {
             let (task, run, epoch) = holder;
@@ -337,8 +362,8 @@ async fn cut_connections_lose_and_double_nothing() {
         while sessions.try_join_next().is_some() {}
     }
     sessions.join_all().await;
-    for task in tasks {
-        running.writer.flush(task).await.ok();
+    for (task, epoch) in tasks {
+        running.writer.flush(task, epoch).await.ok();
         assert_complete(&database.store, task, 400).await;
     }
     running.stop().await;

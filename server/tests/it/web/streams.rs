@@ -198,7 +198,7 @@ async fn log_lines_come_in_batches_and_resume_too() {
         .append(claim.task, run, claim.epoch, written)
         .await
         .unwrap();
-    writer.flush(claim.task).await.unwrap();
+    writer.flush(claim.task, claim.epoch).await.unwrap();
     stop.cancel();
     let mut lines = 0;
     let mut last: Option<String> = None;
