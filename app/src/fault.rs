@@ -26,7 +26,7 @@ pub enum Fault {
     },
     /// The present state forbids it.
     #[error("{message}")]
-    Forbidden {
+    NotAllowed {
         /// Why, with the state named.
         message: String,
         /// What is possible instead.
@@ -45,9 +45,9 @@ pub enum Fault {
     #[error("Something went wrong on the server. Its log has the details.")]
     Internal,
     /// The server can't be reached or did not understand.
-    #[error("The server could not be reached: {message}")]
+    #[error("The server could not be reached.")]
     Transport {
-        /// What the browser or the framework said.
+        /// What the browser or the framework said, for those who look for the cause.
         message: String,
     },
 }
@@ -58,24 +58,40 @@ pub enum Fault {
 pub struct FieldFault {
     /// The field's name as in the JSON.
     pub field: String,
-    /// Follows the field's name: "must not be empty".
+    /// What a sentence about the field goes on with: "must not be empty".
     pub message: String,
 }
 
+impl FieldFault {
+    /// One field and what is wrong with it.
+    pub fn new(field: &str, message: impl Into<String>) -> Self {
+        Self {
+            field: field.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    /// For people who see the field: "It must not be empty."
+    pub fn beside(&self) -> String {
+        format!("It {}.", self.message.trim_end_matches('.'))
+    }
+}
+
+impl std::fmt::Display for FieldFault {
+    /// For people who don't see the field: "The title must not be empty."
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let field = self.field.replace('_', " ");
+        write!(f, "The {field} {}.", self.message.trim_end_matches('.'))
+    }
+}
+
 impl Fault {
-    /// One field is wrong.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers hand over an error they have no further use for"
-    )]
-    pub fn field(field: &str, message: impl ToString) -> Self {
-        let message = message.to_string();
+    /// One field is wrong. The message is ours, never a library's.
+    pub fn field(field: &str, message: impl Into<String>) -> Self {
+        let fault = FieldFault::new(field, message);
         Self::Invalid {
-            message: format!("{field} {message}"),
-            fields: vec![FieldFault {
-                field: field.to_owned(),
-                message,
-            }],
+            message: fault.to_string(),
+            fields: vec![fault],
         }
     }
 }
@@ -87,5 +103,22 @@ impl FromServerFnError for Fault {
         Self::Transport {
             message: error.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, FieldFault};
+
+    #[test]
+    fn what_is_wrong_with_a_field_is_a_whole_sentence() {
+        let fault = FieldFault::new("budget_usd", "must be an amount in dollars");
+        assert_eq!(fault.beside(), "It must be an amount in dollars.");
+        assert_eq!(
+            fault.to_string(),
+            "The budget usd must be an amount in dollars."
+        );
+        let told = Fault::field("text", "must not be empty").to_string();
+        assert_eq!(told, "The text must not be empty.");
     }
 }

@@ -1,6 +1,6 @@
 //! Errors as the pages get them.
 
-use app::fault::Fault;
+use app::fault::{Fault, FieldFault};
 
 use crate::error::Error;
 use crate::workspace::WorkspaceError;
@@ -13,8 +13,11 @@ impl From<Error> for Fault {
             Error::NotFound { what } => Self::NotFound {
                 what: what.to_owned(),
             },
-            Error::Invalid { fields } => Self::Invalid { message, fields },
-            Error::Refused { allowed, .. } => Self::Forbidden { message, allowed },
+            Error::Invalid { fields } => Self::Invalid {
+                message: sentences(&fields),
+                fields,
+            },
+            Error::Refused { allowed, .. } => Self::NotAllowed { message, allowed },
             Error::Conflict | Error::StaleRun | Error::KeyInUse => Self::Conflict,
             Error::Workspace(
                 WorkspaceError::NoWorkspace
@@ -44,4 +47,9 @@ impl From<Error> for Fault {
             }
         }
     }
+}
+
+fn sentences(fields: &[FieldFault]) -> String {
+    let each: Vec<_> = fields.iter().map(ToString::to_string).collect();
+    each.join(" ")
 }

@@ -12,7 +12,7 @@ pub fn FaultPanel(fault: Fault) -> impl IntoView {
     let status = match &fault {
         Fault::NotFound { .. } => 404,
         Fault::Invalid { .. } => 400,
-        Fault::Forbidden { .. } | Fault::Conflict => 409,
+        Fault::NotAllowed { .. } | Fault::Conflict => 409,
         Fault::Unavailable { .. } => 503,
         Fault::Internal | Fault::Transport { .. } => 500,
     };

@@ -13,7 +13,7 @@ pub struct Usd(i64);
 
 /// The text is not an amount of dollars.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an amount in dollars, such as 12.50")]
+#[error("must be an amount in dollars, such as 12.50")]
 pub struct NotMoney;
 
 const MICROS: i64 = 1_000_000;

@@ -78,7 +78,10 @@ pub struct Tokens {
 impl Tokens {
     /// All of them.
     pub const fn total(self) -> u64 {
-        self.input + self.output + self.cache_read + self.cache_write
+        self.input
+            .saturating_add(self.output)
+            .saturating_add(self.cache_read)
+            .saturating_add(self.cache_write)
     }
 }
 

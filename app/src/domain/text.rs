@@ -55,12 +55,13 @@ macro_rules! texts {
             type Error = TextError;
 
             fn try_from(text: String) -> Result<Self, TextError> {
-                let trimmed = text.trim();
-                if trimmed.is_empty() {
+                // Forms send a line break as two characters; people see one.
+                let text = text.trim().replace("\r\n", "\n");
+                if text.is_empty() {
                     return Err(TextError::Empty);
                 }
-                check(trimmed, $limit, $multiline)?;
-                Ok(Self(trimmed.replace("\r\n", "\n")))
+                check(&text, $limit, $multiline)?;
+                Ok(Self(text))
             }
         }
 
@@ -91,16 +92,17 @@ texts! {
     ModelName { limit: 100, multiline: false },
 }
 
+/// What Markdown begins a heading, a list, a quotation, a rule or a block of code with.
+const MARKS: [char; 9] = ['#', '-', '*', '+', '>', '=', '_', '`', '~'];
+
 impl Title {
-    /// The first line of a description, shortened to a title.
+    /// The first line of a description that has words, shortened to a title.
     pub fn suggest(description: &str) -> Option<Self> {
-        let line = description
-            .lines()
-            .map(str::trim)
-            .find(|line| !line.is_empty())?;
-        let line = line.trim_start_matches(['#', '-', '*', ' ']);
-        let short: String = line.chars().filter(|c| !c.is_control()).take(80).collect();
-        short.parse().ok()
+        description.lines().find_map(|line| {
+            let line = line.trim_start_matches(|c: char| c.is_whitespace() || MARKS.contains(&c));
+            let short: String = line.chars().filter(|c| !c.is_control()).take(80).collect();
+            short.parse().ok()
+        })
     }
 }
 
@@ -130,6 +132,24 @@ mod tests {
     fn a_description_keeps_its_lines() {
         let text: Description = "a\r\n\tb".parse().expect("valid");
         assert_eq!(text.as_str(), "a\n\tb");
+    }
+
+    #[test]
+    fn a_line_break_counts_once_however_it_was_sent() {
+        let text = vec!["x"; 10_000].join("\r\n");
+        let note: Note = text.parse().expect("19,999 characters as people count");
+        assert_eq!(note.as_str().len(), 19_999);
+    }
+
+    #[test]
+    fn a_title_is_suggested_by_the_first_line_with_words() {
+        let suggested = |text| Title::suggest(text).map(String::from);
+        assert_eq!(
+            suggested("---\n\n## Sort photos ##").as_deref(),
+            Some("Sort photos ##")
+        );
+        assert_eq!(suggested("```\n> * Quoted").as_deref(), Some("Quoted"));
+        assert_eq!(suggested("# \n --- \n"), None);
     }
 
     proptest! {

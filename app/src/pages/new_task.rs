@@ -79,7 +79,7 @@ impl FieldFaults {
         Signal::derive(move || {
             faults.with(|faults| {
                 let fault = faults.iter().find(|fault| fault.field == field)?;
-                Some(format!("It {}.", fault.message))
+                Some(fault.beside())
             })
         })
     }
@@ -140,7 +140,7 @@ fn NewTask(workflows: Vec<WorkflowView>, only_scripted: bool) -> impl IntoView {
     .into_any()
 }
 
-/// Takes the person to the first field that needs attention.
+/// Takes the person to the first field that needs attention, out of a part that is folded too.
 fn focus_first_fault() {
     use wasm_bindgen::JsCast;
     let found = document()
@@ -148,6 +148,11 @@ fn focus_first_fault() {
         .ok()
         .flatten();
     if let Some(field) = found.and_then(|found| found.dyn_into::<web_sys::HtmlElement>().ok()) {
+        if let Ok(Some(folded)) = field.closest("details:not([open])") {
+            folded
+                .set_attribute("open", "")
+                .expect("the attribute's name is valid");
+        }
         field.focus().ok(); // nothing is lost if it can't take the focus
     }
 }

@@ -147,30 +147,22 @@ pub fn MoreFields(form: TaskForm, only_scripted: bool, takes_repository: bool) -
         &form.priority,
         &form.model,
         &form.permission_mode,
-        &form.budget_usd,
-        &form.budget_tokens,
         &form.repository,
     ]
     .into_iter()
     .any(|value| !value.is_empty());
     let auto_approve = !form.auto_approve.is_empty();
-    let (repository, usd, tokens) = (
-        form.repository.clone(),
-        form.budget_usd.clone(),
-        form.budget_tokens.clone(),
-    );
+    let repository = form.repository.clone();
     view! {
         <details class="more" open=differs || only_scripted>
             <summary>
                 <Glyph icon=Icon::Chevron /> "More"
-                <span class="more-defaults">"model, permissions, priority, budget"</span>
+                <span class="more-defaults">"model, permissions, priority"</span>
             </summary>
             <div class="more-fields">
                 <ModelField chosen=form.model only_scripted />
                 <PriorityField chosen=form.priority />
                 <PermissionField chosen=form.permission_mode />
-                <TextField name="budget_usd" label="Budget in dollars" hint="The agent stops when it is used up. Empty: no limit." value=usd />
-                <TextField name="budget_tokens" label="Budget in tokens" hint="Empty: no limit." value=tokens />
                 {takes_repository.then(|| view! { <TextField name="repository" label="Repository" hint="A git address or a path on the server, to change an existing app." value=repository /> })}
                 <label class="check-field">
                     <input type="checkbox" class="checkbox checkbox-sm" name="form[auto_approve]" value="on" checked=auto_approve />
@@ -198,7 +190,6 @@ fn TextField(
                 name=format!("form[{name}]")
                 class="input"
                 type="text"
-                inputmode=name.starts_with("budget").then_some("decimal")
                 value=value.get_value()
                 aria-describedby=format!("{name}-hint {name}-fault")
                 aria-invalid=wrong

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(any(feature = "ssr", test))]
 use crate::api::CreateTask;
 #[cfg(any(feature = "ssr", test))]
-use crate::domain::text::{Description, Title};
+use crate::domain::text::{Description, TextError, Title};
 #[cfg(any(feature = "ssr", test))]
 use crate::fault::{Fault, FieldFault};
 
@@ -30,8 +30,6 @@ pub struct TaskForm {
     pub permission_mode: String,
     /// `on` if it is checked.
     pub auto_approve: String,
-    pub budget_usd: String,
-    pub budget_tokens: String,
     /// `true` if the task is to start at once.
     pub start: String,
 }
@@ -49,14 +47,12 @@ impl TaskForm {
             model: value("model"),
             permission_mode: value("permission_mode"),
             auto_approve: value("auto_approve"),
-            budget_usd: value("budget_usd"),
-            budget_tokens: value("budget_tokens"),
             start: String::new(),
         }
     }
 
     #[cfg(feature = "ssr")]
-    fn pairs(&self) -> [(&'static str, &str); 10] {
+    fn pairs(&self) -> [(&'static str, &str); 8] {
         [
             ("title", &self.title),
             ("type", &self.task_type),
@@ -65,8 +61,6 @@ impl TaskForm {
             ("model", &self.model),
             ("permission_mode", &self.permission_mode),
             ("auto_approve", &self.auto_approve),
-            ("budget_usd", &self.budget_usd),
-            ("budget_tokens", &self.budget_tokens),
             ("description", &self.description),
         ]
     }
@@ -98,17 +92,22 @@ impl TaskForm {
         };
         let title = required::<Title>("title", title, &mut faults);
         let description = required::<Description>("description", self.description, &mut faults);
-        let priority = optional("priority", &self.priority, &mut faults);
-        let permission_mode = optional("permission_mode", &self.permission_mode, &mut faults);
-        let budget_usd = optional(
-            "budget_usd",
-            self.budget_usd.trim_start_matches('$'),
-            &mut faults,
+        let mut one_of = Choices(&mut faults);
+        let priority = one_of.parse(
+            "priority",
+            &self.priority,
+            "must be low, normal, high or critical",
         );
-        let budget_tokens = optional("budget_tokens", &self.budget_tokens, &mut faults);
-        let model = optional("model", &self.model, &mut faults);
+        let permission_mode = one_of.parse(
+            "permission_mode",
+            &self.permission_mode,
+            "must be strict, balanced or autonomous",
+        );
+        let model = (!self.model.trim().is_empty())
+            .then(|| required("model", self.model, &mut faults))
+            .flatten();
         if self.task_type.is_empty() {
-            faults.push(fault_of("type", &"must be chosen"));
+            faults.push(FieldFault::new("type", "must be chosen"));
         }
         match (title, description) {
             (Some(title), Some(description)) if faults.is_empty() => Ok(CreateTask {
@@ -119,8 +118,8 @@ impl TaskForm {
                 repository: Some(self.repository).filter(|text| !text.trim().is_empty()),
                 depends_on: Vec::new(),
                 auto_approve: !self.auto_approve.is_empty(),
-                budget_usd,
-                budget_tokens,
+                budget_usd: None,
+                budget_tokens: None,
                 model,
                 permission_mode: permission_mode.unwrap_or_default(),
                 start: self.start == "true",
@@ -134,43 +133,38 @@ impl TaskForm {
 }
 
 #[cfg(any(feature = "ssr", test))]
-fn fault_of(field: &str, message: &impl ToString) -> FieldFault {
-    FieldFault {
-        field: field.to_owned(),
-        message: message.to_string(),
-    }
-}
-
-#[cfg(any(feature = "ssr", test))]
 fn required<T>(field: &str, text: String, faults: &mut Vec<FieldFault>) -> Option<T>
 where
-    T: TryFrom<String>,
-    T::Error: ToString,
+    T: TryFrom<String, Error = TextError>,
 {
     text.try_into()
-        .map_err(|error: T::Error| faults.push(fault_of(field, &error)))
+        .map_err(|error: TextError| faults.push(FieldFault::new(field, error.to_string())))
         .ok()
 }
 
+/// Fields with a few possible words, which may be left out.
 #[cfg(any(feature = "ssr", test))]
-fn optional<T>(field: &str, text: &str, faults: &mut Vec<FieldFault>) -> Option<T>
-where
-    T: std::str::FromStr,
-    T::Err: ToString,
-{
-    let text = text.trim();
-    if text.is_empty() {
-        return None;
+struct Choices<'a>(&'a mut Vec<FieldFault>);
+
+#[cfg(any(feature = "ssr", test))]
+impl Choices<'_> {
+    fn parse<T: std::str::FromStr>(&mut self, field: &str, text: &str, wrong: &str) -> Option<T> {
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.0.push(FieldFault::new(field, wrong));
+        }
+        parsed
     }
-    text.parse()
-        .map_err(|error: T::Err| faults.push(fault_of(field, &error)))
-        .ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::TaskForm;
-    use crate::fault::Fault;
+    use crate::fault::{Fault, FieldFault};
 
     #[test]
     fn a_title_is_taken_from_the_description() {
@@ -188,13 +182,23 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
         let form = TaskForm {
-            budget_usd: "much".to_owned(),
+            priority: "soon".to_owned(),
             ..TaskForm::default()
         };
         let Err(Fault::Invalid { fields, .. }) = form.parse() else {
             panic!("it was taken");
         };
         let names: Vec<&str> = fields.iter().map(|fault| fault.field.as_str()).collect();
-        assert_eq!(names, ["title", "description", "budget_usd", "type"]);
+        assert_eq!(names, ["title", "description", "priority", "type"]);
+        let beside: Vec<String> = fields.iter().map(FieldFault::beside).collect();
+        assert_eq!(
+            beside,
+            [
+                "It must not be empty.",
+                "It must not be empty.",
+                "It must be low, normal, high or critical.",
+                "It must be chosen.",
+            ]
+        );
     }
 }

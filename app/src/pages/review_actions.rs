@@ -7,12 +7,8 @@ use crate::domain::id::ReviewId;
 #[cfg(feature = "ssr")]
 use crate::domain::task::{ChangeRequest, Comment};
 #[cfg(feature = "ssr")]
-use crate::domain::text::Note;
+use crate::domain::text::{Note, TextError};
 use crate::fault::Fault;
-
-/// What goes back with comments alone.
-#[cfg(feature = "ssr")]
-const SEE_COMMENTS: &str = "Please see the comments.";
 
 /// Says yes; the next phase begins.
 #[server(prefix = "/sfn", endpoint = "reviews/approve")]
@@ -28,25 +24,12 @@ pub async fn approve_review(id: ReviewId, comment: String) -> Result<ReviewView,
 pub async fn request_changes(
     id: ReviewId,
     feedback: String,
-    /// How many comments the page showed.
-    open_comments: usize,
     file: String,
     line: String,
     text: String,
 ) -> Result<ReviewView, Fault> {
     let comments: Vec<Comment> = comment(&file, &line, &text)?.into_iter().collect();
-    let feedback = match optional_note("feedback", &feedback)? {
-        Some(feedback) => feedback,
-        None if open_comments + comments.len() > 0 => SEE_COMMENTS
-            .parse()
-            .map_err(|error| Fault::field("feedback", error))?,
-        None => {
-            return Err(Fault::field(
-                "feedback",
-                "must not be empty without comments",
-            ));
-        }
-    };
+    let feedback = optional_note("feedback", &feedback)?;
     let request = ChangeRequest { feedback, comments };
     let review = crate::backend::backend()?
         .request_changes(id, request)
@@ -75,7 +58,7 @@ fn optional_note(field: &str, text: &str) -> Result<Option<Note>, Fault> {
     }
     text.parse()
         .map(Some)
-        .map_err(|error| Fault::field(field, error))
+        .map_err(|error: TextError| Fault::field(field, error.to_string()))
 }
 
 /// A comment as the form sends it; nothing if its text is empty.

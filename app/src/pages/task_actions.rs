@@ -6,7 +6,7 @@ use crate::api::TaskView;
 use crate::domain::id::TaskId;
 use crate::domain::task::Action;
 #[cfg(feature = "ssr")]
-use crate::domain::text::Note;
+use crate::domain::text::{Note, TextError};
 use crate::fault::Fault;
 
 /// Starts, cancels or retries a task, or asks for a review.
@@ -41,6 +41,8 @@ pub async fn delete_task(id: TaskId) -> Result<(), Fault> {
 /// Writes to the agent.
 #[server(prefix = "/sfn", endpoint = "tasks/message")]
 pub async fn send_message(id: TaskId, text: String) -> Result<TaskView, Fault> {
-    let text: Note = text.parse().map_err(|error| Fault::field("text", error))?;
+    let text: Note = text
+        .parse()
+        .map_err(|error: TextError| Fault::field("text", error.to_string()))?;
     crate::backend::backend()?.send_message(id, text).await
 }

@@ -125,7 +125,7 @@ const fn status(fault: &Fault) -> StatusCode {
     match fault {
         Fault::NotFound { .. } => StatusCode::NOT_FOUND,
         Fault::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        Fault::Forbidden { .. } | Fault::Conflict => StatusCode::CONFLICT,
+        Fault::NotAllowed { .. } | Fault::Conflict => StatusCode::CONFLICT,
         Fault::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Fault::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         // Here it is the framework that did not understand the request.

@@ -153,7 +153,7 @@ fn a_rework_repeats_the_reviewers_words_with_their_places() {
     );
     let command = TaskCommand::RequestChanges {
         review,
-        feedback: "Too vague.".parse().unwrap(),
+        feedback: Some("Too vague.".parse().unwrap()),
         comments: vec![(FeedbackId::from_uuid(Uuid::nil()), comment)],
     };
     let task = after(

@@ -1,6 +1,7 @@
 //! A job as it was sent, made into one that the domain takes.
 
 use app::api::CreateTask;
+use app::domain::money::Usd;
 use app::domain::plan::TaskType;
 use app::domain::task::NewTask;
 use app::fault::FieldFault;
@@ -30,6 +31,9 @@ impl Service {
             && let Err(message) = plain_line(repository, MAX_REPOSITORY)
         {
             fault("repository", message);
+        }
+        if new.budget_usd == Some(Usd::ZERO) {
+            fault("budget_usd", "must be more than 0".to_owned());
         }
         if new.budget_tokens == Some(0) {
             fault("budget_tokens", "must be more than 0".to_owned());

@@ -43,6 +43,23 @@ pub enum Action {
     Delete,
 }
 
+impl Action {
+    /// For a sentence: "A task that is completed can't be …".
+    pub const fn participle(self) -> &'static str {
+        match self {
+            Self::Execute => "started",
+            Self::Edit => "changed",
+            Self::Cancel => "cancelled",
+            Self::Retry => "tried again",
+            Self::Message => "sent a message",
+            Self::Approve => "approved",
+            Self::RequestChanges => "sent back",
+            Self::RequestReview => "stopped for a review",
+            Self::Delete => "deleted",
+        }
+    }
+}
+
 impl Task {
     /// What a person may do now, the most likely first.
     pub fn actions(&self) -> Vec<Action> {

@@ -6,7 +6,7 @@ use super::{
     ReviewStatus, Run, Status, Step, StepStatus, Task, TaskEdit, TaskEvent, Tokens, Turn,
     TurnOutcome, TurnPurpose, UsageDelta, Verification, Waiting,
 };
-use crate::domain::id::{FeedbackId, ReviewId, SessionId};
+use crate::domain::id::{FeedbackId, MessageId, ReviewId, SessionId};
 use crate::domain::money::Usd;
 use crate::domain::plan::PhasePlan;
 
@@ -133,6 +133,7 @@ impl Task {
                     message: *message,
                     session: *session,
                     purpose: purpose.clone(),
+                    delivered: Vec::new(),
                 });
             }
             TaskEvent::TurnEnded { outcome, .. } => self.end_turn(outcome),
@@ -197,10 +198,15 @@ impl Task {
                     at,
                     comment: comment.clone(),
                 };
+                let interim = self
+                    .reviews
+                    .iter()
+                    .any(|known| known.id == *review && known.interim);
                 let phase = self.decide_review(*review, approved);
                 self.with_phase(phase, |phase| {
                     phase.status = PhaseStatus::Active;
                     phase.reworks = 0;
+                    phase.approved |= !interim;
                 });
             }
             TaskEvent::ChangesRequested { review, feedback } => {
@@ -213,6 +219,7 @@ impl Task {
                     phase.status = PhaseStatus::Active;
                     phase.rework_due = true;
                     phase.reworks = 0;
+                    phase.approved = false;
                 });
             }
             TaskEvent::QuestionAsked { id, asked } => {
@@ -233,8 +240,9 @@ impl Task {
                 });
             }
             TaskEvent::MessageDelivered { message } => {
-                if let Some(found) = self.messages.iter_mut().find(|known| known.id == *message) {
-                    found.delivery = Delivery::Delivered { at };
+                self.set_delivery(*message, Delivery::Delivered { at });
+                if let Some(turn) = &mut self.turn {
+                    turn.delivered.push(*message);
                 }
             }
             TaskEvent::RateLimited { until } => {
@@ -311,6 +319,12 @@ impl Task {
         self.turn = Some(turn);
     }
 
+    fn set_delivery(&mut self, id: MessageId, delivery: Delivery) {
+        if let Some(message) = self.messages.iter_mut().find(|known| known.id == id) {
+            message.delivery = delivery;
+        }
+    }
+
     fn end_turn(&mut self, outcome: &TurnOutcome) {
         let Some(turn) = self.turn.take() else { return };
         match outcome {
@@ -320,7 +334,13 @@ impl Task {
                 self.settle_purpose(&turn.purpose, true);
             }
             TurnOutcome::Unseen => self.settle_purpose(&turn.purpose, false),
-            TurnOutcome::Deferred | TurnOutcome::Interrupted | TurnOutcome::Failed { .. } => {}
+            TurnOutcome::Deferred => {}
+            // What was written is said again: rather twice than never answered.
+            TurnOutcome::Interrupted | TurnOutcome::Failed { .. } => {
+                for message in turn.delivered {
+                    self.set_delivery(message, Delivery::Pending);
+                }
+            }
         }
     }
 
@@ -425,6 +445,7 @@ impl Phase {
             base: None,
             opened: false,
             closed: false,
+            approved: false,
             report: None,
             rework_due: false,
             reworks: 0,

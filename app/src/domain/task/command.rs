@@ -72,7 +72,9 @@ pub struct Comment {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRequest {
-    pub feedback: Note,
+    /// May be left out where comments say enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<Note>,
     #[serde(default)]
     pub comments: Vec<Comment>,
 }
@@ -115,7 +117,8 @@ pub enum TaskCommand {
     },
     RequestChanges {
         review: ReviewId,
-        feedback: Note,
+        /// May be left out if the review has comments, these included.
+        feedback: Option<Note>,
         comments: Vec<(FeedbackId, Comment)>,
     },
     /// A run claims the task.
@@ -200,40 +203,43 @@ pub enum RunCommand {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Never created, or put away.
-    #[error("there is no such task")]
+    #[error("There is no such task.")]
     UnknownTask,
     /// Ids are given once.
-    #[error("the task exists already")]
+    #[error("The task exists already.")]
     AlreadyCreated,
     /// No such review in this task.
-    #[error("there is no such review")]
+    #[error("There is no such review.")]
     UnknownReview,
     /// No such comment in this task.
-    #[error("there is no such comment")]
+    #[error("There is no such comment.")]
     UnknownFeedback,
     /// The state forbids it.
-    #[error("a task that is {state} can't {action}")]
+    #[error("A task that is {state} can't be {}.", action.participle())]
     NotAllowed {
-        /// The state's name with its reason, as in `waiting (review)`.
-        state: String,
+        /// The state in words, as in "waiting for a review".
+        state: &'static str,
         /// What was asked.
         action: Action,
         /// What is possible.
         allowed: Vec<Action>,
     },
     /// The review was decided before.
-    #[error("this review was already {decision}")]
+    #[error("This review was already {decision}.")]
     AlreadyDecided {
         /// What came of it.
         decision: &'static str,
     },
     /// A description can't change under a working agent.
     #[error(
-        "the description can only be changed while the task is a draft; write a message instead"
+        "The description can only be changed while the task is a draft. Write a message instead."
     )]
     DescriptionFixed,
+    /// Nobody can work on a phase that was sent back without a word.
+    #[error("Say what should change, or leave a comment.")]
+    NothingToChange,
     /// Too much is waiting already.
-    #[error("at most {limit} {what} are kept")]
+    #[error("There can be at most {limit} {what}.")]
     TooMany {
         /// The limit.
         limit: usize,
@@ -241,9 +247,9 @@ pub enum Refusal {
         what: &'static str,
     },
     /// Another run holds the task now.
-    #[error("this run no longer holds the task")]
+    #[error("This run no longer holds the task.")]
     StaleRun,
     /// The orchestrator asked for something that is not next.
-    #[error("{0} is not what comes next")]
+    #[error("It is not the moment for {0}.")]
     OutOfTurn(&'static str),
 }

@@ -1,11 +1,14 @@
 //! Judging commands: state and command in, events or a refusal out.
 
 use super::{
-    Action, Comment, FeedbackStatus, MAX_FEEDBACK, MAX_PENDING_MESSAGES, NewTask, Refusal, Review,
-    ReviewStatus, RunEnd, Status, Task, TaskCommand, TaskEdit, TaskEvent,
+    Action, Comment, Feedback, FeedbackStatus, MAX_FEEDBACK, MAX_PENDING_MESSAGES, NewTask,
+    Refusal, Review, ReviewStatus, RunEnd, Status, Task, TaskCommand, TaskEdit, TaskEvent,
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId};
 use crate::domain::text::Note;
+
+/// What goes back with comments alone.
+const SEE_COMMENTS: &str = "Please see the comments.";
 
 /// What a decision comes to.
 pub(super) type Decision = Result<Vec<TaskEvent>, Refusal>;
@@ -62,7 +65,7 @@ impl Task {
             return Ok(());
         }
         Err(Refusal::NotAllowed {
-            state: self.status.describe(),
+            state: self.status.phrase(),
             action,
             allowed,
         })
@@ -214,17 +217,15 @@ impl Task {
             review: id,
             comment,
         }];
-        if review.interim {
+        let last = self.is_last(review.phase);
+        // What was written and not yet read comes before the end.
+        if review.interim || last && self.pending_messages().next().is_some() {
             events.push(queued());
             return Ok(events);
         }
         events.push(TaskEvent::PhaseCompleted {
             phase: review.phase,
         });
-        let last = self
-            .phases
-            .last()
-            .is_none_or(|phase| phase.number == review.phase);
         events.push(if last {
             TaskEvent::TaskCompleted {}
         } else {
@@ -233,13 +234,25 @@ impl Task {
         Ok(events)
     }
 
+    pub(super) fn is_last(&self, phase: u32) -> bool {
+        let last = self.phases.last();
+        last.is_none_or(|last| last.number == phase)
+    }
+
     fn request_changes(
         &self,
         id: ReviewId,
-        feedback: Note,
+        feedback: Option<Note>,
         comments: Vec<(FeedbackId, Comment)>,
     ) -> Decision {
-        self.open_for_decision(id)?;
+        let review = self.open_for_decision(id)?;
+        let is_open = |comment: &Feedback| comment.status == FeedbackStatus::Open;
+        let has_comments = !comments.is_empty() || review.feedback.iter().any(is_open);
+        let feedback = match feedback {
+            Some(feedback) => feedback,
+            None if has_comments => SEE_COMMENTS.parse().expect("it is short and printable"),
+            None => return Err(Refusal::NothingToChange),
+        };
         let mut events = self.add_feedback(id, comments)?;
         events.push(TaskEvent::ChangesRequested {
             review: id,

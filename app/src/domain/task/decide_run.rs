@@ -36,6 +36,9 @@ impl Task {
     }
 
     pub(super) fn judge_run(&self, run: Run, command: RunCommand) -> Decision {
+        if let (Some(what), Some(_)) = (between_turns(&command), &self.turn) {
+            return Err(Refusal::OutOfTurn(what));
+        }
         match command {
             RunCommand::StartConversation { session } => match self.next_work() {
                 Work::StartConversation => Ok(vec![TaskEvent::ConversationStarted { session }]),
@@ -123,7 +126,12 @@ impl Task {
                 _ => Err(Refusal::OutOfTurn("a review")),
             },
             RunCommand::Complete => match self.next_work() {
-                Work::Complete => Ok(self.settled([TaskEvent::TaskCompleted {}])),
+                Work::Complete => {
+                    let approved = self.active_phase().map(|phase| phase.number);
+                    let completed = approved.map(|phase| TaskEvent::PhaseCompleted { phase });
+                    let events = completed.into_iter().chain([TaskEvent::TaskCompleted {}]);
+                    Ok(self.settled(events))
+                }
                 _ => Err(Refusal::OutOfTurn("the end of the task")),
             },
             RunCommand::Limit { until } => Ok(self.settled([TaskEvent::RateLimited { until }])),
@@ -136,7 +144,7 @@ impl Task {
 
     fn start_turn(&self, message: MessageId, purpose: TurnPurpose) -> Decision {
         let session = self.session().ok_or(Refusal::OutOfTurn("a turn"))?;
-        if self.turn.is_some() || self.next_work() != Work::Turn(purpose.clone()) {
+        if self.next_work() != Work::Turn(purpose.clone()) {
             return Err(Refusal::OutOfTurn("this turn"));
         }
         let delivered = match &purpose {
@@ -261,6 +269,11 @@ impl Task {
             return Ok(self.settled(events));
         }
         events.push(TaskEvent::PhaseCompleted { phase: number });
+        if self.is_last(number) {
+            // At once: a message in between would have no phase to be answered in.
+            events.push(TaskEvent::TaskCompleted {});
+            return Ok(self.settled(events));
+        }
         Ok(events)
     }
 
@@ -301,6 +314,26 @@ impl Task {
             RunEnd::Settled | RunEnd::Shutdown | RunEnd::Lost => queued(),
         };
         vec![TaskEvent::RunEnded { run: run.id, end }, next]
+    }
+}
+
+/// What the command begins or ends, if it is for the time in which no turn is open.
+const fn between_turns(command: &RunCommand) -> Option<&'static str> {
+    match command {
+        RunCommand::StartConversation { .. } => Some("a conversation"),
+        RunCommand::StartPhase { .. } => Some("a phase"),
+        RunCommand::StartTurn { .. } => Some("this turn"),
+        RunCommand::Verify { .. } => Some("a verification"),
+        RunCommand::OpenReview { .. } => Some("a review"),
+        RunCommand::Complete => Some("the end of the task"),
+        RunCommand::DeliverMessage { .. }
+        | RunCommand::ReportStep { .. }
+        | RunCommand::ReportPhase { .. }
+        | RunCommand::ReportError { .. }
+        | RunCommand::EndTurn { .. }
+        | RunCommand::Limit { .. }
+        | RunCommand::RefuseCredentials { .. }
+        | RunCommand::End { .. } => None,
     }
 }
 

@@ -113,6 +113,9 @@ pub struct Phase {
     pub opened: bool,
     /// Whether the agent had its closing turn.
     pub closed: bool,
+    /// A person said yes, and only what they wrote meanwhile keeps the phase from its end.
+    #[serde(default)]
+    pub approved: bool,
     /// The agent's own account of the phase.
     pub report: Option<Report>,
     /// A rework is due.
@@ -186,6 +189,9 @@ pub struct Turn {
     pub message: MessageId,
     pub session: SessionId,
     pub purpose: TurnPurpose,
+    /// What a person wrote and the agent got in the course of it.
+    #[serde(default)]
+    pub delivered: Vec<MessageId>,
 }
 
 /// What a person wrote to the agent.
@@ -335,6 +341,7 @@ impl Task {
             PhaseStatus::Pending => 0,
             PhaseStatus::Completed => 1000,
             PhaseStatus::InReview => 950,
+            PhaseStatus::Active if phase.approved => 950,
             PhaseStatus::Active if phase.steps.is_empty() => 500,
             PhaseStatus::Active => {
                 let done = phase
@@ -386,11 +393,28 @@ impl Status {
         }
     }
 
-    /// For a sentence: `waiting (review)`.
+    /// In one word or two, for programs: `waiting (review)`.
     pub fn describe(&self) -> String {
         match self.waiting_reason() {
             Some(reason) => format!("{} ({reason})", self.name()),
             None => self.name().to_owned(),
+        }
+    }
+
+    /// For a sentence: "A task that is …".
+    pub const fn phrase(&self) -> &'static str {
+        match self {
+            Self::Draft => "a draft",
+            Self::Waiting(Waiting::Review { .. }) => "waiting for a review",
+            Self::Waiting(Waiting::Question) => "waiting for an answer",
+            Self::Waiting(Waiting::Dependency) => "waiting for a dependency",
+            Self::Waiting(Waiting::RateLimit { .. }) => "waiting for the account's limit to end",
+            Self::Waiting(Waiting::Credentials { .. }) => "waiting for usable credentials",
+            Self::Queued { .. }
+            | Self::Running(_)
+            | Self::Completed
+            | Self::Failed { .. }
+            | Self::Cancelled => self.name(),
         }
     }
 }

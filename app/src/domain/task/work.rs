@@ -63,6 +63,9 @@ impl Task {
         if self.review_requested {
             return Work::OpenReview { phase: number };
         }
+        if phase.approved {
+            return Work::Complete;
+        }
         if phase.rework_due {
             return Work::Turn(TurnPurpose::Rework { phase: number });
         }

@@ -80,7 +80,7 @@ async fn live(store: &Store) {
     .unwrap();
     let changes = TaskCommand::RequestChanges {
         review,
-        feedback: "Again.".parse().unwrap(),
+        feedback: Some("Again.".parse().unwrap()),
         comments: vec![(feedback_id(), comment("c"))],
     };
     act(store, first, changes, None).await.unwrap();

@@ -171,7 +171,7 @@ fn an_approval_opens_the_next_phase_and_a_second_click_is_harmless() {
     assert_eq!(story.names(approve), Vec::<String>::new());
     let late = TaskCommand::RequestChanges {
         review,
-        feedback: note("No."),
+        feedback: Some(note("No.")),
         comments: Vec::new(),
     };
     let decision = "approved";
@@ -186,7 +186,7 @@ fn a_phase_that_is_sent_back_is_reworked_and_reviewed_again() {
     let review = story.open_review();
     let changes = TaskCommand::RequestChanges {
         review,
-        feedback: note("Again, please."),
+        feedback: Some(note("Again, please.")),
         comments: vec![(FEEDBACK, comment())],
     };
     let expected = ["FeedbackAdded", "ChangesRequested", "TaskQueued"];
@@ -230,7 +230,7 @@ fn a_review_holds_a_limited_number_of_comments() {
         .map(|number| (FeedbackId::from_uuid(Uuid::from_u128(number)), comment()));
     let refused = story.refused(TaskCommand::RequestChanges {
         review,
-        feedback: note("All of it."),
+        feedback: Some(note("All of it.")),
         comments: comments.collect(),
     });
     assert!(
@@ -266,7 +266,10 @@ fn a_review_in_between_is_opened_at_the_next_end_of_a_turn() {
 #[test]
 fn a_refusal_says_what_is_possible_instead() {
     let refusal = Story::of(two_phases()).refused(TaskCommand::Retry);
-    assert_eq!(refusal.to_string(), "a task that is draft can't retry");
+    assert_eq!(
+        refusal.to_string(),
+        "A task that is a draft can't be tried again."
+    );
     let Refusal::NotAllowed { allowed, .. } = refusal else {
         panic!("{refusal:?}");
     };
@@ -277,4 +280,87 @@ fn a_refusal_says_what_is_possible_instead() {
         Action::Delete,
     ];
     assert_eq!(allowed, expected);
+}
+
+#[test]
+fn an_approval_of_the_last_phase_waits_until_what_was_written_is_answered() {
+    let one_phase = Workflow {
+        phases: vec![phase("planning", &["01_idea"], true)],
+        ..two_phases()
+    };
+    let story = Story::of(one_phase)
+        .then(TaskCommand::Execute)
+        .then(start(1))
+        .worked();
+    let review = story.open_review();
+    let approve = TaskCommand::Approve {
+        review,
+        comment: None,
+    };
+    let expected = ["ReviewApproved", "PhaseCompleted", "TaskCompleted"];
+    assert_eq!(story.names(approve.clone()), expected);
+
+    let story = story.then(send("And a licence, please."));
+    assert_eq!(
+        story.names(approve.clone()),
+        ["ReviewApproved", "TaskQueued"]
+    );
+    let story = story.then(approve.clone()).then(start(2));
+    let messages = vec![MESSAGE];
+    let purpose = TurnPurpose::Messages { messages };
+    assert_eq!(story.task().next_work(), Work::Turn(purpose.clone()));
+    let story = story.turn(purpose);
+    assert_eq!(story.task().next_work(), Work::Complete);
+    let complete = TaskCommand::Run {
+        run: RUN,
+        command: RunCommand::Complete,
+    };
+    let expected = ["PhaseCompleted", "TaskCompleted", "RunEnded"];
+    assert_eq!(story.names(complete.clone()), expected);
+
+    // A person may look once more before the end, and change their mind.
+    let story = story.then(TaskCommand::RequestReview).worked();
+    let review = story.open_review();
+    let changes = TaskCommand::RequestChanges {
+        review,
+        feedback: Some(note("Another licence.")),
+        comments: Vec::new(),
+    };
+    let story = story.then(changes).then(start(3));
+    let rework = TurnPurpose::Rework { phase: 1 };
+    assert_eq!(story.task().next_work(), Work::Turn(rework));
+}
+
+#[test]
+fn a_phase_is_sent_back_with_words_or_comments_but_not_without_both() {
+    let story = Story::at_the_gate();
+    let review = story.open_review();
+    let changes = |comments| TaskCommand::RequestChanges {
+        review,
+        feedback: None,
+        comments,
+    };
+    assert_eq!(story.refused(changes(Vec::new())), Refusal::NothingToChange);
+    let with_one = changes(vec![(FEEDBACK, comment())]);
+    let sent_back = story.clone().then(with_one);
+    let Some(ReviewStatus::ChangesRequested { feedback, .. }) =
+        sent_back.task().reviews.last().map(|review| &review.status)
+    else {
+        panic!("{:?}", sent_back.task().reviews);
+    };
+    assert_eq!(feedback.as_str(), "Please see the comments.");
+
+    let story = story.then(TaskCommand::AddFeedback {
+        review,
+        feedback: FEEDBACK,
+        comment: comment(),
+    });
+    let expected = ["ChangesRequested", "TaskQueued"];
+    assert_eq!(story.names(changes(Vec::new())), expected);
+    // A comment that is settled asks for nothing.
+    let settled = story.then(TaskCommand::ResolveFeedback { feedback: FEEDBACK });
+    assert_eq!(
+        settled.refused(changes(Vec::new())),
+        Refusal::NothingToChange
+    );
 }

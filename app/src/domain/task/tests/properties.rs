@@ -73,7 +73,7 @@ fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
         },
         10 | 11 => TaskCommand::RequestChanges {
             review,
-            feedback: note("Again."),
+            feedback: Some(note("Again.")),
             comments: vec![(feedback, comment(pick))],
         },
         12 => TaskCommand::Edit(TaskEdit {
@@ -238,6 +238,39 @@ fn holder(records: &[EventRecord]) -> Option<RunId> {
     holder
 }
 
+/// What was written and is not known to be read: never delivered, or in the course of a turn that
+/// came to nothing. From the events alone.
+fn unanswered(records: &[EventRecord]) -> BTreeSet<u128> {
+    let number = |message: &MessageId| message.as_uuid().as_u128();
+    let mut open = BTreeSet::new();
+    let mut in_turn = None::<Vec<u128>>;
+    for record in records {
+        match &record.event {
+            TaskEvent::MessageSent { message, .. } => {
+                open.insert(number(message));
+            }
+            TaskEvent::MessageDelivered { message } => {
+                open.remove(&number(message));
+                if let Some(delivered) = &mut in_turn {
+                    delivered.push(number(message));
+                }
+            }
+            TaskEvent::TurnStarted { .. } => in_turn = Some(Vec::new()),
+            TaskEvent::TurnEnded { outcome, .. } => {
+                let delivered = in_turn.take().unwrap_or_default();
+                if matches!(
+                    outcome,
+                    TurnOutcome::Interrupted | TurnOutcome::Failed { .. }
+                ) {
+                    open.extend(delivered);
+                }
+            }
+            _ => {}
+        }
+    }
+    open
+}
+
 /// A command for each action, with which it is tried.
 fn attempts(task: &Task) -> Vec<(Action, TaskCommand)> {
     let review = task.open_review().or(task.reviews.last());
@@ -272,7 +305,7 @@ fn attempts(task: &Task) -> Vec<(Action, TaskCommand)> {
             Action::RequestChanges,
             TaskCommand::RequestChanges {
                 review,
-                feedback: note("Again."),
+                feedback: Some(note("Again.")),
                 comments: Vec::new(),
             },
         ),
@@ -382,6 +415,37 @@ proptest! {
             };
         }
         prop_assert!(false, "still {}", story.status());
+    }
+
+    #[test]
+    fn no_task_completes_with_an_unanswered_message(kind in any::<u8>(), choices in choices()) {
+        play(kind, choices, |story, _, decision| {
+            let Ok(events) = decision else { return Ok(()) };
+            let completes = events.contains(&TaskEvent::TaskCompleted {});
+            if completes {
+                prop_assert_eq!(unanswered(&story.records), BTreeSet::new());
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn an_open_turn_comes_before_everything_else(kind in any::<u8>(), choices in choices()) {
+        let story = play(kind, choices, |_, _, _| Ok(()))?;
+        let Some(run) = story.task().run().filter(|_| story.task().turn.is_some()) else {
+            return Ok(());
+        };
+        let between = [
+            RunCommand::Complete,
+            verify(true, REVIEW),
+            RunCommand::OpenReview { review: REVIEW, head: "head".to_owned() },
+            start_phase(1),
+            RunCommand::StartConversation { session: SESSION },
+        ];
+        for command in between {
+            let refusal = story.when(TaskCommand::Run { run: run.id, command });
+            prop_assert!(matches!(refusal, Err(Refusal::OutOfTurn(_) | Refusal::UnknownTask)));
+        }
     }
 
     #[test]

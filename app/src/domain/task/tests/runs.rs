@@ -389,3 +389,62 @@ fn progress_grows_to_the_full() {
     story = story.then(approve).then(start(2)).worked();
     assert_eq!(story.task().progress(), 100);
 }
+
+#[test]
+fn a_message_whose_turn_came_to_nothing_is_said_again() {
+    let purpose = TurnPurpose::Messages {
+        messages: vec![MESSAGE],
+    };
+    let opened = Story::running()
+        .run(start_phase(1))
+        .turn(TurnPurpose::Opening { phase: 1 })
+        .then(TaskCommand::SendMessage {
+            message: MESSAGE,
+            text: note("Please hurry."),
+        });
+    let message = MessageId::from_uuid(Uuid::from_u128(5));
+    let after = |outcome| {
+        let turn = RunCommand::StartTurn {
+            message,
+            purpose: purpose.clone(),
+        };
+        let story = opened.clone().run(turn);
+        assert_eq!(story.task().pending_messages().count(), 0);
+        let work = story.run(end_turn(message, outcome)).task().next_work();
+        work == Work::Turn(purpose.clone())
+    };
+    let message_text = "no".to_owned();
+    assert!(after(TurnOutcome::Interrupted));
+    assert!(after(TurnOutcome::Failed {
+        message: message_text
+    }));
+    for outcome in [
+        TurnOutcome::Completed,
+        TurnOutcome::Unseen,
+        TurnOutcome::Deferred,
+    ] {
+        assert!(!after(outcome));
+    }
+}
+
+#[test]
+fn a_message_that_reached_a_failing_turn_in_its_course_is_said_again() {
+    let purpose = TurnPurpose::Opening { phase: 1 };
+    let turn = MessageId::from_uuid(Uuid::from_u128(5));
+    let story = Story::running()
+        .run(start_phase(1))
+        .run(RunCommand::StartTurn {
+            message: turn,
+            purpose,
+        })
+        .then(TaskCommand::SendMessage {
+            message: MESSAGE,
+            text: note("Please hurry."),
+        })
+        .run(RunCommand::DeliverMessage { message: MESSAGE });
+    assert_eq!(story.task().pending_messages().count(), 0);
+    let answered = story.clone().run(end_turn(turn, TurnOutcome::Completed));
+    assert_eq!(answered.task().pending_messages().count(), 0);
+    let stopped = story.run(end_turn(turn, TurnOutcome::Interrupted));
+    assert_eq!(stopped.task().pending_messages().count(), 1);
+}
