@@ -6,7 +6,9 @@
 mod request;
 mod view;
 
-pub use request::{Approval, CreateTask, DiffQuery, EventQuery, LogQuery, MessageText, TaskQuery};
+pub use request::{
+    Approval, CreateTask, DiffQuery, EditTask, EventQuery, LogQuery, MessageText, TaskQuery,
+};
 pub use view::{
     DependencyView, FeedbackView, MessageView, PhaseView, QuestionView, ReviewView, StepView,
     TaskView, UsageView, VerificationView,
@@ -19,7 +21,8 @@ use crate::domain::id::TaskId;
 use crate::domain::log::LogLine;
 use crate::domain::money::Usd;
 use crate::domain::plan::TaskType;
-use crate::domain::task::{Actor, Tokens};
+use crate::domain::task::{Actor, StatusName, Tokens, WaitingReason};
+use crate::domain::word::words;
 
 /// One page of a collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,26 +78,24 @@ pub struct AgentView {
     pub recent: Vec<String>,
 }
 
-/// What a live agent is busy with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-pub enum AgentState {
-    Starting,
-    Running,
-    Waiting,
-    Verifying,
-    Paused,
-    Stopped,
+words! {
+    /// What a live agent is busy with.
+    pub enum AgentState {
+        Starting,
+        Running,
+        Waiting,
+        Verifying,
+        Paused,
+        Stopped,
+    }
 }
 
 /// The state of a task in short, for polling.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct TaskStatus {
-    pub status: String,
-    pub waiting_reason: Option<String>,
+    pub status: StatusName,
+    pub waiting_reason: Option<WaitingReason>,
     pub phase: Option<u32>,
     pub step: Option<String>,
     pub progress: u8,
@@ -158,16 +159,14 @@ pub struct FileDiff {
     pub hunks: Vec<Hunk>,
 }
 
-/// What happened to a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-pub enum FileChange {
-    Added,
-    Modified,
-    Deleted,
-    Renamed,
+words! {
+    /// What happened to a file.
+    pub enum FileChange {
+        Added,
+        Modified,
+        Deleted,
+        Renamed,
+    }
 }
 
 /// Lines that changed together.
@@ -190,15 +189,13 @@ pub struct DiffLine {
     pub text: String,
 }
 
-/// Which side a line is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-pub enum DiffLineKind {
-    Context,
-    Added,
-    Removed,
+words! {
+    /// Which side a line is on.
+    pub enum DiffLineKind {
+        Context,
+        Added,
+        Removed,
+    }
 }
 
 /// A kind of task that can be asked for.
@@ -238,18 +235,16 @@ pub struct Overview {
     pub version: String,
 }
 
-/// Where the model's answers come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-pub enum ModelSource {
-    /// The configured account.
-    Account,
-    /// No credentials: tasks can only use the scripted model.
-    None,
-    /// The whole server runs on the scripted model.
-    Scripted,
+words! {
+    /// Where the model's answers come from.
+    pub enum ModelSource {
+        /// The configured account.
+        Account,
+        /// No credentials: tasks can only use the scripted model.
+        None,
+        /// The whole server runs on the scripted model.
+        Scripted,
+    }
 }
 
 /// The model's name that stands for the scripted model of the demo.

@@ -7,7 +7,8 @@ use leptos::prelude::use_context;
 
 use crate::api::{
     CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogPage,
-    LogQuery, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView,
+    WorkflowView,
 };
 use crate::domain::id::{ReviewId, TaskId};
 use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
@@ -27,7 +28,7 @@ pub trait Backend: Send + Sync {
     async fn execute(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn cancel(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn retry(&self, id: TaskId) -> Result<TaskView, Fault>;
-    async fn send_message(&self, id: TaskId, text: Note) -> Result<TaskView, Fault>;
+    async fn send_message(&self, id: TaskId, text: Note) -> Result<MessageView, Fault>;
     async fn request_review(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn approve(&self, id: ReviewId, comment: Option<Note>) -> Result<ReviewView, Fault>;
     async fn request_changes(

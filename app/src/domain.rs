@@ -11,3 +11,4 @@ pub mod permission;
 pub mod plan;
 pub mod task;
 pub mod text;
+pub mod word;

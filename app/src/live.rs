@@ -57,6 +57,8 @@ pub struct Live {
     announcement: RwSignal<String>,
     listeners: StoredValue<Vec<(u32, Listener)>>,
     next: StoredValue<u32>,
+    /// What this connection has told of each task, for listeners that come later.
+    statuses: StoredValue<Vec<TaskView>>,
 }
 
 impl Live {
@@ -68,6 +70,7 @@ impl Live {
             announcement: RwSignal::new(String::new()),
             listeners: StoredValue::new(Vec::new()),
             next: StoredValue::new(0),
+            statuses: StoredValue::new(Vec::new()),
         };
         provide_context(live);
         live.connect();
@@ -95,7 +98,10 @@ impl Live {
 
     /// Follows something else from now on. Call it from an effect.
     pub fn follow(self, what: Follow) {
-        self.follow.set(Some(what));
+        if self.follow.get_untracked() != Some(what) {
+            self.statuses.update_value(Vec::clear);
+            self.follow.set(Some(what));
+        }
     }
 
     /// Whether the connection is lost at present.
@@ -114,8 +120,12 @@ impl Live {
         self.announcement.set(format!("{}: {word}", task.title));
     }
 
-    /// Calls `listener` for every event until its owner is gone. Call it from an effect.
+    /// Calls `listener` for every event until its owner is gone, first for what the connection has
+    /// told of each task: it may have moved while the page was loaded. Call it from an effect.
     pub fn subscribe(self, listener: impl Fn(&LiveEvent) + Send + Sync + 'static) {
+        for task in self.statuses.get_value() {
+            listener(&LiveEvent::Status(task));
+        }
         let id = self.next.get_value();
         self.next.set_value(id + 1);
         self.listeners
@@ -128,6 +138,17 @@ impl Live {
 
     #[cfg(feature = "hydrate")]
     fn dispatch(self, event: &LiveEvent) {
+        self.statuses.update_value(|statuses| match event {
+            LiveEvent::Status(task) => {
+                match statuses.iter_mut().find(|known| known.id == task.id) {
+                    Some(known) if known.version <= task.version => known.clone_from(task),
+                    Some(_) => {}
+                    None => statuses.push(task.clone()),
+                }
+            }
+            LiveEvent::Gone(id) => statuses.retain(|known| known.id != *id),
+            _ => {}
+        });
         for (_, listener) in self.listeners.get_value() {
             listener(event);
         }

@@ -6,6 +6,7 @@ mod files;
 mod history;
 mod list;
 mod list_row;
+mod list_section;
 mod needs_you;
 mod new_task;
 mod new_task_fields;

@@ -37,6 +37,7 @@ test("an application is described, watched, sent back once and approved to its e
   await test.step("both browsers come to the same gate with the same log", async () => {
     await task.untilReview("Planning");
     await second.untilReview("Planning");
+    await expect(page.locator(".phase-mark").first()).toHaveAttribute("data-state", "review");
     expect(await second.readLog()).toEqual(await task.readLog());
   });
 
@@ -61,7 +62,12 @@ test("an application is described, watched, sent back once and approved to its e
     await page.getByRole("link", { name: "Planning round 1 · sent back" }).click();
     await expect(page.getByText("Too vague.")).toBeVisible();
     await page.getByRole("link", { name: "Planning round 2 · open" }).click();
+    await second.openReview();
+    const verdict = second.page.getByRole("region", { name: "Your decision" });
+    await expect(verdict).toBeVisible();
     await task.approve();
+    await expect(verdict).toBeHidden();
+    await second.page.goto(`/tasks/${task.id}`);
   });
 
   for (const phase of ["Design", "Development", "Testing"]) {

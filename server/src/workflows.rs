@@ -71,16 +71,37 @@ impl Workflows {
 }
 
 fn parse(file: &str, text: &str) -> Result<Workflow, WorkflowError> {
-    let workflow: Workflow = toml::from_str(text).map_err(|source| WorkflowError::Syntax {
+    let syntax = |source| WorkflowError::Syntax {
         file: file.to_owned(),
         source: Box::new(source),
-    })?;
-    match broken_rule(&workflow) {
+    };
+    let workflow: Workflow = toml::from_str(text).map_err(syntax)?;
+    let given: toml::Value = toml::from_str(text).map_err(syntax)?;
+    let read = toml::Value::try_from(&workflow).expect("a workflow is texts, numbers and lists");
+    let unknown = unknown_key(&given, &read).map(|key| format!("`{key}` means nothing here"));
+    match unknown.or_else(|| broken_rule(&workflow)) {
         Some(rule) => Err(WorkflowError::Rule {
             file: file.to_owned(),
             rule,
         }),
         None => Ok(workflow),
+    }
+}
+
+/// A key in the file that nothing was read from: a typo should not be a silent default.
+fn unknown_key<'a>(given: &'a toml::Value, read: &toml::Value) -> Option<&'a str> {
+    match (given, read) {
+        (toml::Value::Table(given), toml::Value::Table(read)) => {
+            given.iter().find_map(|(key, value)| match read.get(key) {
+                Some(read) => unknown_key(value, read),
+                None => Some(key.as_str()),
+            })
+        }
+        (toml::Value::Array(given), toml::Value::Array(read)) => {
+            let mut pairs = given.iter().zip(read);
+            pairs.find_map(|(given, read)| unknown_key(given, read))
+        }
+        _ => None,
     }
 }
 
@@ -152,6 +173,14 @@ mod tests {
             source.contains("line 3") && source.contains("sumary"),
             "{source}"
         );
+    }
+
+    #[test]
+    fn a_typo_deep_inside_a_file_is_found() {
+        let text = "id = \"custom\"\ntitle = \"T\"\nsummary = \"S\"\n[[phases]]\nid = \"a\"\nname = \
+                    \"A\"\naim = \"x\"\ndeliverables = [{ path = \"a.md\", min_char = 3 }]\n";
+        let error = parse("x.toml", text).unwrap_err().to_string();
+        assert!(error.contains("`min_char` means nothing here"), "{error}");
     }
 
     #[test]

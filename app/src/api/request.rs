@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::id::TaskId;
 use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
-use crate::domain::task::Priority;
+use crate::domain::task::{Priority, TaskEdit};
 use crate::domain::text::{Description, ModelName, Note, Title};
 
 /// A job, as `POST /api/tasks` and the page's form take it.
@@ -37,6 +37,33 @@ pub struct CreateTask {
     /// Queue it at once instead of leaving a draft.
     #[serde(default)]
     pub start: bool,
+}
+
+/// What to change about a task; what is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct EditTask {
+    pub title: Option<Title>,
+    /// Only while the task is a draft.
+    pub description: Option<Description>,
+    pub priority: Option<Priority>,
+    pub auto_approve: Option<bool>,
+    pub permission_mode: Option<PermissionMode>,
+    pub model: Option<ModelName>,
+}
+
+impl From<EditTask> for TaskEdit {
+    fn from(edit: EditTask) -> Self {
+        Self {
+            title: edit.title,
+            description: edit.description,
+            priority: edit.priority,
+            auto_approve: edit.auto_approve,
+            permission_mode: edit.permission_mode,
+            model: edit.model,
+        }
+    }
 }
 
 /// Which tasks to list.

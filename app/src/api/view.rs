@@ -12,7 +12,8 @@ use crate::domain::permission::PermissionMode;
 use crate::domain::plan::TaskType;
 use crate::domain::task::{
     Action, Check, Choice, Delivery, FeedbackStatus, Phase, PhaseStatus, Priority, Review,
-    ReviewStatus, Status, StepStatus, Task, Tokens, Verification, Waiting,
+    ReviewState, ReviewStatus, Status, StatusName, StepStatus, Task, Tokens, Verification, Waiting,
+    WaitingReason,
 };
 
 /// A task.
@@ -23,9 +24,11 @@ pub struct TaskView {
     pub title: String,
     #[serde(rename = "type")]
     pub task_type: TaskType,
+    /// Absent from streams and lists for the pages: it can be as long as a book's chapter.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    pub status: String,
-    pub waiting_reason: Option<String>,
+    pub status: StatusName,
+    pub waiting_reason: Option<WaitingReason>,
     /// Why it failed or what it waits for, in words.
     pub reason: Option<String>,
     /// When it goes on by itself, if it waits for a time.
@@ -62,8 +65,8 @@ impl From<&Task> for TaskView {
             title: task.title.to_string(),
             task_type: task.task_type,
             description: task.description.to_string(),
-            status: task.status.name().to_owned(),
-            waiting_reason: task.status.waiting_reason().map(str::to_owned),
+            status: task.status.name(),
+            waiting_reason: task.status.waiting_reason(),
             reason: reason(&task.status),
             resumes_at: resumes_at(&task.status),
             priority: task.priority,
@@ -86,6 +89,22 @@ impl From<&Task> for TaskView {
             created_at: task.created_at,
             started_at: task.started_at,
             updated_at: task.updated_at,
+        }
+    }
+}
+
+impl TaskView {
+    /// The task without its description.
+    pub fn slim(task: &Task) -> Self {
+        Self::from(task).without_description()
+    }
+
+    /// The same without its description.
+    #[must_use]
+    pub fn without_description(self) -> Self {
+        Self {
+            description: String::new(),
+            ..self
         }
     }
 }
@@ -182,8 +201,7 @@ pub struct ReviewView {
     pub phase: u32,
     pub phase_name: String,
     pub round: u32,
-    /// `open`, `approved` or `changes_requested`.
-    pub status: String,
+    pub status: ReviewState,
     pub summary: String,
     /// Paths of the files the phase must produce.
     pub deliverables: Vec<String>,
@@ -218,15 +236,17 @@ impl ReviewView {
         let phase = task.phase(review.phase);
         let due = phase.map(|phase| phase.plan.due().map(|due| due.path.clone()).collect());
         let (status, decided_at, comment) = match &review.status {
-            ReviewStatus::Open => ("open", None, None),
+            ReviewStatus::Open => (ReviewState::Open, None, None),
             ReviewStatus::Approved { at, comment } => (
-                "approved",
+                ReviewState::Approved,
                 Some(*at),
                 comment.as_ref().map(ToString::to_string),
             ),
-            ReviewStatus::ChangesRequested { at, feedback } => {
-                ("changes_requested", Some(*at), Some(feedback.to_string()))
-            }
+            ReviewStatus::ChangesRequested { at, feedback } => (
+                ReviewState::ChangesRequested,
+                Some(*at),
+                Some(feedback.to_string()),
+            ),
         };
         let feedback = review.feedback.iter().map(|comment| FeedbackView {
             id: comment.id,
@@ -243,7 +263,7 @@ impl ReviewView {
                 .map(|phase| phase.plan.name.clone())
                 .unwrap_or_default(),
             round: review.round,
-            status: status.to_owned(),
+            status,
             summary: review.summary.clone(),
             deliverables: due.unwrap_or_default(),
             verification: review.verification.as_ref().map(VerificationView::from),

@@ -70,9 +70,9 @@ pub fn exact_time(at: DateTime<Utc>) -> String {
     )
 }
 
-/// `15:30:07`.
+/// `15:30:07 UTC`.
 pub fn time_of_day(at: DateTime<Utc>) -> String {
-    format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
+    format!("{:02}:{:02}:{:02} UTC", at.hour(), at.minute(), at.second())
 }
 
 /// `12 s`, `5 min`, `3 h`, `2 d`.
@@ -115,13 +115,14 @@ pub fn Time(#[prop(into)] at: Signal<DateTime<Utc>>) -> impl IntoView {
 mod tests {
     use chrono::DateTime;
 
-    use super::{exact_time, machine_time, relative, span};
+    use super::{exact_time, machine_time, relative, span, time_of_day};
 
     #[test]
     fn times_are_told_for_people_and_for_machines() {
         let at = DateTime::from_timestamp(1_795_361_407, 0).expect("valid");
         assert_eq!(exact_time(at), "22 Nov 2026, 15:30 UTC");
         assert_eq!(machine_time(at), "2026-11-22T15:30:07Z");
+        assert_eq!(time_of_day(at), "15:30:07 UTC");
     }
 
     #[test]

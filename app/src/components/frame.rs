@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use leptos::leptos_dom::helpers::debounce;
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
@@ -12,6 +11,9 @@ use crate::api::Overview;
 use crate::fault::Fault;
 use crate::live::{Live, LiveEvent};
 use crate::resource::{Resource, resource};
+
+/// How often the state of the installation is asked for at most.
+const PACE: Duration = Duration::from_millis(800);
 
 /// The state of the installation.
 #[server(prefix = "/sfn", endpoint = "overview")]
@@ -41,13 +43,20 @@ pub fn Frame(children: Children) -> impl IntoView {
     let installation = expect_context::<Installation>();
     let live = expect_context::<Live>();
     Effect::new(move |_| {
-        let mut refresh = debounce(Duration::from_millis(800), move |()| {
-            installation.0.refetch();
-        });
-        let refresh = StoredValue::new_local(move || refresh(()));
+        // However fast tasks move, the rail follows at a steady pace.
+        let is_due = StoredValue::new(false);
         live.subscribe(move |event| {
-            if matches!(event, LiveEvent::Status(_)) {
-                refresh.try_update_value(|refresh| refresh());
+            let moved = matches!(
+                event,
+                LiveEvent::Status(_) | LiveEvent::Gone(_) | LiveEvent::Reset
+            );
+            if moved && !is_due.get_value() {
+                is_due.set_value(true);
+                let refresh = move || {
+                    is_due.try_set_value(false);
+                    installation.0.refetch();
+                };
+                set_timeout(refresh, PACE);
             }
         });
     });

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use crate::api::TaskView;
+use crate::domain::task::{StatusName, WaitingReason};
 
 /// How a status is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,29 +20,26 @@ pub struct Look {
 impl Look {
     /// The look of a task's status.
     pub fn of(task: &TaskView) -> Self {
-        let (tone, icon, word) = match task.status.as_str() {
-            "draft" => ("draft", Icon::Pencil, "Draft"),
-            "queued" => ("queued", Icon::Clock, "Queued"),
-            "running" => ("running", Icon::Play, "Running"),
-            "waiting" => return Self::waiting(task.waiting_reason.as_deref()),
-            "completed" => ("completed", Icon::Check, "Completed"),
-            "failed" => ("failed", Icon::Cross, "Failed"),
-            "cancelled" => ("cancelled", Icon::Slash, "Cancelled"),
-            _ => ("paused", Icon::Pause, "Paused"),
+        let (tone, icon, word) = match task.status {
+            StatusName::Draft => ("draft", Icon::Pencil, "Draft"),
+            StatusName::Queued => ("queued", Icon::Clock, "Queued"),
+            StatusName::Running => ("running", Icon::Play, "Running"),
+            StatusName::Waiting => return Self::waiting(task.waiting_reason),
+            StatusName::Completed => ("completed", Icon::Check, "Completed"),
+            StatusName::Failed => ("failed", Icon::Cross, "Failed"),
+            StatusName::Cancelled => ("cancelled", Icon::Slash, "Cancelled"),
         };
         Self { tone, icon, word }
     }
 
-    fn waiting(reason: Option<&str>) -> Self {
+    fn waiting(reason: Option<WaitingReason>) -> Self {
         let (icon, word) = match reason {
-            Some("review") => (Icon::Eye, "Review"),
-            Some("question") => (Icon::Question, "Question"),
-            Some("dependency") => (Icon::Key, "Needs something"),
-            Some("rate_limit") => (Icon::Hourglass, "Rate limit"),
-            Some("budget") => (Icon::Coin, "Budget"),
-            Some("credentials") => (Icon::Key, "Credentials"),
-            Some("scheduled") => (Icon::Clock, "Scheduled"),
-            _ => (Icon::Pause, "Waiting"),
+            Some(WaitingReason::Review) => (Icon::Eye, "Review"),
+            Some(WaitingReason::Question) => (Icon::Question, "Question"),
+            Some(WaitingReason::Dependency) => (Icon::Key, "Dependency"),
+            Some(WaitingReason::RateLimit) => (Icon::Hourglass, "Rate limit"),
+            Some(WaitingReason::Credentials) => (Icon::Key, "Credentials"),
+            None => (Icon::Clock, "Waiting"),
         };
         Self {
             tone: "waiting",
@@ -53,11 +51,8 @@ impl Look {
 
 /// Whether a person has to do something before the task goes on.
 pub fn needs_person(task: &TaskView) -> bool {
-    task.status == "waiting"
-        && !matches!(
-            task.waiting_reason.as_deref(),
-            Some("rate_limit" | "scheduled")
-        )
+    task.waiting_reason
+        .is_some_and(|reason| reason != WaitingReason::RateLimit)
 }
 
 /// The pill of a task's status.

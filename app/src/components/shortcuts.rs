@@ -7,7 +7,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlDialogElement, HtmlElement, KeyboardEvent};
 
 /// What the help lists.
-const KEYS: [(&str, &str); 14] = [
+const KEYS: [(&str, &str); 16] = [
     ("?", "This help"),
     ("/", "Search"),
     ("c", "New task"),
@@ -17,6 +17,8 @@ const KEYS: [(&str, &str); 14] = [
     ("k", "Previous row"),
     ("Enter", "Open"),
     ("f", "Follow the live log"),
+    ("n", "Next match in the log"),
+    ("p", "Previous match in the log"),
     ("]", "Next file"),
     ("[", "Previous file"),
     ("a", "Approve"),
@@ -24,14 +26,17 @@ const KEYS: [(&str, &str); 14] = [
     ("Esc", "Close"),
 ];
 
+/// How long `g` waits for the key that follows it.
+const PREFIX_MS: f64 = 1_500.0;
+
 /// Listens for keys and shows their help.
 #[component]
 pub fn Shortcuts() -> impl IntoView {
     let dialog = NodeRef::<leptos::html::Dialog>::new();
     Effect::new(move |_| {
-        let prefix = StoredValue::new(false);
+        let pressed_g = StoredValue::new(None::<f64>);
         let handle = window_event_listener(keydown, move |event| {
-            on_key(&event, prefix, dialog.get_untracked().as_ref());
+            on_key(&event, pressed_g, dialog.get_untracked().as_ref());
         });
         on_cleanup(move || handle.remove());
     });
@@ -53,7 +58,11 @@ pub fn Shortcuts() -> impl IntoView {
     .into_any()
 }
 
-fn on_key(event: &KeyboardEvent, prefix: StoredValue<bool>, help: Option<&HtmlDialogElement>) {
+fn on_key(
+    event: &KeyboardEvent,
+    pressed_g: StoredValue<Option<f64>>,
+    help: Option<&HtmlDialogElement>,
+) {
     if event.default_prevented()
         || event.ctrl_key()
         || event.meta_key()
@@ -63,8 +72,9 @@ fn on_key(event: &KeyboardEvent, prefix: StoredValue<bool>, help: Option<&HtmlDi
         return;
     }
     let key = event.key();
-    let after_g = prefix.get_value();
-    prefix.set_value(key == "g" && !after_g);
+    let now = event.time_stamp();
+    let after_g = pressed_g.get_value().is_some_and(|at| now - at < PREFIX_MS);
+    pressed_g.set_value((key == "g" && !after_g).then_some(now));
     let handled = match key.as_str() {
         "?" => help.is_some_and(|help| help.open() || help.show_modal().is_ok()),
         "j" => focus_row(1),

@@ -66,19 +66,20 @@ pub async fn set_theme(theme: Theme) -> Result<(), Fault> {
 #[component]
 pub fn ThemeSwitch() -> impl IntoView {
     let action = ServerAction::<SetTheme>::new();
-    let chosen = Signal::derive(move || {
-        action
-            .input()
-            .with(|input| input.as_ref().map(|input| input.theme))
-    });
+    let shown = RwSignal::new(present());
     Effect::new(move |_| {
-        if let Some(theme) = chosen.get() {
+        let chosen = action
+            .input()
+            .with(|input| input.as_ref().map(|input| input.theme));
+        if let Some(theme) = chosen {
             show(theme);
+            shown.set(theme);
         }
     });
-    let choice = |theme: Theme, icon: Icon, label: &'static str| {
+    let choice = move |theme: Theme, icon: Icon, label: &'static str| {
+        let pressed = move || (shown.get() == theme).to_string();
         view! {
-            <button type="submit" class="icon-button" name="theme" value=theme.to_string() aria-label=label title=label>
+            <button type="submit" class="icon-button" name="theme" value=theme.to_string() aria-label=label title=label aria-pressed=pressed>
                 <Glyph icon=icon />
             </button>
         }
@@ -91,6 +92,20 @@ pub fn ThemeSwitch() -> impl IntoView {
         </ActionForm>
     }
     .into_any()
+}
+
+/// What the page is shown in.
+#[cfg(feature = "ssr")]
+fn present() -> Theme {
+    Theme::of_request()
+}
+
+/// What the page was rendered in.
+#[cfg(not(feature = "ssr"))]
+fn present() -> Theme {
+    let root = document().document_element();
+    let name = root.and_then(|root| root.get_attribute("data-theme"));
+    name.and_then(|name| name.parse().ok()).unwrap_or_default()
 }
 
 /// At once, before the server has answered.

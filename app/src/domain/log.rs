@@ -3,70 +3,44 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// Who speaks in a line.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    derive_more::Display,
-    derive_more::FromStr,
-)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-#[from_str(rename_all = "snake_case")]
-pub enum LogStream {
-    /// The model: text, thinking, tool calls.
-    Agent,
-    /// A tool's result.
-    Tool,
-    /// The platform.
-    System,
-    /// The agent process's standard error.
-    Stderr,
+use crate::domain::word::words;
+
+words! {
+    /// Who speaks in a line.
+    pub enum LogStream {
+        /// The model: text, thinking, tool calls.
+        Agent,
+        /// A tool's result.
+        Tool,
+        /// The platform.
+        System,
+        /// The agent process's standard error.
+        Stderr,
+    }
 }
 
-/// What a line is, which decides how it is shown and how its text is read.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    derive_more::Display,
-    derive_more::FromStr,
-)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-#[from_str(rename_all = "snake_case")]
-pub enum LogKind {
-    /// Markdown of the agent.
-    Text,
-    /// The agent's reasoning.
-    Thinking,
-    /// A call of a tool: JSON of [`ToolUse`].
-    ToolUse,
-    /// What the tool answered: JSON of [`ToolResult`].
-    ToolResult,
-    /// A new turn began; the text says for what.
-    Turn,
-    /// A person's message, as it was delivered.
-    Message,
-    /// A remark of the platform.
-    Note,
-    /// Something went wrong.
-    Error,
-    /// A line that is no message of the protocol.
-    Raw,
+words! {
+    /// What a line is, which decides how it is shown and how its text is read.
+    pub enum LogKind {
+        /// Markdown of the agent.
+        Text,
+        /// The agent's reasoning.
+        Thinking,
+        /// A call of a tool: JSON of [`ToolUse`].
+        ToolUse,
+        /// What the tool answered: JSON of [`ToolResult`].
+        ToolResult,
+        /// A new turn began; the text says for what.
+        Turn,
+        /// A person's message, as it was delivered.
+        Message,
+        /// A remark of the platform.
+        Note,
+        /// Something went wrong.
+        Error,
+        /// A line that is no message of the protocol.
+        Raw,
+    }
 }
 
 /// The text of a [`LogKind::ToolUse`] line, as JSON.

@@ -1,46 +1,25 @@
 //! What a task will go through: its type, and the phases, steps and deliverables of its workflow.
 //!
 //! A workflow is data. A task keeps a copy of it from the moment of its creation, so that a later
-//! edition of the workflow never changes the meaning of a task's history.
+//! edition of the workflow never changes the meaning of a task's history. That copy may have been
+//! stored by a newer program, so unknown fields are not refused here but where files are read.
 
 use serde::{Deserialize, Serialize};
 
-/// Chooses the workflow.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    derive_more::Display,
-    derive_more::FromStr,
-)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-#[from_str(rename_all = "snake_case")]
-pub enum TaskType {
-    /// A new application, from the idea to tested code.
-    CreateApp,
-    /// A change to an existing repository.
-    ModifyApp,
-    /// An automation: trigger, steps, integrations.
-    Workflow,
-    /// One free prompt: no phases, no gate.
-    Custom,
-}
+use crate::domain::word::words;
 
-impl TaskType {
-    /// Every type, in the order in which they are offered.
-    pub const ALL: [Self; 4] = [
-        Self::CreateApp,
-        Self::ModifyApp,
-        Self::Workflow,
-        Self::Custom,
-    ];
+words! {
+    /// Chooses the workflow.
+    pub enum TaskType {
+        /// A new application, from the idea to tested code.
+        CreateApp,
+        /// A change to an existing repository.
+        ModifyApp,
+        /// An automation: trigger, steps, integrations.
+        Workflow,
+        /// One free prompt: no phases, no gate.
+        Custom,
+    }
 }
 
 /// A workflow as its file describes it.
@@ -60,7 +39,6 @@ pub struct Workflow {
 
 /// One phase of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PhasePlan {
     /// Lower case, as in `planning`: names the phase in prompts, refs and guides.
     pub id: String,
@@ -85,7 +63,6 @@ const fn yes() -> bool {
 
 /// One step of a phase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StepPlan {
     /// As in `01_idea`: names the step in prompts, tool calls and guides.
     pub id: String,
@@ -101,7 +78,6 @@ pub struct StepPlan {
 
 /// A file that a phase must produce.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DeliverableRule {
     /// Relative to the task's workspace.
     pub path: String,

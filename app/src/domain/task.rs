@@ -22,43 +22,29 @@ pub use event::{
     TurnOutcome, TurnPurpose, UsageDelta, Via,
 };
 pub use state::{
-    Delivery, Feedback, FeedbackStatus, Message, Phase, PhaseStatus, Review, ReviewStatus, Run,
-    Status, Step, StepStatus, Task, Turn, Verification, Waiting,
+    Delivery, Feedback, FeedbackStatus, Message, Phase, PhaseStatus, Review, ReviewState,
+    ReviewStatus, Run, Status, StatusName, Step, StepStatus, Task, Turn, Verification, Waiting,
+    WaitingReason,
 };
 pub use work::Work;
 
 use serde::{Deserialize, Serialize};
 
-/// How urgent a task is. Ordered: the later, the more urgent.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    derive_more::Display,
-    derive_more::FromStr,
-)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-#[from_str(rename_all = "snake_case")]
-pub enum Priority {
-    /// When nothing else waits.
-    Low,
-    /// The usual.
-    #[default]
-    Normal,
-    /// Before the usual.
-    High,
-    /// Before everything else.
-    Critical,
+use crate::domain::word::words;
+words! {
+    /// How urgent a task is. Ordered: the later, the more urgent.
+    #[derive(Default, PartialOrd, Ord)]
+    pub enum Priority {
+        /// When nothing else waits.
+        Low,
+        /// The usual.
+        #[default]
+        Normal,
+        /// Before the usual.
+        High,
+        /// Before everything else.
+        Critical,
+    }
 }
 
 /// Tokens by how they are billed.

@@ -1,6 +1,12 @@
 //! What the stream tells.
 
-use crate::api::{DependencyView, PhaseView, QuestionView, ReviewView, TaskView, UsageView};
+#[cfg(any(feature = "hydrate", test))]
+use serde::Deserialize;
+
+use crate::api::{
+    DependencyView, MessageView, PhaseView, QuestionView, ReviewView, TaskView, UsageView,
+};
+use crate::domain::id::TaskId;
 use crate::domain::log::LogLine;
 
 /// One event of the stream.
@@ -16,20 +22,32 @@ pub enum LiveEvent {
     Review(ReviewView),
     Question(QuestionView),
     Dependency(DependencyView),
+    /// A message of a person, sent or delivered.
+    Message(MessageView),
     Usage(UsageView),
     /// New lines of the followed task's log, in order.
     Log(Vec<LogLine>),
+    /// The task was put away.
+    Gone(TaskId),
     /// What the page knows is too old to go on from: load it again.
     Reset,
+}
+
+/// Names the task that was put away.
+#[cfg(any(feature = "hydrate", test))]
+#[derive(Deserialize)]
+struct PutAway {
+    task_id: TaskId,
 }
 
 #[cfg(any(feature = "hydrate", test))]
 impl LiveEvent {
     /// Every name the stream uses.
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 12] = [
         "status",
         "phase_update",
         "step_update",
+        "message_update",
         "review_required",
         "user_question",
         "dependency_request",
@@ -48,12 +66,15 @@ impl LiveEvent {
         match name {
             "status" | "complete" | "error" => json(data).map(Self::Status),
             "phase_update" | "step_update" => json(data).map(Self::Phase),
+            "message_update" => json(data).map(Self::Message),
             "review_required" => json(data).map(Self::Review),
             "user_question" => json(data).map(Self::Question),
             "dependency_request" => json(data).map(Self::Dependency),
             "usage" => json(data).map(Self::Usage),
             "log" => json(data).map(Self::Log),
-            "reset" => Some(Self::Reset),
+            "reset" => {
+                Some(json(data).map_or(Self::Reset, |PutAway { task_id }| Self::Gone(task_id)))
+            }
             _ => None,
         }
     }
@@ -61,16 +82,47 @@ impl LiveEvent {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::LiveEvent;
 
+    /// A message as the stream carries it: the smallest object but for the others' many fields.
+    const MESSAGE: &str = r#"{"id":"00000000-0000-7000-8000-000000000001","text":"Hi",
+        "sent_at":"2026-11-22T15:30:00Z","delivered_at":null}"#;
+
     #[test]
-    fn every_name_is_understood_and_nonsense_is_skipped() {
+    fn every_name_reads_its_object_and_no_other() {
+        let usage = r#"{"cost_usd":"0.840000",
+            "tokens":{"input":1,"output":2,"cache_read":3,"cache_write":4}}"#;
         for name in LiveEvent::NAMES {
-            assert!(LiveEvent::read(name, "nonsense").is_none() || name == "reset");
+            let read = |data| LiveEvent::read(name, data);
+            assert_eq!(
+                matches!(read(MESSAGE), Some(LiveEvent::Message(_))),
+                name == "message_update"
+            );
+            assert_eq!(
+                matches!(read(usage), Some(LiveEvent::Usage(_))),
+                name == "usage"
+            );
+            let is_log = matches!(read("[]"), Some(LiveEvent::Log(lines)) if lines.is_empty());
+            assert_eq!(is_log, name == "log");
+            let is_reset = matches!(read("nonsense"), Some(LiveEvent::Reset));
+            assert_eq!(is_reset, name == "reset");
         }
-        assert!(
-            matches!(LiveEvent::read("log", "[]"), Some(LiveEvent::Log(lines)) if lines.is_empty())
-        );
-        assert!(LiveEvent::read("later", "{}").is_none());
+    }
+
+    #[test]
+    fn what_a_newer_server_tells_is_skipped() {
+        assert!(LiveEvent::read("later", MESSAGE).is_none());
+        assert!(LiveEvent::read("usage", "{}").is_none());
+    }
+
+    #[test]
+    fn a_reset_names_the_task_that_was_put_away() {
+        let id = "00000000-0000-7000-8000-000000000001";
+        let gone = LiveEvent::read("reset", &json!({ "task_id": id }).to_string());
+        assert!(matches!(gone, Some(LiveEvent::Gone(task)) if task.to_string() == id));
+        let other = LiveEvent::read("reset", &json!({ "id": id }).to_string());
+        assert!(matches!(other, Some(LiveEvent::Reset)));
     }
 }

@@ -3,12 +3,13 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::task_attention::MessageForm;
+use super::task_attention::{MessageForm, delivery};
 use super::task_state::TaskState;
 use crate::api::{LogPage, LogQuery};
 use crate::components::faults::fault_panels;
 use crate::components::number::counted;
 use crate::domain::id::TaskId;
+use crate::domain::task::StatusName;
 use crate::fault::Fault;
 use crate::resource::resource;
 use crate::transcript::{Transcript, rows_of};
@@ -119,7 +120,7 @@ fn Undelivered(state: TaskState) -> impl IntoView {
     view! {
         <Show when=has_waiting>
             <div class="undelivered">
-                <p>"The agent gets this at the end of its turn:"</p>
+                <p>{move || state.task.with(delivery)}</p>
                 <ul>{waiting}</ul>
             </div>
         </Show>
@@ -129,7 +130,8 @@ fn Undelivered(state: TaskState) -> impl IntoView {
 
 #[component]
 fn Lines(state: TaskState, after: u64, page: LogPage) -> impl IntoView {
-    let is_running = Signal::derive(move || state.task.with(|task| task.status == "running"));
+    let is_running =
+        Signal::derive(move || state.task.with(|task| task.status == StatusName::Running));
     let total = state.log_total.get_value();
     let id = state.id;
     view! {

@@ -28,11 +28,19 @@ pub fn Changes(state: TaskState) -> impl IntoView {
         named.or_else(|| state.task.with_untracked(|task| task.phase))
     });
     let id = state.id;
-    let diff = resource(move || phase.get(), move |phase| load_diff(id, phase));
+    let version = move || state.task.with(|task| task.version);
+    let loaded = RwSignal::new(state.task.with_untracked(|task| task.version));
+    let diff = resource(
+        move || (phase.get(), loaded.get()),
+        move |(phase, _)| load_diff(id, phase),
+    );
     let files =
         move || Suspend::new(async move { diff.await.map(|diff| view! { <ChangedFiles diff /> }) });
     view! {
         <PhaseChips state phase />
+        <p class="news" hidden=move || loaded.get() == version()>
+            <button type="button" class="btn btn-sm" on:click=move |_| loaded.set(version())>"Show the newest changes"</button>
+        </p>
         <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
             <ErrorBoundary fallback=fault_panels>{files}</ErrorBoundary>
         </Transition>

@@ -5,10 +5,11 @@ use leptos_router::hooks::use_query_map;
 use serde_json::Value;
 
 use super::task_state::TaskState;
-use crate::api::{EventQuery, EventView, Page};
-use crate::components::clock::Time;
+use crate::api::{EventQuery, EventView, Page, PhaseView};
+use crate::components::clock::{Time, exact_time};
 use crate::components::faults::fault_panels;
 use crate::domain::id::TaskId;
+use crate::domain::money::Usd;
 use crate::domain::task::Actor;
 use crate::fault::Fault;
 use crate::resource::resource;
@@ -26,15 +27,24 @@ pub async fn load_events(id: TaskId, query: EventQuery) -> Result<Page<EventView
 #[component]
 pub fn History(state: TaskState) -> impl IntoView {
     let address = use_query_map();
-    let newest = state.task.with_untracked(|task| task.version);
+    let version = move || state.task.with(|task| task.version);
+    // The newest event when the page was loaded: what comes later is announced, nothing jumps.
+    let newest = RwSignal::new(state.task.with_untracked(|task| task.version));
+    let named =
+        Memo::new(move |_| address.with(|address| address.get("after")?.parse::<u64>().ok()));
     let after = Memo::new(move |_| {
-        let named = address.with(|address| address.get("after")?.parse::<u64>().ok());
-        named.unwrap_or_else(|| newest.saturating_sub(EVENTS))
+        named
+            .get()
+            .unwrap_or_else(|| newest.get().saturating_sub(EVENTS))
     });
+    let later = move || match named.get() {
+        None => version().saturating_sub(newest.get()),
+        Some(_) => 0,
+    };
     let id = state.id;
     let events = resource(
-        move || after.get(),
-        move |after| {
+        move || (after.get(), newest.get()),
+        move |(after, _)| {
             let limit = u32::try_from(EVENTS).ok();
             load_events(id, EventQuery { after, limit })
         },
@@ -46,7 +56,15 @@ pub fn History(state: TaskState) -> impl IntoView {
                 .map(|page| view! { <Timeline state page after=after.get_untracked() /> })
         })
     };
+    let show = move || {
+        let count = later();
+        let plural = if count == 1 { "" } else { "s" };
+        format!("Show {count} new event{plural}")
+    };
     view! {
+        <p class="news" hidden=move || later() == 0>
+            <button type="button" class="btn btn-sm" on:click=move |_| newest.set(version())>{show}</button>
+        </p>
         <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
             <ErrorBoundary fallback=fault_panels>{list}</ErrorBoundary>
         </Transition>
@@ -63,11 +81,12 @@ fn Timeline(state: TaskState, page: Page<EventView>, after: u64) -> impl IntoVie
     let earlier = (after > 0).then(|| {
         view! { <a class="btn btn-sm" href=format!("/tasks/{id}/history?after={}", after.saturating_sub(EVENTS))>"Earlier"</a> }
     });
-    let rows = page
-        .items
-        .into_iter()
-        .rev()
-        .map(|event| view! { <EventRow event /> });
+    let rows = page.items.into_iter().rev().map(|event| {
+        let detail = state
+            .phases
+            .with_untracked(|phases| detail(&event.data, phases));
+        view! { <EventRow event detail /> }
+    });
     view! {
         <ol class="history-list">{rows.collect_view()}</ol>
         <p class="load-more">{later} " " {earlier}</p>
@@ -76,13 +95,12 @@ fn Timeline(state: TaskState, page: Page<EventView>, after: u64) -> impl IntoVie
 }
 
 #[component]
-fn EventRow(event: EventView) -> impl IntoView {
+fn EventRow(event: EventView, detail: String) -> impl IntoView {
     let actor = match event.actor {
         Actor::Person => "you",
         Actor::Agent => "the agent",
         Actor::Platform => "the platform",
     };
-    let detail = detail(&event.data);
     let raw = serde_json::to_string_pretty(&event.data).unwrap_or_default();
     view! {
         <li class="event" data-actor=event.actor.to_string()>
@@ -113,16 +131,28 @@ fn words(name: &str) -> String {
     words
 }
 
-/// The one field that tells most.
-fn detail(data: &Value) -> String {
+/// The one field that tells most, as people say it.
+fn detail(data: &Value, phases: &[PhaseView]) -> String {
     const TELLING: [&str; 13] = [
         "step", "summary", "reason", "feedback", "text", "question", "name", "message", "label",
         "title", "cost", "phase", "until",
     ];
-    let told = TELLING.iter().find_map(|name| data.get(name));
+    let told = TELLING
+        .iter()
+        .find_map(|name| Some((*name, data.get(name)?)));
     let text = match told {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) => number.to_string(),
+        Some(("cost", Value::String(text))) => text
+            .parse()
+            .map_or_else(|_| text.clone(), |cost: Usd| cost.to_short()),
+        Some(("until", Value::String(text))) => {
+            text.parse().map_or_else(|_| text.clone(), exact_time)
+        }
+        Some(("phase", Value::Number(number))) => phases
+            .iter()
+            .find(|phase| Some(u64::from(phase.number)) == number.as_u64())
+            .map_or_else(|| format!("phase {number}"), |phase| phase.name.clone()),
+        Some((_, Value::String(text))) => text.clone(),
+        Some((_, Value::Number(number))) => number.to_string(),
         _ => String::new(),
     };
     let line = text.lines().next().unwrap_or_default();
@@ -138,8 +168,14 @@ mod tests {
     #[test]
     fn events_are_told_in_words() {
         assert_eq!(words("PhaseStarted"), "Phase started");
-        assert_eq!(detail(&json!({"phase": 2, "step": "01_idea"})), "01_idea");
-        assert_eq!(detail(&json!({"phase": 2})), "2");
-        assert_eq!(detail(&json!({"at": {}})), "");
+        let detail = |data| detail(&data, &[]);
+        assert_eq!(detail(json!({"phase": 2, "step": "01_idea"})), "01_idea");
+        assert_eq!(detail(json!({"phase": 2})), "phase 2");
+        assert_eq!(detail(json!({"cost": "0.840000"})), "$0.84");
+        assert_eq!(
+            detail(json!({"until": "2026-11-22T15:30:07.5Z"})),
+            "22 Nov 2026, 15:30 UTC"
+        );
+        assert_eq!(detail(json!({"at": {}})), "");
     }
 }

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use leptos::html::Input;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_query_map};
 
-use super::list_row::TaskRow;
+use super::list_row::{TaskRow, type_name};
+use super::list_section::Section;
 use crate::api::{Page as ApiPage, TaskQuery, TaskView};
 use crate::components::faults::fault_panels;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::page::{Crumb, Page};
 use crate::components::toast::Toasts;
 use crate::domain::id::TaskId;
+use crate::domain::plan::TaskType;
 use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
 use crate::resource::resource;
@@ -32,15 +35,6 @@ const STATUSES: [(&str, &str); 7] = [
     ("completed", "Completed"),
     ("failed", "Failed"),
     ("cancelled", "Cancelled"),
-];
-
-/// The filters by type.
-const TYPES: [(&str, &str); 5] = [
-    ("", "Every type"),
-    ("create_app", "New app"),
-    ("modify_app", "Change an app"),
-    ("workflow", "Automation"),
-    ("custom", "Custom"),
 ];
 
 /// What the address asks for.
@@ -93,7 +87,12 @@ pub fn TaskListPage() -> impl IntoView {
     let rows = move || {
         Suspend::new(async move {
             tasks.await.map(|page| {
-                view! { <TaskTable page query=query.get_untracked() is_filtered=filtered() reload=move || tasks.refetch() /> }
+                let empty = if filtered() {
+                    || view! { <NoMatch /> }.into_any()
+                } else {
+                    || view! { <NoTasks /> }.into_any()
+                };
+                view! { <TaskTable page query=query.get_untracked() empty reload=move || tasks.refetch() /> }
             })
         })
     };
@@ -123,10 +122,23 @@ pub fn TableSkeleton() -> impl IntoView {
 fn SearchForm(query: Memo<TaskQuery>) -> impl IntoView {
     let navigate = use_navigate();
     let typed = RwSignal::new(None::<String>);
+    let field = NodeRef::<Input>::new();
+    // What the field searched for last; another text in the address is somebody else's.
+    let own = StoredValue::new(query.with_untracked(search_text));
+    Effect::new(move |_| {
+        let text = query.with(search_text);
+        if own.get_value() != text {
+            if let Some(field) = field.get_untracked() {
+                field.set_value(&text);
+            }
+            own.set_value(text);
+        }
+    });
     Effect::new(move |_| {
         let Some(text) = typed.get() else { return };
         let navigate = navigate.clone();
         let search = move || {
+            own.set_value(text.clone());
             let query = query.get_untracked();
             let target = address(
                 query.status.as_deref().unwrap_or_default(),
@@ -155,6 +167,7 @@ fn SearchForm(query: Memo<TaskQuery>) -> impl IntoView {
             {hidden("status", |query| query.status.clone())} {hidden("type", |query| query.task_type.clone())}
             <Glyph icon=Icon::Search />
             <input
+                node_ref=field
                 class="search-field"
                 type="search"
                 name="q"
@@ -173,10 +186,15 @@ fn SearchForm(query: Memo<TaskQuery>) -> impl IntoView {
     .into_any()
 }
 
+fn search_text(query: &TaskQuery) -> String {
+    query.q.clone().unwrap_or_default()
+}
+
 #[component]
 fn Filters(query: Memo<TaskQuery>) -> impl IntoView {
-    let chip = move |name: &'static str, label: &'static str, is_type: bool| {
-        let parts = move || {
+    let chip = move |name: String, label: &'static str, is_type: bool| {
+        let parts = Memo::new(move |_| {
+            let name = name.as_str();
             let query = query.get();
             let own = if is_type {
                 &query.task_type
@@ -193,75 +211,77 @@ fn Filters(query: Memo<TaskQuery>) -> impl IntoView {
             };
             let href = address(status, task_type, query.q.as_deref().unwrap_or_default());
             (href, is_chosen.then_some("true"))
-        };
+        });
         view! {
-            <li><a class="chip" href=move || parts().0 aria-current=move || parts().1>{label}</a></li>
+            <li><a class="chip" href=move || parts.get().0 aria-current=move || parts.get().1>{label}</a></li>
         }
     };
+    let statuses = STATUSES.map(|(name, label)| chip(name.to_owned(), label, false));
+    let every_type = chip(String::new(), "Every type", true);
+    let types = TaskType::ALL.map(|each| chip(each.to_string(), type_name(each), true));
     view! {
         <nav class="filters" aria-label="Filters">
-            <ul>{STATUSES.map(|(name, label)| chip(name, label, false)).into_iter().collect_view()}</ul>
-            <ul class="filters-types">{TYPES.map(|(name, label)| chip(name, label, true)).into_iter().collect_view()}</ul>
+            <ul>{statuses.into_iter().collect_view()}</ul>
+            <ul class="filters-types">{every_type} {types.into_iter().collect_view()}</ul>
         </nav>
     }
     .into_any()
 }
 
-/// Tasks row by row. Rows follow what happens, but keep their places.
+/// Rows of a table. Counted references: a row outlives the effect that made it.
+type Rows = RwSignal<Vec<ArcRwSignal<TaskView>>>;
+
+/// Tasks row by row. Rows follow what happens, but keep their places; what would have to come in
+/// between is announced.
 #[component]
 pub fn TaskTable(
     page: ApiPage<TaskView>,
     query: TaskQuery,
-    is_filtered: bool,
+    /// What is shown without rows.
+    empty: fn() -> AnyView,
     reload: impl Fn() + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
-    let rows = RwSignal::new(
-        page.items
-            .into_iter()
-            .map(RwSignal::new)
-            .collect::<Vec<_>>(),
-    );
+    let section = Section::of(&page, &query);
+    let rows = Rows::new(page.items.into_iter().map(ArcRwSignal::new).collect());
     let next = RwSignal::new(page.next_cursor);
-    let news = RwSignal::new(0_usize);
+    let news = RwSignal::new(Vec::<TaskId>::new());
     let live = expect_context::<Live>();
-    let newest = rows.with_untracked(|rows| {
-        rows.iter()
-            .map(|row| row.with_untracked(|task| task.created_at))
-            .max()
-    });
     Effect::new(move |_| {
-        let unknown = StoredValue::new(Vec::<TaskId>::new());
-        live.subscribe(move |event| {
-            let LiveEvent::Status(task) = event else {
-                return;
-            };
-            let row = rows.with_untracked(|rows| {
-                rows.iter()
-                    .copied()
-                    .find(|row| row.with_untracked(|known| known.id == task.id))
-            });
-            if let Some(row) = row {
-                if row.with_untracked(|known| known.version < task.version) {
-                    row.set(task.clone());
+        let section = section.clone();
+        live.subscribe(move |event| match event {
+            LiveEvent::Status(task) if update_row(rows, task) => {}
+            LiveEvent::Status(task) => {
+                let is_new = section.takes(task);
+                let is_known = news.with_untracked(|news| news.contains(&task.id));
+                if is_new && rows.with_untracked(Vec::is_empty) {
+                    // Nothing can jump where nothing is.
+                    rows.set(vec![ArcRwSignal::new(task.clone())]);
+                } else if is_new != is_known {
+                    news.update(|news| {
+                        news.retain(|id| *id != task.id);
+                        news.extend(is_new.then_some(task.id));
+                    });
                 }
-            } else if !is_filtered && newest.is_none_or(|newest| task.created_at > newest) {
-                unknown.update_value(|unknown| {
-                    if !unknown.contains(&task.id) {
-                        unknown.push(task.id);
-                    }
-                    news.set(unknown.len());
-                });
             }
+            LiveEvent::Gone(id) => {
+                rows.update(|rows| rows.retain(|row| row.with_untracked(|task| task.id != *id)));
+                news.update(|news| news.retain(|other| other != id));
+            }
+            LiveEvent::Reset => reload(),
+            _ => {}
         });
     });
     let is_empty = move || rows.with(Vec::is_empty);
+    let show_news = move || {
+        let count = news.with(Vec::len);
+        let plural = if count == 1 { "" } else { "s" };
+        format!("Show {count} new task{plural}")
+    };
     view! {
-        <p class="news" hidden=move || news.get() == 0>
-            <button type="button" class="btn btn-sm" on:click=move |_| reload()>
-                {move || crate::components::number::counted(news.get(), "new task")} ", show"
-            </button>
+        <p class="news" hidden=move || news.with(Vec::is_empty)>
+            <button type="button" class="btn btn-sm" on:click=move |_| reload()>{show_news}</button>
         </p>
-        <Show when=move || !is_empty() fallback=move || view! { <NoTasks is_filtered /> }>
+        <Show when=move || !is_empty() fallback=empty>
             <ul class="task-table">
                 <For each=move || rows.get() key=|row| row.with_untracked(|task| task.id) let:task>
                     <TaskRow task />
@@ -274,11 +294,7 @@ pub fn TaskTable(
 }
 
 #[component]
-fn LoadMore(
-    query: TaskQuery,
-    rows: RwSignal<Vec<RwSignal<TaskView>>>,
-    next: RwSignal<Option<String>>,
-) -> impl IntoView {
+fn LoadMore(query: TaskQuery, rows: Rows, next: RwSignal<Option<String>>) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     let query = StoredValue::new(query);
     let load = Action::new(move |cursor: &String| {
@@ -290,7 +306,7 @@ fn LoadMore(
     });
     Effect::new(move |_| match load.value().get() {
         Some(Ok(page)) => {
-            rows.update(|rows| rows.extend(page.items.into_iter().map(RwSignal::new)));
+            rows.update(|rows| rows.extend(page.items.into_iter().map(ArcRwSignal::new)));
             next.set(page.next_cursor);
         }
         Some(Err(fault)) => toasts.failed(&fault),
@@ -329,17 +345,30 @@ fn LoadMore(
     }
 }
 
-#[component]
-fn NoTasks(is_filtered: bool) -> impl IntoView {
-    if is_filtered {
-        return view! {
-            <section class="empty">
-                <h2>"No task matches"</h2>
-                <p><a class="link" href="/">"Show all tasks"</a></p>
-            </section>
-        }
-        .into_any();
+/// Gives the task's row its news. Whether there is such a row.
+fn update_row(rows: Rows, task: &TaskView) -> bool {
+    let known = |row: &&ArcRwSignal<TaskView>| row.with_untracked(|known| known.id == task.id);
+    let row = rows.with_untracked(|rows| rows.iter().find(known).cloned());
+    let is_older = |known: &TaskView| known.version < task.version;
+    if let Some(row) = row.as_ref().filter(|row| row.with_untracked(is_older)) {
+        row.set(task.clone());
     }
+    row.is_some()
+}
+
+#[component]
+fn NoMatch() -> impl IntoView {
+    view! {
+        <section class="empty">
+            <h2>"No task matches"</h2>
+            <p><a class="link" href="/">"Show all tasks"</a></p>
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn NoTasks() -> impl IntoView {
     view! {
         <section class="empty">
             <h2>"Describe a job, and an agent works on it here"</h2>

@@ -26,7 +26,9 @@ pub const fn type_name(task_type: TaskType) -> &'static str {
 
 /// A task in one line: status, title, how far it is, what it has cost, what to do about it.
 #[component]
-pub fn TaskRow(task: RwSignal<TaskView>) -> impl IntoView {
+pub fn TaskRow(task: ArcRwSignal<TaskView>) -> impl IntoView {
+    // The list holds the signal as long as the row is shown.
+    let task = RwSignal::from(task);
     let id = task.with_untracked(|task| task.id);
     let title = move || task.with(|task| task.title.clone());
     view! {
@@ -96,7 +98,7 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
         view! {
             <ActionForm action=act>
                 <input type="hidden" name="id" value=id.to_string() />
-                <button class="btn btn-sm" name="action" value=action.to_string()><Glyph icon=Icon::Play /> {word}</button>
+                <button class="btn btn-sm" name="action" value=action.to_string() disabled=act.pending()><Glyph icon=Icon::Play /> {word}</button>
             </ActionForm>
         }
         .into_any()

@@ -22,10 +22,7 @@ pub fn NeedsYouPage() -> impl IntoView {
     let rows = move || {
         Suspend::new(async move {
             tasks.await.map(|page| {
-                if page.items.is_empty() {
-                    return view! { <Nothing /> }.into_any();
-                }
-                view! { <TaskTable page query=query() is_filtered=true reload=move || tasks.refetch() /> }.into_any()
+                view! { <TaskTable page query=query() empty=|| view! { <Nothing /> }.into_any() reload=move || tasks.refetch() /> }
             })
         })
     };

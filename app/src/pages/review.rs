@@ -14,7 +14,7 @@ use crate::components::clock::Time;
 use crate::components::faults::FaultPanel;
 use crate::components::icon::{Glyph, Icon};
 use crate::domain::id::ReviewId;
-use crate::domain::task::Check;
+use crate::domain::task::{Check, ReviewState};
 use crate::fault::Fault;
 use crate::resource::{Resource, resource};
 
@@ -164,10 +164,10 @@ fn Rounds(state: TaskState, place: Place) -> impl IntoView {
                 == Some(id))
             .then_some("true")
         };
-        let word = match review.status.as_str() {
-            "open" => "open",
-            "approved" => "approved",
-            _ => "sent back",
+        let word = match review.status {
+            ReviewState::Open => "open",
+            ReviewState::Approved => "approved",
+            ReviewState::ChangesRequested => "sent back",
         };
         let href = format!("/tasks/{}/review?round={id}", state.id);
         view! {
@@ -188,7 +188,7 @@ fn Rounds(state: TaskState, place: Place) -> impl IntoView {
 fn Found(place: Place) -> impl IntoView {
     let content = move || {
         place.review.get().map(|review| {
-            let decision = (review.status != "open").then(|| view! { <Decision review=review.clone() /> });
+            let decision = (review.status != ReviewState::Open).then(|| view! { <Decision review=review.clone() /> });
             let interim = review.interim.then_some(" (asked for in the middle of the phase)");
             view! {
                 <section class="panel review-found">

@@ -17,7 +17,7 @@ use crate::components::document::Document;
 use crate::components::faults::FaultPanel;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
-use crate::domain::task::FeedbackStatus;
+use crate::domain::task::{FeedbackStatus, ReviewState};
 use crate::fault::Fault;
 use crate::resource::Resource;
 
@@ -261,7 +261,7 @@ fn is_open(place: Place) -> bool {
     place.review.with(|review| {
         review
             .as_ref()
-            .is_some_and(|review| review.status == "open")
+            .is_some_and(|review| review.status == ReviewState::Open)
     })
 }
 

@@ -11,12 +11,12 @@ use crate::components::clock::Time;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::number::counted;
 use crate::components::toast::Toasts;
-use crate::domain::task::FeedbackStatus;
+use crate::domain::task::{FeedbackStatus, ReviewState};
 
 /// How an earlier round was decided, with its comments.
 #[component]
 pub fn Decision(review: ReviewView) -> impl IntoView {
-    let (tone, word) = if review.status == "approved" {
+    let (tone, word) = if review.status == ReviewState::Approved {
         ("completed", "Approved")
     } else {
         ("waiting", "Changes requested")
@@ -43,7 +43,9 @@ pub fn Decision(review: ReviewView) -> impl IntoView {
 pub fn Verdict(state: TaskState, review: Memo<Option<ReviewView>>) -> impl IntoView {
     let open = Memo::new(move |_| {
         review.with(|review| {
-            let review = review.as_ref().filter(|review| review.status == "open")?;
+            let review = review
+                .as_ref()
+                .filter(|review| review.status == ReviewState::Open)?;
             let comments = review
                 .feedback
                 .iter()
@@ -99,7 +101,6 @@ fn ChangesForm(
     view! {
         <ActionForm action=send attr:class="verdict-changes">
             <input type="hidden" name="id" value=id />
-            <input type="hidden" name="open_comments" value=move || comments.get().to_string() />
             <textarea
                 class="textarea"
                 name="feedback"

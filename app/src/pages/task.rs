@@ -17,6 +17,7 @@ use crate::components::faults::FaultPanel;
 use crate::components::page::{Crumb, Page};
 use crate::components::pill::{Look, needs_person};
 use crate::domain::id::TaskId;
+use crate::domain::task::ReviewState;
 use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
 use crate::resource::resource;
@@ -192,9 +193,11 @@ fn tab_title(state: TaskState) -> Signal<String> {
 #[component]
 fn Tabs(state: TaskState, tab: Memo<Option<Tab>>) -> impl IntoView {
     let waits = move || {
-        let is_open = state
-            .reviews
-            .with(|reviews| reviews.iter().any(|review| review.status == "open"));
+        let is_open = state.reviews.with(|reviews| {
+            reviews
+                .iter()
+                .any(|review| review.status == ReviewState::Open)
+        });
         is_open.then(|| view! { <span class="dot dot-waiting"></span> })
     };
     let link = move |each: Tab| {

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::api::TaskView;
+use crate::api::{MessageView, TaskView};
 use crate::domain::id::TaskId;
 use crate::domain::task::Action;
 #[cfg(feature = "ssr")]
@@ -40,7 +40,7 @@ pub async fn delete_task(id: TaskId) -> Result<(), Fault> {
 
 /// Writes to the agent.
 #[server(prefix = "/sfn", endpoint = "tasks/message")]
-pub async fn send_message(id: TaskId, text: String) -> Result<TaskView, Fault> {
+pub async fn send_message(id: TaskId, text: String) -> Result<MessageView, Fault> {
     let text: Note = text
         .parse()
         .map_err(|error: TextError| Fault::field("text", error.to_string()))?;

@@ -5,11 +5,11 @@ use leptos::prelude::*;
 
 use super::task_actions::SendMessage;
 use super::task_state::TaskState;
-use crate::api::{DependencyView, QuestionView, ReviewView};
+use crate::api::{DependencyView, QuestionView, ReviewView, TaskView};
 use crate::components::clock::Time;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
-use crate::domain::task::Action;
+use crate::domain::task::{Action, StatusName, WaitingReason};
 
 /// The card of what is open: a review, questions, dependencies, a failure.
 #[component]
@@ -19,21 +19,15 @@ pub fn Attention(
     #[prop(into)]
     is_reviewing: Signal<bool>,
 ) -> impl IntoView {
-    let kind = Memo::new(move |_| {
-        state.task.with(|task| match task.status.as_str() {
-            "failed" => Some("failed".to_owned()),
-            "waiting" => task.waiting_reason.clone(),
-            _ => None,
-        })
-    });
+    let kind = Memo::new(move |_| state.task.with(|task| (task.status, task.waiting_reason)));
     move || {
-        match kind.get().as_deref() {
-        Some("review") if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
-        Some("question") => view! { <Questions state /> }.into_any(),
-        Some("dependency") => view! { <Dependencies state /> }.into_any(),
-        Some("failed") => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
-        Some("credentials") => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /></Card> }.into_any(),
-        Some("rate_limit") => view! { <RateLimit state /> }.into_any(),
+        match kind.get() {
+        (_, Some(WaitingReason::Review)) if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
+        (_, Some(WaitingReason::Question)) => view! { <Questions state /> }.into_any(),
+        (_, Some(WaitingReason::Dependency)) => view! { <Dependencies state /> }.into_any(),
+        (StatusName::Failed, _) => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
+        (_, Some(WaitingReason::Credentials)) => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /></Card> }.into_any(),
+        (_, Some(WaitingReason::RateLimit)) => view! { <RateLimit state /> }.into_any(),
         _ => ().into_any(),
     }
     }
@@ -66,7 +60,7 @@ fn RateLimit(state: TaskState) -> impl IntoView {
     };
     view! {
         <Card tone="waiting" icon=Icon::Hourglass title="The account's limit is reached">
-            <p>"The task goes on by itself " {until} "."</p>
+            <p>"The task goes on by itself: " {until}</p>
         </Card>
     }
     .into_any()
@@ -149,6 +143,28 @@ fn Dependencies(state: TaskState) -> impl IntoView {
     .into_any()
 }
 
+/// When the agent gets a message that is written now.
+pub fn delivery(task: &TaskView) -> &'static str {
+    match task.status {
+        StatusName::Running => "The agent gets it at the end of its turn.",
+        StatusName::Queued => "The agent gets it as soon as it starts.",
+        StatusName::Waiting => match task.waiting_reason {
+            Some(WaitingReason::Review) => "The agent gets it once the review is decided.",
+            Some(WaitingReason::RateLimit) => {
+                "The agent gets it once the account's limit has ended."
+            }
+            Some(WaitingReason::Credentials) => "The agent gets it once the task is tried again.",
+            Some(WaitingReason::Question | WaitingReason::Dependency) | None => {
+                "The agent gets it once the task goes on."
+            }
+        },
+        StatusName::Completed => "The conversation goes on with it.",
+        StatusName::Draft | StatusName::Failed | StatusName::Cancelled => {
+            "The agent has not got it."
+        }
+    }
+}
+
 /// Writes to the agent, if that is possible now.
 #[component]
 pub fn MessageForm(state: TaskState, placeholder: &'static str) -> impl IntoView {
@@ -156,11 +172,13 @@ pub fn MessageForm(state: TaskState, placeholder: &'static str) -> impl IntoView
     let send = ServerAction::<SendMessage>::new();
     let text = RwSignal::new(String::new());
     Effect::new(move |_| match send.value().get() {
-        Some(Ok(task)) => {
-            toasts.done("The agent gets your message at the end of its turn");
-            state.add_message(text.get_untracked());
-            text.set(String::new());
-            state.update_task(task);
+        Some(Ok(message)) => {
+            toasts.done(format!("Sent. {}", state.task.with_untracked(delivery)));
+            // What was typed since is the next message.
+            if text.with_untracked(|text| text.trim() == message.text) {
+                text.set(String::new());
+            }
+            state.update_message(message);
         }
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}

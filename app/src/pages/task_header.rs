@@ -1,7 +1,7 @@
 //! The top of a task's page: what it is, how far it is, and what can be done with it.
 
 use leptos::form::ActionForm;
-use leptos::html::Dialog;
+use leptos::html::{Details, Dialog};
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
@@ -16,7 +16,7 @@ use crate::components::number::short_count;
 use crate::components::pill::Pill;
 use crate::components::progress::ProgressBar;
 use crate::components::toast::Toasts;
-use crate::domain::task::{Action, PhaseStatus};
+use crate::domain::task::{Action, PhaseStatus, StatusName};
 
 /// Status, title, figures, actions.
 #[component]
@@ -24,11 +24,9 @@ pub fn TaskHeader(state: TaskState) -> impl IntoView {
     let task = state.task;
     let act = task_action(state);
     let activity = move || {
-        let is_running = task.with(|task| task.status == "running");
-        let action = state
-            .agent
-            .with(|agent| agent.as_ref().and_then(|agent| agent.action.clone()));
-        action.filter(|_| is_running).map(|action| view! { <p class="task-doing"><span class="dot" aria-hidden="true"></span> {action}</p> })
+        let is_running = task.with(|task| task.status == StatusName::Running);
+        let doing = state.doing.get();
+        doing.filter(|_| is_running).map(|action| view! { <p class="task-doing"><span class="dot" aria-hidden="true"></span> {action}</p> })
     };
     view! {
         <header class="task-head">
@@ -149,7 +147,7 @@ fn ActionMenu(state: TaskState, act: ServerAction<ActOnTask>) -> impl IntoView {
                 <li>
                     <ActionForm action=act>
                         <input type="hidden" name="id" value=id.to_string() />
-                        <button name="action" value="request_review"><Glyph icon=Icon::Eye /> "Ask for a review"</button>
+                        <button name="action" value="request_review" disabled=act.pending()><Glyph icon=Icon::Eye /> "Ask for a review"</button>
                     </ActionForm>
                 </li>
             }
@@ -165,10 +163,17 @@ fn ActionMenu(state: TaskState, act: ServerAction<ActOnTask>) -> impl IntoView {
             view! { <li><a href="?confirm=delete" data-tone="failed"><Glyph icon=Icon::Cross /> "Delete…"</a></li> }
         })
     };
+    let menu = NodeRef::<Details>::new();
+    let fold = move |_| {
+        if let Some(menu) = menu.get_untracked() {
+            menu.remove_attribute("open")
+                .expect("the attribute's name is valid");
+        }
+    };
     view! {
-        <details class="menu-box">
+        <details node_ref=menu class="menu-box">
             <summary class="btn" aria-label="More actions"><Glyph icon=Icon::Dots /></summary>
-            <ul class="menu-list">
+            <ul class="menu-list" on:click=fold>
                 {request_review} {cancel} {delete}
                 <li><a href=format!("/api/tasks/{id}") rel="external"><Glyph icon=Icon::File /> "Show as JSON"</a></li>
             </ul>
@@ -202,7 +207,7 @@ fn ConfirmCancel(state: TaskState) -> impl IntoView {
             <p>"The agent is stopped at once and does not go on. What it has done stays in the workspace, and the history stays readable. A cancelled task can't be started again."</p>
             <ActionForm action=act>
                 <input type="hidden" name="id" value=state.id.to_string() />
-                <button class="btn btn-error" name="action" value="cancel">"Cancel the task"</button>
+                <button class="btn btn-error" name="action" value="cancel" disabled=act.pending()>"Cancel the task"</button>
             </ActionForm>
         </ConfirmDialog>
     }
@@ -223,7 +228,7 @@ fn ConfirmDelete(state: TaskState) -> impl IntoView {
             <p>"It disappears from every list and can't be opened again."</p>
             <ActionForm action=delete>
                 <input type="hidden" name="id" value=state.id.to_string() />
-                <button class="btn btn-error">"Delete the task"</button>
+                <button class="btn btn-error" disabled=delete.pending()>"Delete the task"</button>
             </ActionForm>
         </ConfirmDialog>
     }
@@ -238,11 +243,17 @@ fn ConfirmDialog(title: &'static str, children: Children) -> impl IntoView {
     let navigate = use_navigate();
     Effect::new(move |_| {
         if let Some(dialog) = dialog.get() {
-            dialog.close();
-            dialog.show_modal().ok(); // it stays open as a plain one
+            // Not `close()`: its event would come when the dialog is open again.
+            dialog
+                .remove_attribute("open")
+                .expect("the attribute's name is valid");
+            dialog.show_modal().ok(); // it is in the page, or the effect would not run
         }
     });
     let close = move |_| {
+        if dialog.get_untracked().is_some_and(|dialog| dialog.open()) {
+            return;
+        }
         let options = NavigateOptions {
             replace: true,
             scroll: false,

@@ -3,12 +3,11 @@
 use leptos::prelude::*;
 
 use crate::api::{
-    AgentView, DependencyView, MessageView, PhaseView, QuestionView, ReviewView, TaskDetail,
-    TaskView,
+    DependencyView, MessageView, PhaseView, QuestionView, ReviewView, TaskDetail, TaskView,
 };
-use crate::domain::id::{MessageId, TaskId};
+use crate::domain::id::TaskId;
 use crate::domain::log::{LogKind, ToolUse};
-use crate::domain::task::Action;
+use crate::domain::task::{Action, ReviewState, StatusName, WaitingReason};
 use crate::live::{Live, LiveEvent};
 use crate::resource::from_json;
 
@@ -23,7 +22,8 @@ pub struct TaskState {
     pub messages: RwSignal<Vec<MessageView>>,
     pub questions: RwSignal<Vec<QuestionView>>,
     pub dependencies: RwSignal<Vec<DependencyView>>,
-    pub agent: RwSignal<Option<AgentView>>,
+    /// What the agent is doing, in words, while one is at work.
+    pub doing: RwSignal<Option<String>>,
     /// The newest log line when the page was rendered.
     pub log_seq: u64,
     /// The newest log line that is known of.
@@ -41,7 +41,7 @@ impl TaskState {
             messages: RwSignal::new(detail.messages),
             questions: RwSignal::new(detail.questions),
             dependencies: RwSignal::new(detail.dependencies),
-            agent: RwSignal::new(detail.agent),
+            doing: RwSignal::new(detail.agent.and_then(|agent| agent.action)),
             log_seq: detail.log_seq,
             log_total: StoredValue::new(detail.log_seq),
         }
@@ -57,7 +57,7 @@ impl TaskState {
         self.reviews.with(|reviews| {
             reviews
                 .iter()
-                .find(|review| review.status == "open")
+                .find(|review| review.status == ReviewState::Open)
                 .cloned()
         })
     }
@@ -69,19 +69,20 @@ impl TaskState {
                 .task
                 .with_untracked(|known| known.version <= task.version)
         {
+            if task.status != StatusName::Running {
+                self.doing.set(None);
+            }
             self.task.set(task);
         }
     }
 
-    /// Shows a message that was just sent until the agent has it.
-    pub fn add_message(self, text: String) {
+    /// Takes a message, new or delivered.
+    pub fn update_message(self, message: MessageView) {
         self.messages.update(|messages| {
-            messages.push(MessageView {
-                id: MessageId::from_uuid(uuid::Uuid::nil()),
-                text,
-                sent_at: self.task.with_untracked(|task| task.updated_at),
-                delivered_at: None,
-            });
+            match messages.iter_mut().find(|known| known.id == message.id) {
+                Some(known) => *known = message,
+                None => messages.push(message),
+            }
         });
     }
 
@@ -101,8 +102,8 @@ impl TaskState {
             LiveEvent::Status(task) if task.id == self.id => {
                 let before = self
                     .task
-                    .with_untracked(|known| (known.status.clone(), known.waiting_reason.clone()));
-                if before != (task.status.clone(), task.waiting_reason.clone()) {
+                    .with_untracked(|known| (known.status, known.waiting_reason));
+                if before != (task.status, task.waiting_reason) {
                     live.announce(task);
                 }
                 self.update_task(task.clone());
@@ -126,27 +127,25 @@ impl TaskState {
                 task.cost_usd = usage.cost_usd;
                 task.tokens = usage.tokens;
             }),
+            LiveEvent::Message(message) => self.update_message(message.clone()),
             LiveEvent::Log(lines) => {
                 if let Some(line) = lines.last() {
                     self.log_total.set_value(line.seq);
                 }
-                // A message is in the log as soon as the agent has it.
-                if lines.iter().any(|line| line.kind == LogKind::Message) {
-                    self.messages.set(Vec::new());
-                }
                 self.note_action(lines);
             }
-            LiveEvent::Status(_) | LiveEvent::Reset => {}
+            LiveEvent::Status(_) | LiveEvent::Gone(_) | LiveEvent::Reset => {}
         }
     }
 
     /// What was asked is settled as soon as the task no longer waits for it.
     fn drop_answered(self) {
-        let reason = self.task.with_untracked(|task| task.waiting_reason.clone());
-        if reason.as_deref() != Some("question") && !self.questions.with_untracked(Vec::is_empty) {
+        let reason = self.task.with_untracked(|task| task.waiting_reason);
+        if reason != Some(WaitingReason::Question) && !self.questions.with_untracked(Vec::is_empty)
+        {
             self.questions.set(Vec::new());
         }
-        if reason.as_deref() != Some("dependency")
+        if reason != Some(WaitingReason::Dependency)
             && !self.dependencies.with_untracked(Vec::is_empty)
         {
             self.dependencies.set(Vec::new());
@@ -160,12 +159,12 @@ impl TaskState {
             .rev()
             .find(|line| line.kind == LogKind::ToolUse);
         let action = call.and_then(|line| from_json::<ToolUse>(&line.text).ok());
-        if let Some(call) = action {
-            self.agent.update(|agent| {
-                if let Some(agent) = agent {
-                    agent.action = Some(format!("{} {}", call.verb, call.target));
-                }
-            });
+        let is_running = self
+            .task
+            .with_untracked(|task| task.status == StatusName::Running);
+        if let Some(call) = action.filter(|_| is_running) {
+            let doing = format!("{} {}", call.verb, call.target);
+            self.doing.set(Some(doing));
         }
     }
 }

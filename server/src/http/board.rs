@@ -18,7 +18,8 @@ const PACE: Duration = Duration::from_millis(100);
 /// How long after a failure the tasks are read again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The tasks at one moment: the newest, and those that are not finished.
+/// The tasks at one moment, without their descriptions: the newest, and those that are not
+/// finished.
 pub type Tasks = Arc<Vec<TaskView>>;
 
 /// Keeps the tasks for its watchers. Cheap to clone.
@@ -90,6 +91,7 @@ impl Board {
             let active = self.service.task_list(&active).await?.items;
             tasks.extend(active.into_iter().filter(|task| !known.contains(&task.id)));
         }
-        Ok(Arc::new(tasks))
+        let slim = tasks.into_iter().map(TaskView::without_description);
+        Ok(Arc::new(slim.collect()))
     }
 }

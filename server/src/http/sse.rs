@@ -1,6 +1,7 @@
 //! Live streams. The channel only says "look again": every subscriber holds a cursor and reads
 //! forward from the store, so nothing is lost, doubled or queued for anybody.
 
+mod announce;
 mod tail;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use super::extract::{Id, Params};
 use super::openapi::Problems;
 use super::problem::{Kind, Problem};
 use crate::error::Error;
+use crate::service::Service;
 use crate::state::AppState;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -65,8 +67,9 @@ struct Watched {
 #[utoipa::path(get, path = "/api/tasks/{id}/stream", tag = "streams", params(("id" = TaskId, Path), Position,
     ("Last-Event-ID" = Option<String>, Header, description = "Goes on after this event")),
     responses((status = 200, content_type = "text/event-stream", body = String,
-        description = "Events `log phase_update step_update dependency_request user_question review_required \
-                       complete error status usage reset`"), Problems))]
+        description = "Events `log phase_update step_update message_update dependency_request user_question \
+                       review_required complete error status usage reset`. One with an id ends what is told of a \
+                       domain event; those before it without one are the objects that changed with it"), Problems))]
 async fn task(
     State(state): State<AppState>,
     Id(id): Id<TaskId>,
@@ -93,14 +96,15 @@ async fn tab(
 ) -> Result<Response, Problem> {
     let (tasks, changes) = state.board.watch().await?;
     let Some(id) = watched.task else {
-        return Ok(answer(&state, statuses(tasks, changes, Removal::Reset)));
+        let statuses = statuses(&state, tasks, changes, Removal::Reset);
+        return Ok(answer(&state, statuses));
     };
     let after = cursor(&headers, watched.after.as_deref())?;
     let tail = Tail::open(&state.service, id, after).await?;
     Ok(answer(
         &state,
         stream::select(
-            statuses(tasks, changes, Removal::Silent),
+            statuses(&state, tasks, changes, Removal::Silent),
             tail.into_events(),
         )
         .boxed(),
@@ -163,41 +167,69 @@ enum Removal {
 }
 
 /// All tasks as they are, then those that change.
-fn statuses(tasks: Tasks, changes: watch::Receiver<Tasks>, removal: Removal) -> Events {
-    let start = (Some(tasks), changes, HashMap::new());
-    stream::unfold(start, move |(ready, mut changes, mut known)| async move {
+fn statuses(
+    state: &AppState,
+    tasks: Tasks,
+    changes: watch::Receiver<Tasks>,
+    removal: Removal,
+) -> Events {
+    let watcher = Watcher {
+        service: state.service.clone(),
+        known: HashMap::new(),
+        removal,
+    };
+    let start = (Some(tasks), changes, watcher);
+    stream::unfold(start, |(ready, mut changes, mut watcher)| async {
         let tasks = if let Some(tasks) = ready {
             tasks
         } else {
             changes.changed().await.ok()?;
             changes.borrow_and_update().clone()
         };
-        let events = changed(&tasks, &mut known, removal);
-        Some((stream::iter(events), (None, changes, known)))
+        let events = watcher.news(&tasks).await;
+        Some((stream::iter(events), (None, changes, watcher)))
     })
     .flatten()
     .boxed()
 }
 
-/// What is new since the versions that were sent.
-fn changed(
-    tasks: &[TaskView],
-    known: &mut HashMap<TaskId, u64>,
+/// What one client was told of the tasks.
+struct Watcher {
+    service: Service,
+    /// The versions that were sent.
+    known: HashMap<TaskId, u64>,
     removal: Removal,
-) -> Vec<Result<Event, Error>> {
-    let mut events = Vec::new();
-    let mut shown = HashMap::with_capacity(tasks.len());
-    for task in tasks {
-        let before = known.remove(&task.id).unwrap_or(0);
-        shown.insert(task.id, task.version.max(before));
-        if task.version > before {
-            events.push(event("status", task));
+}
+
+impl Watcher {
+    /// What is new since the versions that were sent.
+    async fn news(&mut self, tasks: &[TaskView]) -> Vec<Result<Event, Error>> {
+        let mut events = Vec::new();
+        let mut shown = HashMap::with_capacity(tasks.len());
+        for task in tasks {
+            let before = self.known.remove(&task.id).unwrap_or(0);
+            shown.insert(task.id, task.version.max(before));
+            if task.version > before {
+                events.push(event("status", task));
+            }
+        }
+        for (id, version) in std::mem::replace(&mut self.known, shown) {
+            events.extend(self.farewell(id, version).await.transpose());
+        }
+        events
+    }
+
+    /// The last word on a task that is not shown any more: it was put away, or it is finished and
+    /// newer ones have taken its place.
+    async fn farewell(&self, id: TaskId, version: u64) -> Result<Option<Event>, Error> {
+        match (self.service.store().load(id).await?, self.removal) {
+            (Some(task), _) if !task.archived => {
+                let is_news = task.version > version;
+                let last = is_news.then(|| event("status", &TaskView::slim(&task)));
+                last.transpose()
+            }
+            (_, Removal::Reset) => event("reset", &serde_json::json!({ "task_id": id })).map(Some),
+            (_, Removal::Silent) => Ok(None),
         }
     }
-    let gone = std::mem::replace(known, shown);
-    if let Removal::Reset = removal {
-        let reset = |id| event("reset", &serde_json::json!({ "task_id": id }));
-        events.extend(gone.into_keys().map(reset));
-    }
-    events
 }

@@ -1,11 +1,10 @@
 //! Tasks: `/api/tasks`.
 
 use app::api::{
-    CreateTask, DependencyView, EventQuery, EventView, LogPage, LogQuery, MessageText, MessageView,
-    Page, PhaseView, QuestionView, TaskDetail, TaskQuery, TaskStatus, TaskView,
+    CreateTask, DependencyView, EditTask, EventQuery, EventView, LogPage, LogQuery, MessageText,
+    MessageView, Page, PhaseView, QuestionView, TaskDetail, TaskQuery, TaskStatus, TaskView,
 };
 use app::domain::id::TaskId;
-use app::domain::task::TaskEdit;
 use axum::Json;
 use axum::response::IntoResponse;
 use http::StatusCode;
@@ -83,13 +82,13 @@ async fn show(
 
 /// Changes details. The description only while the task is a draft.
 #[utoipa::path(patch, path = "/api/tasks/{id}", tag = "tasks", params(("id" = TaskId, Path)),
-    request_body = TaskEdit, responses((status = 200, body = TaskView), Problems))]
+    request_body = EditTask, responses((status = 200, body = TaskView), Problems))]
 async fn edit(
     service: Service,
     Id(id): Id<TaskId>,
-    Input(edit): Input<TaskEdit>,
+    Input(edit): Input<EditTask>,
 ) -> Answer<TaskView> {
-    Ok(Json(service.edit_task(id, edit).await?))
+    Ok(Json(service.edit_task(id, edit.into()).await?))
 }
 
 /// Puts a task away. Its events stay.

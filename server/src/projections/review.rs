@@ -40,7 +40,7 @@ pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
             task_id: change.after.id.as_uuid(),
             phase: small(review.phase),
             round: small(review.round),
-            status: view.status.clone(),
+            status: view.status.to_string(),
             created_at_ms: review.created_at.timestamp_millis(),
             decided_at_ms: view.decided_at.map(|at| at.timestamp_millis()),
             view: json(&view)?,

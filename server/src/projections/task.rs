@@ -43,8 +43,11 @@ pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
         team_id: LOCAL_TEAM,
         owner_id: LOCAL_OWNER,
         task_type: task.task_type.to_string(),
-        status: task.status.name().to_owned(),
-        waiting_reason: task.status.waiting_reason().map(str::to_owned),
+        status: task.status.name().to_string(),
+        waiting_reason: task
+            .status
+            .waiting_reason()
+            .map(|reason| reason.to_string()),
         priority: rank(task.priority),
         archived: task.archived,
         version: stored(task.version),

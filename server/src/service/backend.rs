@@ -2,7 +2,8 @@
 
 use app::api::{
     CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogPage,
-    LogQuery, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView,
+    WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{ReviewId, TaskId};
@@ -24,7 +25,12 @@ impl Backend for Service {
     }
 
     async fn tasks(&self, query: TaskQuery) -> Result<Page<TaskView>, Fault> {
-        Ok(self.task_list(&query).await?)
+        let page = self.task_list(&query).await?;
+        let slim = page.items.into_iter().map(TaskView::without_description);
+        Ok(Page {
+            items: slim.collect(),
+            next_cursor: page.next_cursor,
+        })
     }
 
     async fn task(&self, id: TaskId) -> Result<TaskDetail, Fault> {
@@ -55,8 +61,8 @@ impl Backend for Service {
         Ok(self.retry_task(id).await?)
     }
 
-    async fn send_message(&self, id: TaskId, text: Note) -> Result<TaskView, Fault> {
-        Ok(Self::send_message(self, id, text).await?)
+    async fn send_message(&self, id: TaskId, text: Note) -> Result<MessageView, Fault> {
+        Ok(self.write_to_agent(id, text).await?)
     }
 
     async fn request_review(&self, id: TaskId) -> Result<TaskView, Fault> {

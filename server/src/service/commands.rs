@@ -1,6 +1,6 @@
 //! What people do.
 
-use app::api::{CreateTask, ReviewView, TaskView};
+use app::api::{CreateTask, MessageView, ReviewView, TaskView};
 use app::domain::id::{FeedbackId, MessageId, ReviewId, TaskId};
 use app::domain::task::{Actor, ChangeRequest, Comment, Task, TaskCommand, TaskEdit};
 use app::domain::text::Note;
@@ -62,6 +62,17 @@ impl Service {
         };
         self.act(id, TaskCommand::SendMessage { message, text })
             .await
+    }
+
+    /// The same, answered with the message.
+    pub async fn write_to_agent(&self, id: TaskId, text: Note) -> Result<MessageView, Error> {
+        let message = MessageId::from_uuid(Uuid::now_v7());
+        let command = TaskCommand::SendMessage { message, text };
+        let appended = self.execute(id, Actor::Person, command).await?;
+        let mut all = appended.task.messages.iter();
+        let sent = all.find(|known| known.id == message);
+        sent.map(MessageView::from)
+            .ok_or(Error::NotFound { what: "message" })
     }
 
     /// Asks for a gate at the next end of a turn.

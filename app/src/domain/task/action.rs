@@ -1,46 +1,31 @@
 //! What a person may do with a task, from its state alone. The API, the pages and `decide` agree
 //! because they ask here.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Status, Task, Waiting};
+use crate::domain::word::words;
 
-/// Something a person may do with a task.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    derive_more::Display,
-    derive_more::FromStr,
-)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-#[from_str(rename_all = "snake_case")]
-pub enum Action {
-    /// Start a draft.
-    Execute,
-    /// Change title, priority and the like.
-    Edit,
-    /// Call it off, keeping the work.
-    Cancel,
-    /// Try again after a failure.
-    Retry,
-    /// Write to the agent.
-    Message,
-    /// Say yes at a gate.
-    Approve,
-    /// Send a phase back.
-    RequestChanges,
-    /// Ask for a gate at the next end of a turn.
-    RequestReview,
-    /// Put the task away.
-    Delete,
+words! {
+    /// Something a person may do with a task.
+    pub enum Action {
+        /// Start a draft.
+        Execute,
+        /// Change title, priority and the like.
+        Edit,
+        /// Call it off, keeping the work.
+        Cancel,
+        /// Try again after a failure.
+        Retry,
+        /// Write to the agent.
+        Message,
+        /// Say yes at a gate.
+        Approve,
+        /// Send a phase back.
+        RequestChanges,
+        /// Ask for a gate at the next end of a turn.
+        RequestReview,
+        /// Put the task away.
+        Delete,
+    }
 }
 
 impl Action {

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId, SessionId};
 use crate::domain::money::Usd;
-use crate::domain::plan::PhasePlan;
 
 impl Task {
     /// The state after one more event. An event before the creation changes nothing.
@@ -80,16 +79,52 @@ impl Task {
         })
     }
 
-    #[expect(
-        clippy::too_many_lines,
-        reason = "one arm per event, nothing to gain by splitting"
-    )]
     fn change(&mut self, record: &EventRecord) {
-        let at = record.at;
         match &record.event {
             TaskEvent::TaskCreated { .. }
             | TaskEvent::CheckpointCreated { .. }
             | TaskEvent::ErrorReported { .. } => {}
+            TaskEvent::TaskUpdated { .. }
+            | TaskEvent::TaskQueued { .. }
+            | TaskEvent::TaskStarted {}
+            | TaskEvent::RunStarted { .. }
+            | TaskEvent::RunEnded { .. }
+            | TaskEvent::RateLimited { .. }
+            | TaskEvent::CredentialsRefused { .. }
+            | TaskEvent::TaskRetried {}
+            | TaskEvent::TaskCompleted {}
+            | TaskEvent::TaskFailed { .. }
+            | TaskEvent::TaskCancelled {}
+            | TaskEvent::TaskArchived {} => self.change_course(record),
+            TaskEvent::PhaseStarted { .. }
+            | TaskEvent::StepStarted { .. }
+            | TaskEvent::StepCompleted { .. }
+            | TaskEvent::PhaseReported { .. }
+            | TaskEvent::VerificationPassed { .. }
+            | TaskEvent::VerificationFailed { .. }
+            | TaskEvent::ReworkStarted { .. }
+            | TaskEvent::PhaseCompleted { .. } => self.change_phases(record),
+            TaskEvent::ReviewCreated { .. }
+            | TaskEvent::ReviewRequested {}
+            | TaskEvent::FeedbackAdded { .. }
+            | TaskEvent::FeedbackResolved { .. }
+            | TaskEvent::ReviewApproved { .. }
+            | TaskEvent::ChangesRequested { .. } => self.change_reviews(record),
+            TaskEvent::ConversationStarted { .. }
+            | TaskEvent::TurnStarted { .. }
+            | TaskEvent::TurnEnded { .. }
+            | TaskEvent::QuestionAsked { .. }
+            | TaskEvent::DependencyRequested { .. }
+            | TaskEvent::UsageRecorded { .. }
+            | TaskEvent::MessageSent { .. }
+            | TaskEvent::MessageDelivered { .. } => self.change_conversation(record),
+        }
+    }
+
+    /// Where the task stands.
+    fn change_course(&mut self, record: &EventRecord) {
+        let at = record.at;
+        match &record.event {
             TaskEvent::TaskUpdated { edit } => self.edit(edit),
             TaskEvent::TaskQueued { not_before } => {
                 self.status = Status::Queued {
@@ -111,7 +146,31 @@ impl Task {
                     self.status = Status::Queued { not_before: None };
                 }
             }
-            TaskEvent::ConversationStarted { session } => self.conversation = Some(*session),
+            TaskEvent::RateLimited { until } => {
+                self.limits += 1;
+                self.status = Status::Waiting(Waiting::RateLimit { until: *until });
+            }
+            TaskEvent::CredentialsRefused { message } => {
+                let message = message.clone();
+                self.status = Status::Waiting(Waiting::Credentials { message });
+            }
+            TaskEvent::TaskRetried {} => self.failures = 0,
+            TaskEvent::TaskCompleted {} => self.status = Status::Completed,
+            TaskEvent::TaskFailed { reason } => {
+                self.status = Status::Failed {
+                    reason: reason.clone(),
+                };
+            }
+            TaskEvent::TaskCancelled {} => self.status = Status::Cancelled,
+            TaskEvent::TaskArchived {} => self.archived = true,
+            _ => {}
+        }
+    }
+
+    /// How far the phases are.
+    fn change_phases(&mut self, record: &EventRecord) {
+        let at = record.at;
+        match &record.event {
             TaskEvent::PhaseStarted {
                 phase,
                 session,
@@ -124,19 +183,6 @@ impl Task {
                     phase.started_at = Some(at);
                 });
             }
-            TaskEvent::TurnStarted {
-                message,
-                session,
-                purpose,
-            } => {
-                self.begin_turn(Turn {
-                    message: *message,
-                    session: *session,
-                    purpose: purpose.clone(),
-                    delivered: Vec::new(),
-                });
-            }
-            TaskEvent::TurnEnded { outcome, .. } => self.end_turn(outcome),
             TaskEvent::StepStarted { phase, step } => {
                 self.with_step(*phase, step, |step| step.status = StepStatus::Active);
             }
@@ -174,6 +220,14 @@ impl Task {
                     phase.completed_at = Some(at);
                 });
             }
+            _ => {}
+        }
+    }
+
+    /// What people are asked to decide, and what they said.
+    fn change_reviews(&mut self, record: &EventRecord) {
+        let at = record.at;
+        match &record.event {
             TaskEvent::ReviewCreated { review, .. } => self.open_gate(*review, record),
             TaskEvent::ReviewRequested {} => self.review_requested = true,
             TaskEvent::FeedbackAdded {
@@ -222,6 +276,28 @@ impl Task {
                     phase.approved = false;
                 });
             }
+            _ => {}
+        }
+    }
+
+    /// What agent and people say to each other.
+    fn change_conversation(&mut self, record: &EventRecord) {
+        let at = record.at;
+        match &record.event {
+            TaskEvent::ConversationStarted { session } => self.conversation = Some(*session),
+            TaskEvent::TurnStarted {
+                message,
+                session,
+                purpose,
+            } => {
+                self.begin_turn(Turn {
+                    message: *message,
+                    session: *session,
+                    purpose: purpose.clone(),
+                    delivered: Vec::new(),
+                });
+            }
+            TaskEvent::TurnEnded { outcome, .. } => self.end_turn(outcome),
             TaskEvent::QuestionAsked { id, asked } => {
                 self.questions.push((*id, asked.clone()));
                 self.status = Status::Waiting(Waiting::Question);
@@ -245,23 +321,7 @@ impl Task {
                     turn.delivered.push(*message);
                 }
             }
-            TaskEvent::RateLimited { until } => {
-                self.limits += 1;
-                self.status = Status::Waiting(Waiting::RateLimit { until: *until });
-            }
-            TaskEvent::CredentialsRefused { message } => {
-                let message = message.clone();
-                self.status = Status::Waiting(Waiting::Credentials { message });
-            }
-            TaskEvent::TaskRetried {} => self.failures = 0,
-            TaskEvent::TaskCompleted {} => self.status = Status::Completed,
-            TaskEvent::TaskFailed { reason } => {
-                self.status = Status::Failed {
-                    reason: reason.clone(),
-                };
-            }
-            TaskEvent::TaskCancelled {} => self.status = Status::Cancelled,
-            TaskEvent::TaskArchived {} => self.archived = true,
+            _ => {}
         }
     }
 
@@ -425,36 +485,6 @@ impl Task {
         if let Some(phase) = self.phases.iter_mut().find(served) {
             phase.tokens += usage.tokens;
             phase.cost += usage.cost;
-        }
-    }
-}
-
-impl Phase {
-    fn new(number: u32, plan: PhasePlan) -> Self {
-        let step = |plan: &crate::domain::plan::StepPlan| Step {
-            plan: plan.clone(),
-            status: StepStatus::Pending,
-            turned: false,
-        };
-        Self {
-            number,
-            steps: plan.steps.iter().map(step).collect(),
-            plan,
-            status: PhaseStatus::Pending,
-            session: None,
-            base: None,
-            opened: false,
-            closed: false,
-            approved: false,
-            report: None,
-            rework_due: false,
-            reworks: 0,
-            verification: None,
-            rounds: 0,
-            tokens: Tokens::default(),
-            cost: Usd::ZERO,
-            started_at: None,
-            completed_at: None,
         }
     }
 }

@@ -34,10 +34,9 @@ pub struct NewTask {
     pub start: bool,
 }
 
-/// What may change about a task; `None` leaves it as it is.
+/// What may change about a task; `None` leaves it as it is. Part of an event: a newer program may
+/// have stored more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
 pub struct TaskEdit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<Title>,

@@ -54,12 +54,9 @@ impl Task {
             },
             RunCommand::StartTurn { message, purpose } => self.start_turn(message, purpose),
             RunCommand::DeliverMessage { message } => {
-                let pending = self.pending_messages().any(|pending| pending.id == message);
-                Ok(if pending {
-                    vec![TaskEvent::MessageDelivered { message }]
-                } else {
-                    Vec::new()
-                })
+                let known = self.pending_messages().find(|known| known.id == message);
+                let delivered = known.map(|_| TaskEvent::MessageDelivered { message });
+                Ok(delivered.into_iter().collect())
             }
             RunCommand::ReportStep {
                 step,
@@ -70,19 +67,14 @@ impl Task {
                 phase,
                 summary,
                 files,
-            } => {
-                let active = self
-                    .active_phase()
-                    .is_some_and(|active| active.number == phase);
-                if !active {
-                    return Err(Refusal::OutOfTurn("the end of that phase"));
-                }
-                Ok(vec![TaskEvent::PhaseReported {
+            } => match self.active_phase() {
+                Some(active) if active.number == phase => Ok(vec![TaskEvent::PhaseReported {
                     phase,
                     summary,
                     files,
-                }])
-            }
+                }]),
+                _ => Err(Refusal::OutOfTurn("the end of that phase")),
+            },
             RunCommand::ReportError {
                 kind,
                 message,
@@ -126,12 +118,7 @@ impl Task {
                 _ => Err(Refusal::OutOfTurn("a review")),
             },
             RunCommand::Complete => match self.next_work() {
-                Work::Complete => {
-                    let approved = self.active_phase().map(|phase| phase.number);
-                    let completed = approved.map(|phase| TaskEvent::PhaseCompleted { phase });
-                    let events = completed.into_iter().chain([TaskEvent::TaskCompleted {}]);
-                    Ok(self.settled(events))
-                }
+                Work::Complete => Ok(self.complete()),
                 _ => Err(Refusal::OutOfTurn("the end of the task")),
             },
             RunCommand::Limit { until } => Ok(self.settled([TaskEvent::RateLimited { until }])),
@@ -140,6 +127,13 @@ impl Task {
             }
             RunCommand::End { end, retry_at } => Ok(self.end_run(run, end, retry_at)),
         }
+    }
+
+    /// The end, with that of a phase that was approved and had a message to answer first.
+    fn complete(&self) -> Vec<TaskEvent> {
+        let approved = self.active_phase().map(|phase| phase.number);
+        let completed = approved.map(|phase| TaskEvent::PhaseCompleted { phase });
+        self.settled(completed.into_iter().chain([TaskEvent::TaskCompleted {}]))
     }
 
     fn start_turn(&self, message: MessageId, purpose: TurnPurpose) -> Decision {

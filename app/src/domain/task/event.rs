@@ -13,31 +13,18 @@ use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
 use crate::domain::plan::{PhasePlan, TaskType};
 use crate::domain::text::{Description, ModelName, Note, Title};
+use crate::domain::word::words;
 
-/// Who made an event happen.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    derive_more::Display,
-    derive_more::FromStr,
-)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-#[from_str(rename_all = "snake_case")]
-pub enum Actor {
-    /// Somebody in front of a browser or behind the API.
-    Person,
-    /// The agent, through one of the platform's tools.
-    Agent,
-    /// The platform itself: the orchestrator, a timer, recovery.
-    Platform,
+words! {
+    /// Who made an event happen.
+    pub enum Actor {
+        /// Somebody in front of a browser or behind the API.
+        Person,
+        /// The agent, through one of the platform's tools.
+        Agent,
+        /// The platform itself: the orchestrator, a timer, recovery.
+        Platform,
+    }
 }
 
 /// An event in its place: stored, numbered, never changed.

@@ -11,6 +11,7 @@ use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
 use crate::domain::plan::{PhasePlan, StepPlan, TaskType};
 use crate::domain::text::{Description, ModelName, Note, Title};
+use crate::domain::word::words;
 
 /// A task that was created. Also the content of a snapshot, so its JSON must stay readable; a
 /// snapshot that isn't is dropped and the events are replayed.
@@ -79,6 +80,35 @@ pub enum Status {
     Cancelled,
 }
 
+words! {
+    /// A status by its name on the wire.
+    pub enum StatusName {
+        Draft,
+        Queued,
+        Running,
+        Waiting,
+        Completed,
+        Failed,
+        Cancelled,
+    }
+
+    /// What a task waits for, by its name on the wire.
+    pub enum WaitingReason {
+        Review,
+        Question,
+        Dependency,
+        RateLimit,
+        Credentials,
+    }
+
+    /// What came of a review, by its name on the wire.
+    pub enum ReviewState {
+        Open,
+        Approved,
+        ChangesRequested,
+    }
+}
+
 /// The run that holds a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -99,6 +129,10 @@ pub enum Waiting {
 }
 
 /// A phase and how far it has come.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each true or false beside any status"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     /// Counts from 1.
@@ -130,16 +164,14 @@ pub struct Phase {
     pub completed_at: Option<DateTime<Utc>>,
 }
 
-/// Where a phase stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, derive_more::Display)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-pub enum PhaseStatus {
-    Pending,
-    Active,
-    InReview,
-    Completed,
+words! {
+    /// Where a phase stands.
+    pub enum PhaseStatus {
+        Pending,
+        Active,
+        InReview,
+        Completed,
+    }
 }
 
 /// A step and how far it has come.
@@ -151,15 +183,13 @@ pub struct Step {
     pub turned: bool,
 }
 
-/// Where a step stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, derive_more::Display)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-pub enum StepStatus {
-    Pending,
-    Active,
-    Completed,
+words! {
+    /// Where a step stands.
+    pub enum StepStatus {
+        Pending,
+        Active,
+        Completed,
+    }
 }
 
 /// What the agent said of its phase.
@@ -256,14 +286,12 @@ pub struct Feedback {
     pub status: FeedbackStatus,
 }
 
-/// Whether a comment still asks for something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, derive_more::Display)]
-#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-pub enum FeedbackStatus {
-    Open,
-    Resolved,
+words! {
+    /// Whether a comment still asks for something.
+    pub enum FeedbackStatus {
+        Open,
+        Resolved,
+    }
 }
 
 impl Task {
@@ -357,6 +385,35 @@ impl Task {
 }
 
 impl Phase {
+    /// A phase before its start.
+    pub(super) fn new(number: u32, plan: PhasePlan) -> Self {
+        let step = |plan: &StepPlan| Step {
+            plan: plan.clone(),
+            status: StepStatus::Pending,
+            turned: false,
+        };
+        Self {
+            number,
+            steps: plan.steps.iter().map(step).collect(),
+            plan,
+            status: PhaseStatus::Pending,
+            session: None,
+            base: None,
+            opened: false,
+            closed: false,
+            approved: false,
+            report: None,
+            rework_due: false,
+            reworks: 0,
+            verification: None,
+            rounds: 0,
+            tokens: Tokens::default(),
+            cost: Usd::ZERO,
+            started_at: None,
+            completed_at: None,
+        }
+    }
+
     /// The step at work, or else the next one.
     pub fn current_step(&self) -> Option<&Step> {
         let active = self
@@ -373,22 +430,22 @@ impl Phase {
 
 impl Status {
     /// The name on the wire.
-    pub const fn name(&self) -> &'static str {
+    pub const fn name(&self) -> StatusName {
         match self {
-            Self::Draft => "draft",
-            Self::Queued { .. } => "queued",
-            Self::Running(_) => "running",
-            Self::Waiting(_) => "waiting",
-            Self::Completed => "completed",
-            Self::Failed { .. } => "failed",
-            Self::Cancelled => "cancelled",
+            Self::Draft => StatusName::Draft,
+            Self::Queued { .. } => StatusName::Queued,
+            Self::Running(_) => StatusName::Running,
+            Self::Waiting(_) => StatusName::Waiting,
+            Self::Completed => StatusName::Completed,
+            Self::Failed { .. } => StatusName::Failed,
+            Self::Cancelled => StatusName::Cancelled,
         }
     }
 
     /// What is waited for, by its name on the wire.
-    pub const fn waiting_reason(&self) -> Option<&'static str> {
+    pub const fn waiting_reason(&self) -> Option<WaitingReason> {
         match self {
-            Self::Waiting(waiting) => Some(waiting.name()),
+            Self::Waiting(waiting) => Some(waiting.reason()),
             _ => None,
         }
     }
@@ -397,7 +454,7 @@ impl Status {
     pub fn describe(&self) -> String {
         match self.waiting_reason() {
             Some(reason) => format!("{} ({reason})", self.name()),
-            None => self.name().to_owned(),
+            None => self.name().to_string(),
         }
     }
 
@@ -410,24 +467,24 @@ impl Status {
             Self::Waiting(Waiting::Dependency) => "waiting for a dependency",
             Self::Waiting(Waiting::RateLimit { .. }) => "waiting for the account's limit to end",
             Self::Waiting(Waiting::Credentials { .. }) => "waiting for usable credentials",
-            Self::Queued { .. }
-            | Self::Running(_)
-            | Self::Completed
-            | Self::Failed { .. }
-            | Self::Cancelled => self.name(),
+            Self::Queued { .. } => "queued",
+            Self::Running(_) => "running",
+            Self::Completed => "completed",
+            Self::Failed { .. } => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 }
 
 impl Waiting {
     /// The name on the wire.
-    pub const fn name(&self) -> &'static str {
+    pub const fn reason(&self) -> WaitingReason {
         match self {
-            Self::Review { .. } => "review",
-            Self::Question => "question",
-            Self::Dependency => "dependency",
-            Self::RateLimit { .. } => "rate_limit",
-            Self::Credentials { .. } => "credentials",
+            Self::Review { .. } => WaitingReason::Review,
+            Self::Question => WaitingReason::Question,
+            Self::Dependency => WaitingReason::Dependency,
+            Self::RateLimit { .. } => WaitingReason::RateLimit,
+            Self::Credentials { .. } => WaitingReason::Credentials,
         }
     }
 }

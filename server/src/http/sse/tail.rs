@@ -3,15 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use app::api::{PhaseView, ReviewView, TaskView, UsageView};
+use app::api::TaskView;
 use app::domain::id::TaskId;
 use app::domain::log::LogLine;
-use app::domain::task::{EventRecord, Task, TaskEvent};
+use app::domain::task::{Task, TaskEvent};
 use axum::response::sse::Event;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::announce::announce;
 use super::{Events, event};
 use crate::error::Error;
 use crate::service::Service;
@@ -109,7 +110,7 @@ impl Tail {
                 version: now.version,
                 log_seq,
             };
-            let reset = event("reset", &TaskView::from(&now))?;
+            let reset = event("reset", &TaskView::slim(&now))?;
             tail.greeting = Some(reset.id(tail.cursor.to_string()));
             tail.task = Some(now);
         } else if after.version == now.version {
@@ -165,11 +166,12 @@ impl Tail {
         }
         let mut page = Vec::new();
         for record in &records {
+            let before = self.task.clone();
             self.task = Task::apply(self.task.take(), record);
             self.cursor.version = record.version;
             self.ended |= matches!(record.event, TaskEvent::TaskArchived {});
             if let Some(task) = &self.task {
-                page.push(announce(record, task)?.id(self.cursor.to_string()));
+                page.extend(announce(record, before.as_ref(), task, self.cursor)?);
             }
         }
         for batch in batches(&lines) {
@@ -194,77 +196,6 @@ fn batches(lines: &[LogLine]) -> impl Iterator<Item = &[LogLine]> {
         rest = more;
         Some(batch)
     })
-}
-
-/// A domain event as clients get it: a name, and the object that it changed, as of its version.
-fn announce(record: &EventRecord, task: &Task) -> Result<Event, Error> {
-    match &record.event {
-        TaskEvent::PhaseStarted { phase, .. }
-        | TaskEvent::PhaseCompleted { phase }
-        | TaskEvent::PhaseReported { phase, .. }
-        | TaskEvent::VerificationPassed { phase, .. }
-        | TaskEvent::VerificationFailed { phase, .. }
-        | TaskEvent::ReworkStarted { phase, .. } => {
-            event("phase_update", &task.phase(*phase).map(PhaseView::from))
-        }
-        TaskEvent::StepStarted { phase, .. } | TaskEvent::StepCompleted { phase, .. } => {
-            event("step_update", &task.phase(*phase).map(PhaseView::from))
-        }
-        TaskEvent::DependencyRequested { id: dependency, .. } => {
-            let views = task.dependency_views();
-            event(
-                "dependency_request",
-                &views.iter().find(|view| view.id == *dependency),
-            )
-        }
-        TaskEvent::QuestionAsked { id: question, .. } => {
-            let views = task.question_views();
-            event(
-                "user_question",
-                &views.iter().find(|view| view.id == *question),
-            )
-        }
-        TaskEvent::ReviewCreated { review, .. } => {
-            let review = task.reviews.iter().find(|known| known.id == *review);
-            event(
-                "review_required",
-                &review.map(|review| ReviewView::of(task, review)),
-            )
-        }
-        TaskEvent::UsageRecorded { .. } => event(
-            "usage",
-            &UsageView {
-                cost_usd: task.cost,
-                tokens: task.tokens,
-            },
-        ),
-        TaskEvent::TaskCompleted {} => event("complete", &TaskView::from(task)),
-        TaskEvent::TaskFailed { .. } | TaskEvent::CredentialsRefused { .. } => {
-            event("error", &TaskView::from(task))
-        }
-        TaskEvent::TaskCreated { .. }
-        | TaskEvent::TaskUpdated { .. }
-        | TaskEvent::TaskQueued { .. }
-        | TaskEvent::TaskStarted {}
-        | TaskEvent::RunStarted { .. }
-        | TaskEvent::RunEnded { .. }
-        | TaskEvent::ConversationStarted { .. }
-        | TaskEvent::TurnStarted { .. }
-        | TaskEvent::TurnEnded { .. }
-        | TaskEvent::ReviewRequested {}
-        | TaskEvent::FeedbackAdded { .. }
-        | TaskEvent::FeedbackResolved { .. }
-        | TaskEvent::ReviewApproved { .. }
-        | TaskEvent::ChangesRequested { .. }
-        | TaskEvent::ErrorReported { .. }
-        | TaskEvent::CheckpointCreated { .. }
-        | TaskEvent::MessageSent { .. }
-        | TaskEvent::MessageDelivered { .. }
-        | TaskEvent::RateLimited { .. }
-        | TaskEvent::TaskRetried {}
-        | TaskEvent::TaskCancelled {}
-        | TaskEvent::TaskArchived {} => event("status", &TaskView::from(task)),
-    }
 }
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ on_both_databases! {
         let approve = TaskCommand::Approve { review, comment: None };
         act(store, task.id, approve, None).await.unwrap();
         let done = Hand::take(store).await.work().await;
-        assert_eq!(done.status.name(), "completed");
+        assert_eq!(done.status.name(), app::domain::task::StatusName::Completed);
         let events = store.events_after(task.id, 0, 1_000).await.unwrap();
         assert_eq!(Task::replay(&events), Some(done));
     }

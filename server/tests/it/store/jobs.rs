@@ -149,7 +149,7 @@ on_both_databases! {
         let stolen = store.renew(task, new.epoch, "somebody else", LEASE).await;
         assert!(matches!(stolen, Err(StoreError::Fenced)));
         store.renew(task, new.epoch, "test", LEASE).await.unwrap();
-        assert_eq!(new.work().await.status.name(), "waiting");
+        assert_eq!(new.work().await.status.name(), app::domain::task::StatusName::Waiting);
     }
 
     async fn a_task_called_off_between_claim_and_start_stays_off(database) {

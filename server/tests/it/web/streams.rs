@@ -109,11 +109,16 @@ async fn a_history_is_told_with_the_objects_as_they_were() {
         .unwrap();
     let mut reader = Reader::open(&app, &format!("/api/tasks/{id}/stream"), None).await;
     let mut names = Vec::new();
-    for expected in 1..=head {
+    let mut told = 0;
+    while told < head {
         let seen = reader.next().await.unwrap();
-        assert_eq!(version(&seen), expected);
+        // What has no id changed with the event that follows.
+        if seen.id.is_some() {
+            assert_eq!(version(&seen), told + 1);
+            told += 1;
+        }
         match seen.name.as_str() {
-            "status" => assert_eq!(seen.json()["version"], expected),
+            "status" => assert_eq!(seen.json()["version"], told),
             "review_required" => assert_eq!(seen.json()["id"], review.as_str()),
             "phase_update" | "step_update" => assert_eq!(seen.json()["number"], 1),
             other => panic!("unexpected event {other}"),
@@ -329,4 +334,113 @@ async fn a_stream_on_which_nothing_happens_shows_that_it_lives() {
         }
     };
     timeout(PATIENCE, heartbeat).await.expect("a heartbeat");
+}
+
+/// What a client is told of one domain event: everything up to the next id.
+async fn told(reader: &mut Reader) -> Vec<Seen> {
+    let mut all = Vec::new();
+    loop {
+        let seen = reader.next().await.unwrap();
+        let is_last = seen.id.is_some();
+        all.push(seen);
+        if is_last {
+            return all;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_decision_elsewhere_changes_the_review_and_the_phase_of_whoever_watches() {
+    let app = TestApp::new().await;
+    let (id, review) = app.at_gate().await;
+    let path = format!("/api/tasks/{id}");
+    let head = app.get(&path).await.json()["version"].as_u64().unwrap();
+    let mut whole = Reader::open(&app, &format!("{path}/stream"), None).await;
+    let mut phase = Value::Null;
+    loop {
+        let told = told(&mut whole).await;
+        let mut phases = told.iter().filter(|seen| seen.name.ends_with("_update"));
+        phase = phases.next_back().map_or(phase, Seen::json);
+        if version(told.last().unwrap()) == head {
+            break;
+        }
+    }
+    assert_eq!(phase["status"], "in_review");
+
+    let mut reader = Reader::open(&app, &format!("{path}/stream?after={head}.0"), None).await;
+    app.send(
+        request("PATCH", &format!("/api/reviews/{review}/approve"))
+            .body(Body::empty())
+            .unwrap(),
+    )
+    .await;
+    let approved = told(&mut reader).await;
+    let names: Vec<_> = approved.iter().map(|seen| seen.name.as_str()).collect();
+    assert_eq!(names, ["review_required", "phase_update", "status"]);
+    assert_eq!(approved[0].json()["status"], "approved");
+    assert_eq!(approved[1].json()["status"], "active");
+    let completed = told(&mut reader).await;
+    assert_eq!(completed[0].json()["status"], "completed");
+}
+
+#[tokio::test]
+async fn a_message_is_told_when_it_is_sent() {
+    let app = TestApp::new().await;
+    let id = app.create("custom").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/api/tasks/{id}");
+    app.post(&format!("{path}/execute")).await;
+    let mut reader = Reader::open(&app, &format!("{path}/stream?after=2.0"), None).await;
+    let send = request("POST", &format!("{path}/messages"))
+        .header("content-type", "application/json")
+        .body(Body::from(r#"{"text":"Hurry."}"#))
+        .unwrap();
+    app.send(send).await;
+    let told = told(&mut reader).await;
+    let names: Vec<_> = told.iter().map(|seen| seen.name.as_str()).collect();
+    assert_eq!(names, ["message_update", "status"]);
+    let message = told[0].json();
+    assert_eq!(message["text"], "Hurry.");
+    assert_eq!(message["delivered_at"], Value::Null);
+    // What everybody is told of every task is short.
+    assert!(told[1].json().get("description").is_none());
+}
+
+#[tokio::test]
+async fn an_old_task_is_told_to_its_end_and_newer_ones_put_nothing_away() {
+    const SHOWN: usize = 200;
+    let app = TestApp::new().await;
+    let old = app.create("custom").await;
+    let cancel = async |task: &Value| {
+        let path = format!("/api/tasks/{}/cancel", task["id"].as_str().unwrap());
+        app.post(&path).await;
+    };
+    for _ in 0..SHOWN {
+        cancel(&app.create("custom").await).await;
+    }
+    let mut reader = Reader::open(&app, "/api/stream", None).await;
+    for _ in 0..=SHOWN {
+        assert_eq!(reader.next().await.unwrap().name, "status");
+    }
+    cancel(&old).await;
+    let seen = reader.next().await.unwrap();
+    assert_eq!(seen.name, "status");
+    assert_eq!(seen.json()["id"], old["id"]);
+    assert_eq!(seen.json()["status"], "cancelled");
+
+    // It takes the place of one that is finished, which nobody has put away.
+    let new = app.create("custom").await;
+    assert_eq!(reader.next().await.unwrap().json()["id"], new["id"]);
+    let path = format!("/api/tasks/{}", new["id"].as_str().unwrap());
+    app.send(request("DELETE", &path).body(Body::empty()).unwrap())
+        .await;
+    loop {
+        let seen = reader.next().await.unwrap();
+        if seen.name == "reset" {
+            assert_eq!(seen.json(), json!({ "task_id": new["id"] }));
+            break;
+        }
+    }
 }
