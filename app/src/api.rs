@@ -7,7 +7,8 @@ mod request;
 mod view;
 
 pub use request::{
-    Approval, CreateTask, DiffQuery, EditTask, EventQuery, LogQuery, MessageText, TaskQuery,
+    Approval, CreateTask, DiffQuery, EditTask, EventQuery, LogFilter, LogMatchQuery, LogQuery,
+    MessageText, TaskQuery,
 };
 pub use view::{
     DependencyView, FeedbackView, MessageView, PhaseView, QuestionView, ReviewView, StepView,
@@ -252,3 +253,6 @@ pub const SCRIPTED_MODEL: &str = "scripted-demo";
 
 /// One page of a log.
 pub type LogPage = Page<LogLine>;
+
+/// Numbers of a log's lines, in order, from the end of the log: the next page lies before this one.
+pub type LogMatches = Page<u64>;

@@ -60,6 +60,7 @@ fn line(number: u64) -> anyhow::Result<NewLine> {
             LogKind::Turn,
             format!("Turn {}", number / 1000),
         ),
+        5 if number % 10_000 == 5 => (LogStream::System, LogKind::Error, format!("Error {number}")),
         3 => (LogStream::Agent, LogKind::ToolUse, call_of(&call, number)?),
         4 => (
             LogStream::Tool,

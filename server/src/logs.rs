@@ -10,7 +10,7 @@ mod row;
 mod writer;
 
 pub use chunk::ChunkDefect;
-pub use read::LogPart;
+pub use read::{LogPart, Wanted};
 pub use writer::{LogError, LogWriter};
 
 /// The longest text of a line in bytes; what is longer is cut, with a note.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::TaskId;
+use crate::domain::log::{LogKind, LogLine, ToolResult};
 use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
 use crate::domain::task::{Priority, TaskEdit};
@@ -96,6 +97,52 @@ pub struct LogQuery {
     pub limit: Option<u32>,
     /// Only lines that contain this text, whatever their case.
     pub q: Option<String>,
+    /// Only lines of this kind.
+    pub kind: Option<LogFilter>,
+}
+
+/// Which of a log's lines to name by their numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields, default)]
+pub struct LogMatchQuery {
+    /// Lines before this number; the end of the log unless given.
+    pub before: Option<u64>,
+    /// 1 to 1,000; 200 unless given.
+    pub limit: Option<u32>,
+    /// Only lines that contain this text, whatever their case.
+    pub q: Option<String>,
+    /// Only lines of this kind.
+    pub kind: Option<LogFilter>,
+}
+
+/// Kinds of lines that a reader may want to see alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[display(rename_all = "snake_case")]
+pub enum LogFilter {
+    /// What the agent and the person say.
+    Conversation,
+    /// What the agent does.
+    Tools,
+    /// What went wrong, results of failed calls included.
+    Errors,
+}
+
+impl LogFilter {
+    /// Whether the line is of this kind.
+    pub fn shows(self, line: &LogLine) -> bool {
+        match (self, line.kind) {
+            (Self::Conversation, LogKind::Text | LogKind::Turn | LogKind::Message)
+            | (Self::Conversation | Self::Errors, LogKind::Error)
+            | (Self::Tools, LogKind::ToolUse | LogKind::ToolResult | LogKind::Turn) => true,
+            (Self::Errors, LogKind::ToolResult) => {
+                serde_json::from_str::<ToolResult>(&line.text).is_ok_and(|result| !result.ok)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Which events of a task.

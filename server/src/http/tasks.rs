@@ -1,8 +1,9 @@
 //! Tasks: `/api/tasks`.
 
 use app::api::{
-    CreateTask, DependencyView, EditTask, EventQuery, EventView, LogPage, LogQuery, MessageText,
-    MessageView, Page, PhaseView, QuestionView, TaskDetail, TaskQuery, TaskStatus, TaskView,
+    CreateTask, DependencyView, EditTask, EventQuery, EventView, LogMatchQuery, LogMatches, LogPage,
+    LogQuery, MessageText, MessageView, Page, PhaseView, QuestionView, TaskDetail, TaskQuery,
+    TaskStatus, TaskView,
 };
 use app::domain::id::TaskId;
 use axum::Json;
@@ -32,6 +33,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(phases))
         .routes(routes!(events))
         .routes(routes!(logs))
+        .routes(routes!(log_matches))
         .routes(routes!(questions))
         .routes(routes!(dependencies))
 }
@@ -179,6 +181,18 @@ async fn logs(
     Params(query): Params<LogQuery>,
 ) -> Answer<LogPage> {
     Ok(Json(service.log_page(id, &query).await?))
+}
+
+/// Where in the agent's output something is: the numbers of matching lines, from the end. The next
+/// page lies before `next_cursor`.
+#[utoipa::path(get, path = "/api/tasks/{id}/logs/matches", tag = "tasks", params(("id" = TaskId, Path), LogMatchQuery),
+    responses((status = 200, body = LogMatches), Problems))]
+async fn log_matches(
+    service: Service,
+    Id(id): Id<TaskId>,
+    Params(query): Params<LogMatchQuery>,
+) -> Answer<LogMatches> {
+    Ok(Json(service.log_matches(id, &query).await?))
 }
 
 /// Questions that wait for an answer.

@@ -1,5 +1,8 @@
 //! Reading and searching a log.
 
+use std::collections::VecDeque;
+
+use app::api::LogFilter;
 use app::domain::id::TaskId;
 use app::domain::log::LogLine;
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
@@ -65,18 +68,17 @@ impl Store {
         }
     }
 
-    /// Lines after a number that contain a text, whatever its case, at most `limit` of them; and
-    /// the number up to which the log was searched, from where the search goes on. It is the
-    /// log's end if that equals [`Store::log_head`].
+    /// Lines after a number that match, at most `limit` of them; and the number up to which the
+    /// log was searched, from where the search goes on. It is the log's end if that equals
+    /// [`Store::log_head`].
     pub async fn log_search(
         &self,
         id: TaskId,
         after: u64,
         limit: u32,
-        q: &str,
+        wanted: &Wanted,
     ) -> Result<(Vec<LogLine>, u64), StoreError> {
         let limit = (limit as usize).max(1);
-        let wanted = q.to_lowercase();
         let (mut found, mut after) = (Vec::new(), after);
         let mut searched = 0;
         while searched < MOST_SEARCHED {
@@ -88,7 +90,7 @@ impl Store {
             for row in &rows {
                 for line in lines_of(row)?.into_iter().filter(|line| line.seq > after) {
                     let seq = line.seq;
-                    if line.text.to_lowercase().contains(&wanted) {
+                    if wanted.holds(&line) {
                         found.push(line);
                     }
                     if found.len() == limit {
@@ -101,6 +103,42 @@ impl Store {
             tokio::task::yield_now().await;
         }
         Ok((found, after))
+    }
+
+    /// The numbers of the last lines before a number that match, at most `limit` of them, in
+    /// order; and the number from which on the log was searched, before which the search goes on.
+    /// The whole log was searched if that is 1 or less.
+    pub async fn log_matches(
+        &self,
+        id: TaskId,
+        before: u64,
+        limit: u32,
+        wanted: &Wanted,
+    ) -> Result<(Vec<u64>, u64), StoreError> {
+        let limit = (limit as usize).max(1);
+        let (mut found, mut before) = (VecDeque::new(), before);
+        let mut searched = 0;
+        while searched < MOST_SEARCHED {
+            let rows = self.chunks_before(id, before).await?;
+            if rows.is_empty() {
+                return Ok((found.into(), 0));
+            }
+            searched += rows.len();
+            for row in &rows {
+                let lines = lines_of(row)?;
+                for line in lines.iter().rev().filter(|line| line.seq < before) {
+                    if wanted.holds(line) {
+                        found.push_front(line.seq);
+                    }
+                    if found.len() == limit {
+                        return Ok((found.into(), line.seq));
+                    }
+                }
+                before = counted(row.first_seq);
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok((found.into(), before))
     }
 
     /// The number of the newest line; 0 if there is none.
@@ -131,6 +169,47 @@ impl Store {
             .all(self.reader())
             .await?;
         Ok(rows)
+    }
+
+    /// The last chunks that begin before a line, newest first.
+    async fn chunks_before(&self, id: TaskId, before: u64) -> Result<Vec<row::Model>, StoreError> {
+        let rows = row::Entity::find()
+            .filter(row::Column::TaskId.eq(id.as_uuid()))
+            .filter(row::Column::FirstSeq.lt(stored(before)))
+            .order_by_desc(row::Column::FirstSeq)
+            .limit(CHUNKS)
+            .all(self.reader())
+            .await?;
+        Ok(rows)
+    }
+}
+
+/// Which lines a search is for: those that meet all of its conditions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// In lower case.
+    text: Option<String>,
+    kind: Option<LogFilter>,
+}
+
+impl Wanted {
+    /// Lines that contain a text, whatever its case, and are of a kind.
+    pub fn new(text: Option<&str>, kind: Option<LogFilter>) -> Self {
+        let text = text.filter(|text| !text.is_empty());
+        Self {
+            text: text.map(str::to_lowercase),
+            kind,
+        }
+    }
+
+    /// Whether there is any condition.
+    pub fn is_everything(&self) -> bool {
+        self.text.is_none() && self.kind.is_none()
+    }
+
+    fn holds(&self, line: &LogLine) -> bool {
+        let has_text = |text: &String| line.text.to_lowercase().contains(text);
+        self.kind.is_none_or(|kind| kind.shows(line)) && self.text.as_ref().is_none_or(has_text)
     }
 }
 

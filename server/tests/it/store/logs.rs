@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use app::api::LogFilter;
 use app::domain::id::{RunId, TaskId};
 use app::domain::log::{LogKind, LogLine, LogStream, NewLine};
 use chrono::{DateTime, Utc};
-use server::logs::{LogError, LogWriter, MAX_TEXT_BYTES};
+use server::logs::{LogError, LogWriter, MAX_TEXT_BYTES, Wanted};
 use server::store::{Corruption, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +50,10 @@ fn line(text: String) -> NewLine {
         kind: LogKind::Text,
         text,
     }
+}
+
+fn text(text: &str) -> Wanted {
+    Wanted::new(Some(text), None)
 }
 
 async fn run(store: &Store) -> (TaskId, RunId, u64) {
@@ -287,7 +292,7 @@ on_both_databases! {
             matches!(torn, Err(StoreError::Corrupt(Corruption::Chunk { first_seq: 2, .. }))),
             "{torn:?}"
         );
-        assert!(store.log_search(task, 0, 10, "line").await.is_err());
+        assert!(store.log_search(task, 0, 10, &text("line")).await.is_err());
     }
 
     async fn a_search_goes_through_the_whole_log(database) {
@@ -300,13 +305,50 @@ on_both_databases! {
         });
         running.writer.append(task, run, epoch, lines.collect()).await.unwrap();
         running.writer.flush(task, epoch).await.unwrap();
-        let (found, upto) = store.log_search(task, 0, 10, "straßE of gold").await.unwrap();
+        let (found, upto) = store.log_search(task, 0, 10, &text("straßE of gold")).await.unwrap();
         assert_eq!(numbers(&found), [1_000, 2_000, 3_000, 4_000, 5_000]);
         assert_eq!(upto, 5_000);
-        let (found, upto) = store.log_search(task, 1_000, 2, "GOLD").await.unwrap();
+        let (found, upto) = store.log_search(task, 1_000, 2, &text("GOLD")).await.unwrap();
         assert_eq!((numbers(&found), upto), (vec![2_000, 3_000], 3_000));
-        let (found, upto) = store.log_search(task, 0, 10, "silver").await.unwrap();
+        let (found, upto) = store.log_search(task, 0, 10, &text("silver")).await.unwrap();
         assert_eq!((found.len(), upto), (0, 5_000));
+        let (found, from) = store.log_matches(task, u64::MAX, 2, &text("GOLD")).await.unwrap();
+        assert_eq!((found, from), (vec![4_000, 5_000], 4_000));
+        let (found, from) = store.log_matches(task, from, 10, &text("GOLD")).await.unwrap();
+        assert_eq!((found, from), (vec![1_000, 2_000, 3_000], 0));
+        let (found, from) = store.log_matches(task, 1_000, 10, &text("gold")).await.unwrap();
+        assert_eq!((found, from), (vec![], 0));
+        running.stop().await;
+    }
+
+    async fn a_filter_finds_the_lines_of_its_kind(database) {
+        let store = &database.store;
+        let running = Running::start(store);
+        let (task, run, epoch) = run(store).await;
+        let of_kind = |kind, text: &str| NewLine { kind, ..line(text.to_owned()) };
+        let lines = vec![
+            of_kind(LogKind::Turn, "Idea"),
+            of_kind(LogKind::Text, "a failure is described"),
+            of_kind(LogKind::ToolUse, "{}"),
+            of_kind(LogKind::ToolResult, r#"{"id":"a","ok":true,"output":"fine"}"#),
+            of_kind(LogKind::ToolResult, r#"{"id":"b","ok":false,"output":"a failure"}"#),
+            of_kind(LogKind::Error, "a failure of the platform"),
+            of_kind(LogKind::Raw, "noise"),
+        ];
+        running.writer.append(task, run, epoch, lines).await.unwrap();
+        running.writer.flush(task, epoch).await.unwrap();
+        for (kind, expected) in [
+            (LogFilter::Conversation, vec![1, 2, 6]),
+            (LogFilter::Tools, vec![1, 3, 4, 5]),
+            (LogFilter::Errors, vec![5, 6]),
+        ] {
+            let wanted = Wanted::new(None, Some(kind));
+            assert_eq!(store.log_matches(task, u64::MAX, 10, &wanted).await.unwrap().0, expected);
+            let (lines, upto) = store.log_search(task, 0, 10, &wanted).await.unwrap();
+            assert_eq!((numbers(&lines), upto), (expected, 7));
+        }
+        let both = Wanted::new(Some("a failure"), Some(LogFilter::Conversation));
+        assert_eq!(store.log_matches(task, u64::MAX, 10, &both).await.unwrap().0, [2, 6]);
         running.stop().await;
     }
 

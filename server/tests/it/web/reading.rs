@@ -181,6 +181,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/tasks/{id}/diff
     GET /api/tasks/{id}/events
     GET /api/tasks/{id}/logs
+    GET /api/tasks/{id}/logs/matches
     GET /api/tasks/{id}/messages
     GET /api/tasks/{id}/phases
     GET /api/tasks/{id}/questions

@@ -236,6 +236,14 @@ async fn log_lines_come_in_batches_and_resume_too() {
         .await
         .json();
     assert_eq!(found["items"][0]["seq"], LINES);
+    let found = app
+        .get(&format!(
+            "/api/tasks/{id}/logs/matches?q=LINE%2024&kind=conversation&limit=1"
+        ))
+        .await
+        .json();
+    assert_eq!(found["items"], serde_json::json!([LINES]));
+    assert!(found["next_cursor"].is_string());
 }
 
 #[tokio::test]
