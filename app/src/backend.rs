@@ -40,6 +40,8 @@ pub trait Backend: Send + Sync {
     async fn deliverables(&self, id: TaskId) -> Result<Vec<DeliverableView>, Fault>;
     async fn deliverable(&self, id: TaskId, path: String) -> Result<DeliverableContent, Fault>;
     async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<Diff, Fault>;
+    async fn review_diff(&self, id: ReviewId) -> Result<Diff, Fault>;
+    async fn review_file(&self, id: ReviewId, path: String) -> Result<DeliverableContent, Fault>;
     async fn events(&self, id: TaskId, query: EventQuery) -> Result<Page<EventView>, Fault>;
     async fn log(&self, id: TaskId, query: LogQuery) -> Result<LogPage, Fault>;
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use app::api::{DeliverableView, Diff};
 use app::domain::id::{SessionId, TaskId};
-use app::domain::task::Task;
+use app::domain::task::{Review, ReviewStatus, Task};
 
 pub use file::FileContent;
 pub use git::GitError;
@@ -266,6 +266,30 @@ impl Workspaces {
             return Err(WorkspaceError::NoWorkspace);
         }
         Ok(record.snapshot().await?)
+    }
+
+    /// What a review is about: the changes from its phase's beginning to its opening.
+    pub async fn review_diff(&self, id: TaskId, review: &Review) -> Result<Diff, WorkspaceError> {
+        Ok(self.record(id).diff(&review.base, &review.head).await?)
+    }
+
+    /// A file as it was when a review opened, its text cut at 512 KiB.
+    pub async fn review_file(
+        &self,
+        id: TaskId,
+        review: &Review,
+        path: &str,
+    ) -> Result<FileContent, WorkspaceError> {
+        let record = self.record(id);
+        let recorded = record.file(&review.head, path, file::TEXT_LIMIT).await?;
+        match recorded {
+            Some((size, bytes)) => Ok(file::content(size, bytes)),
+            // What the record left out is still there, or why it can't be had is told.
+            None if review.status == ReviewStatus::Open => self.read(id, path).await,
+            None => Err(WorkspaceError::NotFound {
+                path: path.to_owned(),
+            }),
+        }
     }
 
     /// Which of these files are there, inside the workspace, and not empty.

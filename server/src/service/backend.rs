@@ -97,6 +97,14 @@ impl Backend for Service {
         Ok(self.changes(id, phase).await?)
     }
 
+    async fn review_diff(&self, id: ReviewId) -> Result<Diff, Fault> {
+        Ok(self.review_changes(id).await?)
+    }
+
+    async fn review_file(&self, id: ReviewId, path: String) -> Result<DeliverableContent, Fault> {
+        Ok(self.read_reviewed(id, &path).await?)
+    }
+
     async fn events(&self, id: TaskId, query: EventQuery) -> Result<Page<EventView>, Fault> {
         Ok(Service::events(self, id, &query).await?)
     }

@@ -1,19 +1,21 @@
 //! What is shown.
 
 use app::api::{
-    DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogPage, LogQuery,
-    MessageView, Overview, Page, PhaseView, ReviewView, TaskDetail, TaskQuery, TaskStatus,
-    TaskView, WorkflowPhaseView, WorkflowView,
+    DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogFilter, LogMatchQuery,
+    LogMatches, LogPage, LogQuery, MessageView, Overview, Page, PhaseView, ReviewView, TaskDetail,
+    TaskQuery, TaskStatus, TaskView, WorkflowPhaseView, WorkflowView,
 };
 use app::domain::id::{ReviewId, TaskId};
 use app::domain::plan::Workflow;
-use app::domain::task::{EventRecord, Task};
+use app::domain::task::{EventRecord, Review, Task};
 
 use super::Service;
 use super::commands::review_view;
 use crate::error::Error;
+use crate::logs::Wanted;
 use crate::markdown;
 use crate::store::TaskFilter;
+use crate::workspace::FileContent;
 
 /// Lines and events on one page, unless asked for otherwise.
 const PAGE: u32 = 200;
@@ -120,14 +122,14 @@ impl Service {
         })
     }
 
-    /// Lines of a task's log, in order; with `q` only those that contain it.
+    /// Lines of a task's log, in order; with `q` or `kind` only those that match.
     pub async fn log_page(&self, id: TaskId, query: &LogQuery) -> Result<LogPage, Error> {
         let limit = page_size(query.limit)?;
+        let wanted = wanted_lines(query.q.as_deref(), query.kind)?;
         self.known(id).await?;
         let store = &self.parts.store;
-        if let Some(text) = query.q.as_deref().filter(|text| !text.is_empty()) {
-            search_text(text)?;
-            let (items, searched) = store.log_search(id, query.after, limit, text).await?;
+        if !wanted.is_everything() {
+            let (items, searched) = store.log_search(id, query.after, limit, &wanted).await?;
             let more = searched < store.log_head(id).await?;
             return Ok(Page {
                 items,
@@ -139,6 +141,24 @@ impl Service {
         Ok(Page {
             next_cursor: last.map(|line| line.seq.to_string()),
             items: part.lines,
+        })
+    }
+
+    /// The numbers of the lines that match, from the end of the log.
+    pub async fn log_matches(
+        &self,
+        id: TaskId,
+        query: &LogMatchQuery,
+    ) -> Result<LogMatches, Error> {
+        let limit = page_size(query.limit)?;
+        let wanted = wanted_lines(query.q.as_deref(), query.kind)?;
+        self.known(id).await?;
+        let before = query.before.unwrap_or(u64::MAX);
+        let store = &self.parts.store;
+        let (items, from) = store.log_matches(id, before, limit, &wanted).await?;
+        Ok(Page {
+            items,
+            next_cursor: (from > 1).then(|| from.to_string()),
         })
     }
 
@@ -175,21 +195,32 @@ impl Service {
     ) -> Result<DeliverableContent, Error> {
         self.known(id).await?;
         let file = self.parts.workspaces.read(id, path).await?;
-        let is_markdown = std::path::Path::new(path)
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
-        let html = file
-            .text
-            .as_deref()
-            .filter(|_| is_markdown)
-            .map(markdown::to_html);
-        Ok(DeliverableContent {
-            path: path.to_owned(),
-            size: file.size,
-            text: file.text,
-            html,
-            truncated: file.truncated,
-        })
+        Ok(rendered(path, file))
+    }
+
+    /// What a review is about: the changes between its commits.
+    pub async fn review_changes(&self, id: ReviewId) -> Result<Diff, Error> {
+        let (task, review) = self.task_and_review(id).await?;
+        Ok(self.parts.workspaces.review_diff(task, &review).await?)
+    }
+
+    /// A file as it was when a review opened, rendered if it is Markdown.
+    pub async fn read_reviewed(
+        &self,
+        id: ReviewId,
+        path: &str,
+    ) -> Result<DeliverableContent, Error> {
+        let (task, review) = self.task_and_review(id).await?;
+        let file = self.parts.workspaces.review_file(task, &review, path);
+        Ok(rendered(path, file.await?))
+    }
+
+    async fn task_and_review(&self, id: ReviewId) -> Result<(TaskId, Review), Error> {
+        let unknown = || Error::NotFound { what: "review" };
+        let task = self.parts.store.task_of_review(id).await?;
+        let task = self.load(task.ok_or_else(unknown)?).await?;
+        let review = task.reviews.into_iter().find(|review| review.id == id);
+        Ok((task.id, review.ok_or_else(unknown)?))
     }
 
     /// A file of the task's workspace as it is, with its size in bytes.
@@ -237,6 +268,24 @@ impl Service {
     }
 }
 
+fn rendered(path: &str, file: FileContent) -> DeliverableContent {
+    let is_markdown = std::path::Path::new(path)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
+    let html = file
+        .text
+        .as_deref()
+        .filter(|_| is_markdown)
+        .map(markdown::to_html);
+    DeliverableContent {
+        path: path.to_owned(),
+        size: file.size,
+        text: file.text,
+        html,
+        truncated: file.truncated,
+    }
+}
+
 fn phases(task: &Task) -> Vec<PhaseView> {
     task.phases.iter().map(PhaseView::from).collect()
 }
@@ -257,6 +306,12 @@ fn page_size(limit: Option<u32>) -> Result<u32, Error> {
             format!("must be a number from 1 to {MAX_PAGE}"),
         )),
     }
+}
+
+fn wanted_lines(q: Option<&str>, kind: Option<LogFilter>) -> Result<Wanted, Error> {
+    let text = q.filter(|text| !text.is_empty());
+    text.map(search_text).transpose()?;
+    Ok(Wanted::new(text, kind))
 }
 
 fn search_text(text: &str) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::WorkspaceError;
 
 /// The most bytes of a text that are shown.
-const TEXT_LIMIT: u64 = 512 * 1024;
+pub const TEXT_LIMIT: u64 = 512 * 1024;
 
 /// A file's content, as far as it can be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +96,11 @@ pub fn read(root: &Path, path: &str) -> Result<FileContent, WorkspaceError> {
     let (file, size) = open(root, path)?;
     let mut bytes = Vec::new();
     file.take(TEXT_LIMIT).read_to_end(&mut bytes)?;
+    Ok(content(size, bytes))
+}
+
+/// The text in the beginning of a file of so many bytes.
+pub fn content(size: u64, bytes: Vec<u8>) -> FileContent {
     let truncated = size > TEXT_LIMIT;
     let text = match String::from_utf8(bytes) {
         Ok(text) => Some(text),
@@ -109,11 +114,11 @@ pub fn read(root: &Path, path: &str) -> Result<FileContent, WorkspaceError> {
         Err(_) => None,
     };
     let text = text.filter(|text| !text.contains('\0'));
-    Ok(FileContent {
+    FileContent {
         size,
         text,
         truncated,
-    })
+    }
 }
 
 #[cfg(test)]

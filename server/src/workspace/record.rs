@@ -278,6 +278,31 @@ impl Record {
         Ok(parsed)
     }
 
+    /// A file as it was in a commit: its size and its beginning, both in bytes. Nothing if the
+    /// commit has no such file; a symbolic link is none.
+    pub async fn file(
+        &self,
+        commit: &str,
+        path: &str,
+        limit: u64,
+    ) -> Result<Option<(u64, Vec<u8>)>, GitError> {
+        let arguments = ["--long", "-z", commit, "--", path];
+        let listed = self.run("ls-tree", &arguments).await?;
+        let listed = String::from_utf8_lossy(&listed);
+        // Mode, type, object and size, then a tab and the path.
+        let fields = listed.split('\t').next().unwrap_or_default();
+        let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+        let [mode, "blob", object, size] = fields.as_slice() else {
+            return Ok(None);
+        };
+        let size = size.parse().ok().filter(|_| mode.starts_with("100"));
+        let Some(size) = size else { return Ok(None) };
+        let blob = self.command("cat-file", &["blob", object]);
+        let (mut bytes, _) = git::limited("cat-file", blob).await?;
+        bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(Some((size, bytes)))
+    }
+
     fn command(&self, subcommand: &str, arguments: &[&str]) -> Command {
         let mut command = self.git.command(&self.repository, subcommand);
         command.args(arguments);

@@ -62,3 +62,31 @@ async fn long_and_binary_files_are_cut_or_held_back() {
     let binary = it.workspaces.read(it.task, "binary").await.unwrap();
     assert_eq!((binary.text, binary.size), (None, 3));
 }
+
+#[tokio::test]
+async fn a_file_is_read_as_it_was_in_a_commit() {
+    let it = fixture().await;
+    std::fs::create_dir(it.root.join("docs")).unwrap();
+    std::fs::write(it.root.join("docs/a b.md"), "# one\n").unwrap();
+    symlink("/etc/passwd", it.root.join("docs/link.md")).unwrap();
+    let commit = it.workspaces.commit(it.task, "phase-1/round-1", "First");
+    let commit = commit.await.unwrap();
+    std::fs::write(it.root.join("docs/a b.md"), "# two\n").unwrap();
+    let record = it.workspaces.record(it.task);
+    let file = record.file(&commit, "docs/a b.md", 100).await.unwrap();
+    assert_eq!(file, Some((6, b"# one\n".to_vec())));
+    let cut = record.file(&commit, "docs/a b.md", 3).await.unwrap();
+    assert_eq!(cut, Some((6, b"# o".to_vec())));
+    for path in [
+        "docs",
+        "docs/none.md",
+        "docs/link.md",
+        "../a",
+        "/etc/passwd",
+        "",
+        ":(top)docs/a b.md",
+    ] {
+        let file = record.file(&commit, path, 100).await;
+        assert!(!matches!(file, Ok(Some(_))), "{path}: {file:?}");
+    }
+}
