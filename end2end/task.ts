@@ -1,6 +1,17 @@
 import type { Locator, Page } from "@playwright/test";
 import { expect } from "./fixtures.ts";
 
+/** Opens an address and waits until clicks are answered. */
+export async function open(page: Page, address: string): Promise<void> {
+  await page.goto(address);
+  await hydrated(page);
+}
+
+/** Waits until the page is live, after it was opened or loaded again. */
+export async function hydrated(page: Page): Promise<void> {
+  await expect(page.locator("html")).toHaveAttribute("data-hydrated", "", { timeout: 30_000 });
+}
+
 /** Time for a phase of a scenario with short documents, on a busy machine. */
 export const PHASE_MS = 90_000;
 
@@ -18,11 +29,14 @@ export class TaskPage {
   readonly log: Locator;
   readonly rows: Locator;
   readonly status: Locator;
+  /** Says whether the page follows the log's end. */
+  readonly pill: Locator;
 
   constructor(readonly page: Page) {
     this.log = page.getByRole("region", { name: "Log of the agent" });
     this.rows = this.log.locator(".log-row");
     this.status = page.locator(".task-head .pill");
+    this.pill = page.locator(".live-pill");
   }
 
   /** The task's id, from the address. */
@@ -33,9 +47,9 @@ export class TaskPage {
   }
 
   /** Waits for the gate after a phase, told by the card above the log. */
-  async untilReview(phase: string | RegExp): Promise<void> {
+  async untilReview(phase: string | RegExp, timeout = PHASE_MS): Promise<void> {
     const card = this.page.locator(".attention", { hasText: "Your review is needed" });
-    await expect(card).toContainText(phase, { timeout: PHASE_MS });
+    await expect(card).toContainText(phase, { timeout });
   }
 
   async openReview(): Promise<void> {
@@ -58,24 +72,45 @@ export class TaskPage {
   /** Reads the whole log by scrolling through it. Every number may be in the document once at most. */
   async readLog(): Promise<ShownLog> {
     const shown: ShownLog = new Map();
-    await this.log.evaluate((panel) => panel.scrollTo(0, 0));
+    await this.scrollToStart();
+    let reached = 0;
     for (let screens = 0; screens < MOST_SCREENS; screens += 1) {
       await expect(this.log.locator(".log-block[data-loading]")).toHaveCount(0);
+      // A short log is followed even from its start: its growth has taken the page along.
+      if ((await this.log.evaluate((panel) => panel.scrollTop - panel.clientHeight)) > reached) {
+        await this.scrollToStart();
+        reached = 0;
+      }
       const numbers = new Set<number>();
       for (const [number, text] of await this.visible()) {
         expect(numbers.has(number), `line ${number} is in the document twice`).toBe(false);
         numbers.add(number);
         shown.set(number, text);
       }
-      const isAtEnd = await this.log.evaluate((panel) => {
+      const { before, after } = await this.log.evaluate((panel) => {
         const before = panel.scrollTop;
         panel.scrollBy(0, panel.clientHeight);
-        return panel.scrollTop - before < 2;
+        return { before, after: panel.scrollTop };
       });
-      if (isAtEnd) return shown;
+      if (after - before < 2) return shown;
+      reached = after;
       await settled(this.page);
     }
     throw new Error(`the log has no end: ${shown.size} rows were read`);
+  }
+
+  /** Scrolls to the first line until the page stays there, whatever comes in meanwhile. */
+  async scrollToStart(): Promise<void> {
+    await expect(async () => {
+      await this.log.evaluate((panel) => panel.scrollTo(0, 0));
+      await settled(this.page);
+      const { top, hidden } = await this.log.evaluate((panel) => ({
+        top: panel.scrollTop,
+        hidden: panel.scrollHeight - panel.clientHeight,
+      }));
+      expect(top, "where the log is scrolled to").toBe(0);
+      if (hidden > 40) await expect(this.pill).toHaveAttribute("aria-pressed", "false", { timeout: 500 });
+    }).toPass({ timeout: 15_000, intervals: [50] });
   }
 
   private visible(): Promise<[number, string][]> {

@@ -16,6 +16,7 @@ mod review;
 mod review_actions;
 mod review_files;
 mod review_verdict;
+mod review_viewed;
 mod task;
 mod task_actions;
 mod task_attention;

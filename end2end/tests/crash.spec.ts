@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "../fixtures.ts";
-import { PHASE_MS, TaskPage, describeTask, expectToContain } from "../task.ts";
+import { PHASE_MS, TaskPage, describeTask, expectToContain, hydrated, open } from "../task.ts";
 
 /** How long each crash leaves the server away: shorter and longer than the browser's own retry. */
 const OUTAGES_MS = [500, 4000];
@@ -9,8 +9,8 @@ const OUTAGES_MS = [500, 4000];
 test.use({ allowedComplaints: [/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_EMPTY_RESPONSE/] });
 
 test("an open page outlives crashes of the server and misses no line", async ({ page, server }) => {
-  test.setTimeout(3 * PHASE_MS);
-  await page.goto("/tasks/new");
+  test.setTimeout(5 * PHASE_MS);
+  await open(page, "/tasks/new");
   await describeTask(page, "New application", "# Habit tracker\n\nscenario: chaos");
   await page.getByRole("button", { name: "Create and start" }).click();
   const task = new TaskPage(page);
@@ -30,9 +30,11 @@ test("an open page outlives crashes of the server and misses no line", async ({ 
     expectToContain(await task.readLog(), shown);
   }
 
-  await task.untilReview("Planning");
+  // Nine steps, two of them taken up again.
+  await task.untilReview("Planning", 3 * PHASE_MS);
   const shown = await task.readLog();
   await expect(page.locator("html[data-not-reloaded]")).toHaveCount(1);
   await page.reload();
+  await hydrated(page);
   expect(await task.readLog()).toEqual(shown);
 });

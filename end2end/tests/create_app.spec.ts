@@ -1,11 +1,11 @@
 import { expect, test } from "../fixtures.ts";
-import { PHASE_MS, TaskPage, describeTask, expectToContain } from "../task.ts";
+import { PHASE_MS, TaskPage, describeTask, expectToContain, hydrated, open } from "../task.ts";
 
 const DOCUMENT = "docs/planning/01_idea.md";
 
 test("an application is described, watched, sent back once and approved to its end", async ({ browser, page, server }) => {
   test.setTimeout(5 * PHASE_MS);
-  await page.goto("/");
+  await open(page, "/");
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "New task" }).click();
   await describeTask(page, "New application", "# Habit tracker\n\nFor people who forget.\n\nscenario: chaos");
   await page.getByRole("button", { name: "Create and start" }).click();
@@ -26,13 +26,14 @@ test("an application is described, watched, sent back once and approved to its e
   await test.step("a reload in the middle shows the same", async () => {
     const before = await task.readLog();
     await page.reload();
+    await hydrated(page);
     await expect(task.status).toHaveText("Running");
     expectToContain(await task.readLog(), before);
   });
 
   const elsewhere = await browser.newContext({ baseURL: server.url });
   const second = new TaskPage(await elsewhere.newPage());
-  await second.page.goto(`/tasks/${task.id}`);
+  await open(second.page, `/tasks/${task.id}`);
 
   await test.step("both browsers come to the same gate with the same log", async () => {
     await task.untilReview("Planning");
@@ -45,8 +46,13 @@ test("an application is described, watched, sent back once and approved to its e
     await task.openReview();
     await expect(page.getByRole("article").getByRole("heading", { name: "01_idea" })).toBeVisible();
     await page.getByRole("link", { name: "Source" }).click();
+    await page.evaluate(() => window.scrollTo(0, 120));
+    const top = await page.evaluate(() => window.scrollY);
     await page.getByRole("link", { name: "Comment on line 3", exact: true }).click();
-    await page.getByRole("textbox", { name: "Comment on line 3" }).fill("Name the person who has the problem.");
+    const field = page.getByRole("textbox", { name: "Comment on line 3" });
+    await expect(field).toBeFocused();
+    expect(await page.evaluate(() => window.scrollY), "a choice leaves the page where it is").toBe(top);
+    await field.fill("Name the person who has the problem.");
     await page.getByRole("button", { name: "Add comment" }).click();
     await expect(page.locator(".code-below .comment")).toContainText(`${DOCUMENT}, line 3`);
     await page.getByRole("textbox", { name: "What should change" }).fill("Too vague.");
@@ -61,7 +67,14 @@ test("an application is described, watched, sent back once and approved to its e
     await expect(page.getByRole("heading", { name: "Planning, round 2" })).toBeVisible();
     await page.getByRole("link", { name: "Planning round 1 · sent back" }).click();
     await expect(page.getByText("Too vague.")).toBeVisible();
+    await expect(page.getByRole("article").getByRole("heading", { name: "01_idea" })).toBeVisible();
     await page.getByRole("link", { name: "Planning round 2 · open" }).click();
+    await page.setViewportSize({ width: 390, height: 844 });
+    const own = page.getByRole("region", { name: "Your decision" });
+    await expect.poll(async () => (await own.boundingBox())?.height, { message: "a phone's height" }).toBeLessThan(80);
+    await page.getByRole("button", { name: "Request changes…" }).click();
+    await expect(page.getByRole("textbox", { name: "What should change" })).toBeVisible();
+    await page.setViewportSize({ width: 1280, height: 720 });
     await second.openReview();
     const verdict = second.page.getByRole("region", { name: "Your decision" });
     await expect(verdict).toBeVisible();

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { CDPSession, Page } from "@playwright/test";
 import { expect, required, test } from "../fixtures.ts";
-import { TaskPage, settled } from "../task.ts";
+import { TaskPage, hydrated, settled } from "../task.ts";
 
 const LINES = 200_000;
 const MOST_NODES = 3000;
@@ -99,6 +99,7 @@ test("a log of 200,000 lines is read like a short one", async ({ page, request, 
   await server.spawn();
 
   await page.goto(`/tasks/${id}`);
+  await hydrated(page);
   const task = new TaskPage(page);
   const scale = await Scale.at(page);
   const look = async (): Promise<void> => {
@@ -158,6 +159,52 @@ test("a log of 200,000 lines is read like a short one", async ({ page, request, 
     await search.press("Enter");
     await expect(page.locator(".log-row[data-current]")).toContainText("This is line 54321.");
     await expect(page.locator(".log-row[data-current]")).toBeInViewport();
+    await look();
+    // What is found last is shown first, and the matches before it page by page.
+    await search.fill("this is line 1999");
+    await search.press("Enter");
+    await expect(page.locator(".log-row[data-current]")).toContainText("This is line 199996.");
+    await expect(page.locator(".log-search-place")).toHaveText("55 of 55");
+    await page.getByRole("button", { name: "Previous match" }).click();
+    await expect(page.locator(".log-row[data-current]")).toContainText("This is line 199995.");
+    await search.fill("nobody has said this");
+    await search.press("Enter");
+    await expect(page.locator(".log-search-place")).toHaveText("No match");
+    await search.fill("x".repeat(300));
+    await expect(search).toHaveValue("x".repeat(200));
+    await page.route("**/logs/matches?*", (route) => route.fulfill({ status: 503, json: {} }));
+    await search.press("Enter");
+    await expect(page.locator(".log-search-place")).toHaveText("Search failed");
+    await page.unroute("**/logs/matches?*");
+    await search.fill("");
+  });
+
+  await test.step("a filter asks for its lines alone", async () => {
+    const asked: string[] = [];
+    page.on("request", (request) => {
+      if (request.url().includes("/logs")) asked.push(request.url());
+    });
+    await page.getByRole("button", { name: "Errors" }).click();
+    await expect(task.log.locator(".log-error").last()).toContainText("Error 190005");
+    await expect(task.log.locator(".log-error")).toHaveCount(20);
+    await scale.weighNodes();
+    await page.getByRole("button", { name: "Tools" }).click();
+    await expect.poll(async () => (await visibleLines(task)).length).toBeGreaterThan(5);
+    await expect(task.log.locator(".log-row:not([data-kind^=tool_]):not([data-kind=turn])")).toHaveCount(0);
+    const newest = Math.max(...(await visibleLines(task)));
+    await task.log.evaluate((panel) => panel.scrollTo(0, 0));
+    await settled(page);
+    await look();
+    await page.getByRole("button", { name: "Show earlier lines" }).click();
+    await expect.poll(async () => Math.max(...(await visibleLines(task)))).toBeLessThan(newest);
+    await look();
+    expect(asked.length, "requests for two filters").toBeLessThan(40);
+    await scale.weighMemory();
+
+    // Without the filter the same line is where it was.
+    const first = (await visibleLines(task))[0];
+    await page.getByRole("button", { name: "Everything" }).click();
+    await expect.poll(async () => (await visibleLines(task))[0]).toBe(first);
     await look();
   });
 

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
+use leptos_router::location::Url;
 
 use super::task_attention::{MessageForm, delivery};
 use super::task_state::TaskState;
@@ -42,19 +43,21 @@ impl Part {
                 after,
                 limit: Some(PAGE),
                 q: None,
+                kind: None,
             },
             Self::Matches { text, after } => LogQuery {
                 after,
                 limit: Some(PAGE),
                 q: Some(text),
+                kind: None,
             },
         }
     }
 }
 
-/// The start of the chunk before the last one.
-const fn tail(total: u64) -> u64 {
-    (total.saturating_sub(1) / LINES).saturating_sub(1) * LINES
+/// The start of the chunk before the one of a line.
+const fn tail(line: u64) -> u64 {
+    (line.saturating_sub(1) / LINES).saturating_sub(1) * LINES
 }
 
 /// The transcript, and a way to write to the agent.
@@ -63,15 +66,15 @@ pub fn Activity(state: TaskState) -> impl IntoView {
     let address = use_query_map();
     let part = Memo::new(move |_| {
         address.with(|address| {
-            let after: Option<u64> = address.get("after").and_then(|text| text.parse().ok());
+            let number = |name| address.get(name).and_then(|text| text.parse::<u64>().ok());
             match address.get("q").filter(|text| !text.is_empty()) {
                 Some(text) => Part::Matches {
                     text,
-                    after: after.unwrap_or_default(),
+                    after: number("after").unwrap_or_default(),
                 },
                 None => Part::Lines {
-                    after: after.map_or_else(
-                        || tail(state.log_total.get_value()),
+                    after: number("after").map_or_else(
+                        || tail(number("at").unwrap_or_else(|| state.log_total.get_value())),
                         |after| after / LINES * LINES,
                     ),
                 },
@@ -86,12 +89,14 @@ pub fn Activity(state: TaskState) -> impl IntoView {
         Suspend::new(async move {
             lines.await.map(|page| match part.get_untracked() {
                 Part::Lines { after } => view! { <Lines state after page /> }.into_any(),
-                Part::Matches { text, .. } => view! { <Matches state text page /> }.into_any(),
+                Part::Matches { text, after } => {
+                    view! { <Matches state text after page /> }.into_any()
+                }
             })
         })
     };
     view! {
-        <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
+        <Transition fallback=|| view! { <div class="skeleton log-skeleton" aria-busy="true"></div> }>
             <ErrorBoundary fallback=fault_panels>{transcript}</ErrorBoundary>
         </Transition>
         <Undelivered state />
@@ -150,8 +155,9 @@ fn pages_without_script(id: TaskId, after: u64, total: u64) -> String {
     let step = 2 * LINES;
     let earlier = (after > 0).then(|| link(after.saturating_sub(step), "Earlier lines"));
     let later = (after + step < total).then(|| link(after + step, "Later lines"));
-    let newest =
-        format!("<a class=\"link\" href=\"/tasks/{id}#L{total}\">Show the newest lines</a>");
+    let newest = format!(
+        "<a class=\"link\" href=\"/tasks/{id}?at={total}#L{total}\">Show the newest lines</a>"
+    );
     format!(
         "<p class=\"log-pages\">{}{}{newest}</p>",
         earlier.unwrap_or_default(),
@@ -159,16 +165,27 @@ fn pages_without_script(id: TaskId, after: u64, total: u64) -> String {
     )
 }
 
-/// What a search without script finds.
+/// What a search without script finds, page by page.
 #[component]
-fn Matches(state: TaskState, text: String, page: LogPage) -> impl IntoView {
+fn Matches(state: TaskState, text: String, after: u64, page: LogPage) -> impl IntoView {
     let id = state.id;
     let count = counted(page.items.len(), "line");
+    let part = match (after, &page.next_cursor) {
+        (0, None) => "",
+        (0, Some(_)) => " at first",
+        (_, Some(_)) => " on this page",
+        (_, None) => " at last",
+    };
+    let more = page.next_cursor.map(|after| {
+        let href = format!("/tasks/{id}?q={}&after={after}", Url::escape(&text));
+        view! { <a class="link" href=href>"Search on"</a> " · " }
+    });
     view! {
         <p class="log-pages">
-            {count} " with “" {text} "”. " <a class="link" href=format!("/tasks/{id}")>"Back to the whole log"</a>
+            {count} " with “" {text} "”" {part} ". " {more}
+            <a class="link" href=format!("/tasks/{id}")>"Back to the whole log"</a>
         </p>
-        <div class="log-panel" role="region" aria-label="Lines that were found" tabindex="0">{rows_of(page.items)}</div>
+        <div class="log-panel" role="region" aria-label="Lines that were found" tabindex="0">{rows_of(id, page.items)}</div>
     }
     .into_any()
 }

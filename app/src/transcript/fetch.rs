@@ -1,28 +1,39 @@
-//! Chunks of a log from the API.
+//! Parts of a log from the API.
 
 use leptos::prelude::*;
 
-use super::store::{Store, lines_of};
+use super::store::{Store, positions_of};
 
-/// How many lines beyond the window are kept at hand.
-const AHEAD: u64 = 100;
+/// How many chunks are fetched at a time.
+const MOST_FETCHES: usize = 6;
 
 /// How long to wait after a chunk could not be had.
 #[cfg(feature = "hydrate")]
 const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// Why a part of a log is not there.
+#[cfg(feature = "hydrate")]
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The connection is lost, or the answer is no answer.
+    #[error("the server can't be reached")]
+    Connection(#[from] gloo_net::Error),
+    /// The server says no.
+    #[error("the server answers with status {0}")]
+    Refused(u16),
+}
+
 /// Fetches what the window shows and doesn't have yet.
 pub fn fill(store: Store) {
     let (first, last) = store.window.get_untracked();
-    let first = lines_of(first).start().saturating_sub(AHEAD).max(1);
-    let last = lines_of(last).end() + AHEAD;
-    let missing = store
-        .held
-        .with_value(|held| held.cache.missing(first, last));
-    for chunk in missing {
+    let (first, last) = (*positions_of(first).start(), *positions_of(last).end());
+    let wanted = store
+        .buffer
+        .with_value(|buffer| buffer.cache.wanted(first, last));
+    for chunk in wanted {
         let is_new = store
             .fetching
-            .try_update_value(|fetching| fetching.len() < 6 && fetching.insert(chunk));
+            .try_update_value(|fetching| fetching.len() < MOST_FETCHES && fetching.insert(chunk));
         if is_new == Some(true) {
             fetch(store, chunk);
         }
@@ -31,43 +42,51 @@ pub fn fill(store: Store) {
 
 #[cfg(feature = "hydrate")]
 fn fetch(store: Store, chunk: u64) {
+    let query = store.buffer.with_value(|buffer| buffer.cache.query(chunk));
     leptos::task::spawn_local(async move {
-        let after = chunk * super::cache::CHUNK;
-        let lines = lines(
-            store,
-            &format!("after={after}&limit={}", super::cache::CHUNK),
-        )
-        .await;
-        store
-            .fetching
-            .try_update_value(|fetching| fetching.remove(&chunk));
-        if store.window.try_get_untracked().is_none() {
+        let page = match query {
+            Some(query) => get::<crate::api::LogPage>(store, &format!("logs?{query}")).await,
+            None => return, // the filter has changed since
+        };
+        if store.is_gone() {
             return;
         }
-        if let Some(page) = lines {
-            store.take(page.items);
-            store.settle_soon();
+        store.fetching.update_value(|fetching| {
+            fetching.remove(&chunk);
+        });
+        let Ok(page) = page else {
+            set_timeout(move || fill_if_shown(store), RETRY);
+            return;
+        };
+        let added = store.take(page.items);
+        store.measure_soon();
+        // What has brought nothing is not asked for again before something has changed.
+        if added > 0 {
             // The window may have moved on while all places for fetching were taken.
             fill(store);
-        } else {
-            set_timeout(move || fill_if_shown(store), RETRY);
         }
     });
 }
 
 #[cfg(feature = "hydrate")]
 fn fill_if_shown(store: Store) {
-    if store.window.try_get_untracked().is_some() {
+    if !store.is_gone() {
         fill(store);
     }
 }
 
-/// A page of the log, or nothing if it can't be had.
+/// An answer of the API about the task.
 #[cfg(feature = "hydrate")]
-pub async fn lines(store: Store, query: &str) -> Option<crate::api::LogPage> {
-    let url = format!("/api/tasks/{}/logs?{query}", store.task);
-    let response = gloo_net::http::Request::get(&url).send().await.ok()?;
-    response.json().await.ok()
+pub async fn get<T: serde::de::DeserializeOwned>(
+    store: Store,
+    part: &str,
+) -> Result<T, FetchError> {
+    let url = format!("/api/tasks/{}/{part}", store.task);
+    let response = gloo_net::http::Request::get(&url).send().await?;
+    if !response.ok() {
+        return Err(FetchError::Refused(response.status()));
+    }
+    Ok(response.json().await?)
 }
 
 #[cfg(not(feature = "hydrate"))]

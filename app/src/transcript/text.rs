@@ -54,32 +54,36 @@ fn spans(text: &str) -> Vec<Span<'_>> {
     let mut spans = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find(['`', '*']) {
-        let mark = if rest[start..].starts_with("**") {
-            "**"
-        } else {
-            &rest[start..=start]
-        };
-        let inner = &rest[start + mark.len()..];
-        let end = inner.find(mark).filter(|end| {
-            let found = &inner[..*end];
-            mark != "*" && !found.is_empty() && !found.contains('\n')
-        });
-        let Some(end) = end else {
+        let marked = &rest[start..];
+        let mark = ["**", "`", "*"]
+            .into_iter()
+            .find(|mark| marked.starts_with(mark));
+        let mark = mark.unwrap_or_default();
+        let Some(inner) = enclosed(marked, mark) else {
             let past = start + mark.len();
             push_plain(&mut spans, &rest[..past]);
             rest = &rest[past..];
             continue;
         };
         push_plain(&mut spans, &rest[..start]);
-        spans.push(if mark == "`" {
-            Span::Code(&inner[..end])
-        } else {
-            Span::Strong(&inner[..end])
+        spans.push(match mark {
+            "`" => Span::Code(inner),
+            _ => Span::Strong(inner),
         });
-        rest = &inner[end + mark.len()..];
+        rest = &marked[inner.len() + 2 * mark.len()..];
     }
     push_plain(&mut spans, rest);
     spans
+}
+
+/// What lies between a mark and its next occurrence, if the two belong together: on one line, and
+/// not empty. A single star stays as it is, for it is as often a sign of multiplication.
+fn enclosed<'a>(marked: &'a str, mark: &str) -> Option<&'a str> {
+    if mark == "*" {
+        return None;
+    }
+    let (inner, _) = marked.strip_prefix(mark)?.split_once(mark)?;
+    (!inner.is_empty() && !inner.contains('\n')).then_some(inner)
 }
 
 fn push_plain<'a>(spans: &mut Vec<Span<'a>>, text: &'a str) {

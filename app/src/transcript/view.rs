@@ -6,7 +6,7 @@ use leptos::ev;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-use super::row::row_view;
+use super::row::{Results, row_view};
 use super::store::Store;
 use super::toolbar::{LivePill, Toolbar};
 use crate::components::toast::Toasts;
@@ -33,7 +33,7 @@ pub fn Transcript(
     let (above, below) = (store.above, store.below);
     let blocks = move || {
         let (first, last) = store.window.get();
-        let count = { store.total().div_ceil(super::layout::BLOCK) };
+        let count = store.count().div_ceil(super::layout::BLOCK);
         let last = last.min(
             usize::try_from(count)
                 .unwrap_or(usize::MAX)
@@ -41,7 +41,12 @@ pub fn Transcript(
         );
         (first..=last).collect::<Vec<_>>()
     };
-    let is_empty = move || store.total() == 0;
+    let is_empty = move || store.count() == 0;
+    let nothing = move || match store.filter.get() {
+        None => "The agent has not said anything yet.",
+        Some(_) => "There are no such lines.",
+    };
+    let has_earlier = move || store.earlier().is_some();
     view! {
         <section class="transcript" aria-label="Transcript">
             <Toolbar store />
@@ -54,8 +59,11 @@ pub fn Transcript(
                 on:scroll=move |_| store.scrolled()
                 on:click=move |event| copy_line(store, toasts, &event)
             >
+                <Show when=has_earlier>
+                    <p class="log-earlier"><button type="button" class="btn btn-sm" on:click=move |_| store.show_earlier()>"Show earlier lines"</button></p>
+                </Show>
                 <div node_ref=above class="log-spacer"></div>
-                <Show when=move || !is_empty() fallback=|| view! { <p class="log-empty">"The agent has not said anything yet."</p> }>
+                <Show when=move || !is_empty() fallback=move || view! { <p class="log-empty">{nothing}</p> }>
                     <For each=blocks key=|block| *block let:block><Block store block /></For>
                 </Show>
                 <div node_ref=below class="log-spacer"></div>
@@ -72,8 +80,8 @@ fn Block(store: Store, block: usize) -> impl IntoView {
     let is_loading = move || rows.with(Option::is_none).then_some("");
     view! {
         <div class="log-block" data-block=block.to_string() data-loading=is_loading>
-            <For each=move || rows.get().unwrap_or_default() key=super::cache::Row::key let:row>
-                {row_view(&row, Some(store))}
+            <For each=move || rows.get().unwrap_or_default() key=|entry| entry.seq let:entry>
+                {row_view(&entry, Results::Live(&store))}
             </For>
         </div>
     }
@@ -93,7 +101,7 @@ fn start(store: Store) {
             set_timeout(move || show_waiting(store, waiting, is_due), PACE);
         }
     });
-    let resized = window_event_listener(ev::resize, move |_| store.measure_anew());
+    let resized = window_event_listener(ev::resize, move |_| store.remeasure());
     let opened = window_event_listener(ev::hashchange, move |_| {
         jump_to_address(store);
     });
@@ -102,7 +110,7 @@ fn start(store: Store) {
         opened.remove();
     });
     request_animation_frame(move || {
-        if !jump_to_address(store) {
+        if !store.is_gone() && !jump_to_address(store) {
             store.follow();
         }
     });
@@ -111,14 +119,14 @@ fn start(store: Store) {
 fn show_waiting(store: Store, waiting: StoredValue<Vec<LogLine>>, is_due: StoredValue<bool>) {
     let lines = waiting.try_update_value(std::mem::take).unwrap_or_default();
     is_due.try_update_value(|is_due| *is_due = false);
-    if lines.is_empty() || store.window.try_get_untracked().is_none() {
-        return; // the page is gone
+    if lines.is_empty() || store.is_gone() {
+        return;
     }
     store.take(lines);
     if store.is_following.get_untracked() {
         store.follow();
     } else {
-        store.settle_soon();
+        store.measure_soon();
     }
 }
 
@@ -140,12 +148,16 @@ fn copy_line(store: Store, toasts: Toasts, event: &web_sys::MouseEvent) {
     let Some(target) = target else { return };
     if target.closest("summary").ok().flatten().is_some() {
         // It opens or closes after this, which changes its block's height.
-        set_timeout(move || store.settle_soon(), Duration::from_millis(20));
+        set_timeout(move || store.measure_soon(), Duration::from_millis(20));
     }
     let seq = target
         .get_attribute("data-copy")
         .and_then(|seq| seq.parse().ok());
-    let entry = seq.and_then(|seq| store.held.with_value(|held| held.cache.entry(seq).cloned()));
+    let entry = seq.and_then(|seq| {
+        store
+            .buffer
+            .with_value(|buffer| buffer.cache.entry(seq).cloned())
+    });
     if let Some(entry) = entry {
         // The browser may refuse; there is nothing else to try.
         let _promise = window().navigator().clipboard().write_text(&entry.text());
