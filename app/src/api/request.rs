@@ -8,6 +8,7 @@ use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
 use crate::domain::task::{Priority, TaskEdit};
 use crate::domain::text::{Description, ModelName, Note, Title};
+use crate::resource::from_json;
 
 /// A job, as `POST /api/tasks` and the page's form take it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,7 +139,7 @@ impl LogFilter {
             | (Self::Conversation | Self::Errors, LogKind::Error)
             | (Self::Tools, LogKind::ToolUse | LogKind::ToolResult | LogKind::Turn) => true,
             (Self::Errors, LogKind::ToolResult) => {
-                serde_json::from_str::<ToolResult>(&line.text).is_ok_and(|result| !result.ok)
+                from_json::<ToolResult>(&line.text).is_ok_and(|result| !result.ok)
             }
             _ => false,
         }

@@ -6,11 +6,11 @@ use leptos_router::location::Url;
 use serde::{Deserialize, Serialize};
 
 use super::task_state::TaskState;
-use crate::api::{DeliverableContent, DeliverableView};
+use crate::api::{DeliverableContent, DeliverableView, Diff};
 use crate::components::document::Document;
 use crate::components::faults::{FaultPanel, fault_panels};
 use crate::components::icon::{Glyph, Icon};
-use crate::domain::id::TaskId;
+use crate::domain::id::{ReviewId, TaskId};
 use crate::fault::Fault;
 use crate::resource::resource;
 
@@ -48,10 +48,16 @@ pub async fn open_files(id: TaskId, path: Option<String>) -> Result<Opened, Faul
     })
 }
 
-/// One of them.
-#[server(prefix = "/sfn", endpoint = "deliverables/get")]
-pub async fn load_document(id: TaskId, path: String) -> Result<DeliverableContent, Fault> {
-    crate::backend::backend()?.deliverable(id, path).await
+/// What a review is about.
+#[server(prefix = "/sfn", endpoint = "reviews/diff")]
+pub async fn load_review_diff(id: ReviewId) -> Result<Diff, Fault> {
+    crate::backend::backend()?.review_diff(id).await
+}
+
+/// A file as it was when a review opened.
+#[server(prefix = "/sfn", endpoint = "reviews/file")]
+pub async fn load_review_file(id: ReviewId, path: String) -> Result<DeliverableContent, Fault> {
+    crate::backend::backend()?.review_file(id, path).await
 }
 
 /// The task's files, by phase.

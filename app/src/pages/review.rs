@@ -4,9 +4,8 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
 
-use super::changes::load_diff;
-use super::files::load_document;
-use super::review_files::{ContentResource, FileNames, ReviewedFile};
+use super::files::{load_review_diff, load_review_file};
+use super::review_files::{ContentResource, FileNames, ReviewedFile, comment_view};
 use super::review_verdict::{Decision, Verdict};
 use super::task_state::TaskState;
 use crate::api::{Diff, ReviewView, VerificationView};
@@ -17,6 +16,9 @@ use crate::domain::id::ReviewId;
 use crate::domain::task::{Check, ReviewState};
 use crate::fault::Fault;
 use crate::resource::{Resource, resource};
+
+/// The id of the form for a comment on a line, of which there is one at most.
+pub const LINE_FORM: &str = "comment-line";
 
 /// How a file is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +89,7 @@ impl Place {
             )),
             review.map(|review| format!("&round={review}")),
             shape.map(|shape| format!("&view={}", shape.word())),
-            line.map(|line| format!("&line={line}#comment")),
+            line.map(|line| format!("&line={line}#{LINE_FORM}")),
         ];
         parts.into_iter().flatten().collect()
     }
@@ -97,44 +99,40 @@ impl Place {
 #[component]
 pub fn ReviewPanel(state: TaskState) -> impl IntoView {
     let place = Place::of_address(state);
-    let id = state.id;
-    let source = move || {
-        place.review.with(|review| {
-            review
-                .as_ref()
-                .map(|review| (review.phase, review.head.clone()))
-        })
-    };
-    // Resources are made once, outside of whatever is rendered more than once.
-    let diff = resource(source, move |source| async move {
-        match source {
-            Some((phase, _)) => load_diff(id, Some(phase)).await,
-            None => Ok(Diff::default()),
-        }
-    });
-    // A new round has new content under the same name.
-    let wanted = move || {
-        place.review.with(|review| {
-            let review = review.as_ref()?;
-            let path = place
-                .file
-                .get()
-                .or_else(|| review.deliverables.first().cloned())?;
-            Some((path, review.head.clone()))
-        })
-    };
-    let content = resource(wanted, move |wanted| async move {
-        match wanted {
-            Some((path, _)) => load_document(id, path).await,
-            None => Err(Fault::NotFound {
-                what: "file".to_owned(),
-            }),
-        }
-    });
+    // Resources are made once, outside of whatever is rendered more than once. A review's files
+    // are those of its commits, so that an old round shows what was decided on.
     let shown = Memo::new(move |_| {
         place
             .review
             .with(|review| review.as_ref().map(|review| review.id))
+    });
+    let diff = resource(
+        move || shown.get(),
+        async |review| match review {
+            Some(review) => load_review_diff(review).await,
+            None => Ok(Diff::default()),
+        },
+    );
+    let wanted = move || {
+        let due = place.review.with(|review| {
+            let review = review.as_ref()?;
+            review.deliverables.first().cloned()
+        });
+        (shown.get(), place.file.get().or(due))
+    };
+    let content = resource(wanted, move |(review, path)| async move {
+        let Some(review) = review else {
+            return Ok(None);
+        };
+        let path = match path {
+            Some(path) => Some(path),
+            // A phase that owes no document begins with what it has changed.
+            None => diff.await?.files.into_iter().next().map(|file| file.path),
+        };
+        match path {
+            Some(path) => load_review_file(review, path).await.map(Some),
+            None => Ok(None),
+        }
     });
     let panel = move || {
         if shown.get().is_none() {
@@ -172,7 +170,7 @@ fn Rounds(state: TaskState, place: Place) -> impl IntoView {
         let href = format!("/tasks/{}/review?round={id}", state.id);
         view! {
             <li>
-                <a class="chip" href=href aria-current=current>{review.phase_name} " round " {review.round} " · " {word}</a>
+                <a class="chip" href=href data-noscroll="" aria-current=current>{review.phase_name} " round " {review.round} " · " {word}</a>
             </li>
         }
     };
@@ -189,6 +187,10 @@ fn Found(place: Place) -> impl IntoView {
     let content = move || {
         place.review.get().map(|review| {
             let decision = (review.status != ReviewState::Open).then(|| view! { <Decision review=review.clone() /> });
+            let general = (review.status == ReviewState::Open).then(|| {
+                let feedback = review.feedback.iter().filter(|comment| comment.file.is_none());
+                feedback.cloned().map(comment_view).collect_view()
+            });
             let interim = review.interim.then_some(" (asked for in the middle of the phase)");
             view! {
                 <section class="panel review-found">
@@ -196,6 +198,7 @@ fn Found(place: Place) -> impl IntoView {
                     <p class="muted num">"Opened " <Time at=review.created_at /> " · this phase cost " {review.cost_usd.to_short()}</p>
                     {decision}
                     <p class="attention-text">{review.summary}</p>
+                    {general}
                     {review.verification.map(|found| view! { <Checks found /> })}
                 </section>
             }

@@ -1,14 +1,15 @@
 //! The files of a review: their list with marks for those that were seen, and one of them with
 //! its comments.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 
-use super::review::{Place, Shape};
+use super::review::{LINE_FORM, Place, Shape};
 use super::review_actions::AddComment;
+use super::review_viewed::Viewed;
 use super::task_state::TaskState;
 use crate::api::{DeliverableContent, FeedbackView, FileDiff, ReviewView};
 use crate::components::changes::ChangedFile;
@@ -29,7 +30,7 @@ pub fn FileNames(
     others: Vec<String>,
     path: Memo<Option<String>>,
 ) -> impl IntoView {
-    let viewed = Viewed::of(place);
+    let viewed = Viewed::of(place.review);
     let all: Vec<String> = deliverables.iter().chain(&others).cloned().collect();
     let neighbour = move |by: isize| {
         let at = path.with(|path| all.iter().position(|name| Some(name) == path.as_ref()))?;
@@ -48,7 +49,7 @@ pub fn FileNames(
         let is_viewed = move || viewed.has(&marked).then_some("");
         view! {
             <li>
-                <a class="file-link" href=href aria-current=current data-viewed=is_viewed>
+                <a class="file-link" href=href data-noscroll="" aria-current=current data-viewed=is_viewed>
                     <Glyph icon=Icon::File /> <span class="file-path">{name}</span> {comments}
                 </a>
             </li>
@@ -61,8 +62,8 @@ pub fn FileNames(
     view! {
         <nav class="file-list" aria-label="Files under review">
             <div class="file-steps">
-                <a class="btn btn-sm" data-key="[" href=move || before(-1) aria-label="Previous file">"←"</a>
-                <a class="btn btn-sm" data-key="]" href=move || after(1) aria-label="Next file">"→"</a>
+                <a class="btn btn-sm" data-noscroll="" data-key="[" href=move || before(-1) aria-label="Previous file">"←"</a>
+                <a class="btn btn-sm" data-noscroll="" data-key="]" href=move || after(1) aria-label="Next file">"→"</a>
             </div>
             <ul>{deliverables.into_iter().map(link).collect_view()}</ul>
             {more}
@@ -80,60 +81,6 @@ fn open_comments(place: Place, file: &str) -> Option<AnyView> {
         Some(own.count()).filter(|count| *count > 0)
     })?;
     Some(view! { <span class="rail-count">{count}</span> }.into_any())
-}
-
-/// Which files this browser has been told are seen. Kept in the browser alone.
-#[derive(Clone, Copy)]
-struct Viewed {
-    files: RwSignal<HashSet<String>>,
-    place: Place,
-}
-
-impl Viewed {
-    fn of(place: Place) -> Self {
-        let viewed = Self {
-            files: RwSignal::new(HashSet::new()),
-            place,
-        };
-        Effect::new(move |_| {
-            let stored = viewed
-                .storage()
-                .and_then(|(storage, key)| storage.get_item(&key).ok().flatten());
-            let files = stored.map(|text| text.lines().map(str::to_owned).collect());
-            viewed.files.set(files.unwrap_or_default());
-        });
-        provide_context(viewed);
-        viewed
-    }
-
-    fn has(self, file: &str) -> bool {
-        self.files.with(|files| files.contains(file))
-    }
-
-    fn storage(self) -> Option<(web_sys::Storage, String)> {
-        let review = self
-            .place
-            .review
-            .with(|review| review.as_ref().map(|review| review.id))?;
-        let storage = window().local_storage().ok().flatten()?;
-        Some((storage, format!("viewed:{review}")))
-    }
-
-    fn mark(self, file: &str, is_viewed: bool) {
-        self.files.update(|files| {
-            if is_viewed {
-                files.insert(file.to_owned());
-            } else {
-                files.remove(file);
-            }
-        });
-        let lines = self
-            .files
-            .with_untracked(|files| files.iter().cloned().collect::<Vec<_>>().join("\n"));
-        if let Some((storage, key)) = untrack(|| self.storage()) {
-            storage.set_item(&key, &lines).ok(); // a full storage only forgets the mark
-        }
-    }
 }
 
 /// One file with its shapes, its comments, and a way to leave one.
@@ -168,7 +115,7 @@ pub fn ReviewedFile(
     let tab = move |(each, word, exists): (Shape, &'static str, bool)| {
         let current = move || (shape.get() == each).then_some("true");
         let href = named.with_value(|path| place.href(path, Some(each), None));
-        exists.then(|| view! { <li><a class="chip" href=href aria-current=current>{word}</a></li> })
+        exists.then(|| view! { <li><a class="chip" href=href data-noscroll="" aria-current=current>{word}</a></li> })
     };
     let change = StoredValue::new(change);
     let body = move || match (shape.get(), change.get_value()) {
@@ -180,8 +127,14 @@ pub fn ReviewedFile(
             view! { <Content state place path=named.get_value() shape content /> }.into_any()
         }
     };
+    let head = NodeRef::<leptos::html::Header>::new();
+    Effect::new(move |_| {
+        if let Some(head) = head.get() {
+            show_head(&head);
+        }
+    });
     view! {
-        <header class="file-head">
+        <header node_ref=head class="file-head">
             <h2 class="file-path">{path.clone()}</h2>
             <ul class="file-shapes">{shapes.map(tab).into_iter().collect_view()}</ul>
             <ViewedMark path=path.clone() />
@@ -190,6 +143,13 @@ pub fn ReviewedFile(
         <FileComments state place path />
     }
     .into_any()
+}
+
+/// Brings the head of another file into view, if the reader has scrolled past it.
+fn show_head(head: &web_sys::HtmlElement) {
+    if head.get_bounding_client_rect().top() < 0.0 {
+        head.scroll_into_view();
+    }
 }
 
 #[component]
@@ -210,8 +170,8 @@ fn ViewedMark(path: String) -> impl IntoView {
     .into_any()
 }
 
-/// A document as it is loaded.
-pub type ContentResource = Resource<Result<DeliverableContent, Fault>>;
+/// A document as it is loaded; nothing if no file is under review.
+pub type ContentResource = Resource<Result<Option<DeliverableContent>, Fault>>;
 
 #[component]
 fn Content(
@@ -225,34 +185,65 @@ fn Content(
         let named = path.clone();
         Suspend::new(async move {
             match content.await {
-                Ok(content) => {
+                // Another file is on its way as long as this is the one before.
+                Ok(Some(content)) if content.path == named => {
                     let margin = (shape == Shape::Source)
                         .then(|| margin(state, place, named, Shape::Source));
                     view! { <Document content is_source=shape == Shape::Source margin /> }
                         .into_any()
                 }
+                Ok(_) => view! { <div class="skeleton document-skeleton" aria-busy="true"></div> }
+                    .into_any(),
+                // The rest of the review is there all the same.
+                Err(Fault::NotFound { .. }) => {
+                    view! { <p class="empty">"This file is not written."</p> }.into_any()
+                }
                 Err(fault) => view! { <FaultPanel fault /> }.into_any(),
             }
         })
     };
-    view! { <Transition fallback=|| view! { <div class="skeleton form-skeleton"></div> }>{document}</Transition> }.into_any()
+    view! { <Transition fallback=|| view! { <div class="skeleton document-skeleton" aria-busy="true"></div> }>{document}</Transition> }.into_any()
 }
 
 /// Lines lead to a form for a comment, and show the comments they have.
 fn margin(state: TaskState, place: Place, path: String, shape: Shape) -> Margin {
     let named = path.clone();
-    let below = move |line: u32| {
-        let comments = comments_of(place, &path, Some(line));
-        let is_asked = place.line.get() == Some(line) && is_open(place);
-        let form = is_asked
-            .then(|| view! { <CommentForm state place path=path.clone() line=Some(line) /> });
-        if comments.is_empty() && form.is_none() {
-            return ().into_any();
+    let listed = path.clone();
+    let comments = Memo::new(move |_| {
+        let mut by_line = BTreeMap::<u32, Vec<FeedbackView>>::new();
+        for comment in comments_of(place, &listed) {
+            if let Some(line) = comment.line {
+                by_line.entry(line).or_default().push(comment);
+            }
         }
-        view! { <div class="comments">{comments.into_iter().map(comment_view).collect_view()} {form}</div> }.into_any()
+        by_line
+    });
+    let asked = Memo::new(move |_| place.line.get().filter(|_| is_open(place)));
+    let marked = Memo::new(move |_| {
+        let commented = comments.with(|comments| comments.keys().copied().collect::<Vec<_>>());
+        commented.into_iter().chain(asked.get()).collect()
+    });
+    let below = move |line: u32| {
+        let own = move || {
+            let own = comments.with(|comments| comments.get(&line).cloned());
+            own.unwrap_or_default()
+                .into_iter()
+                .map(comment_view)
+                .collect_view()
+        };
+        let is_asked = move || asked.get() == Some(line);
+        let path = StoredValue::new(path.clone());
+        view! {
+            <div class="comments">
+                {own}
+                <Show when=is_asked><CommentForm state place path=path.get_value() line=Some(line) /></Show>
+            </div>
+        }
+        .into_any()
     };
     Margin {
         href: Arc::new(move |line| place.href(&named, Some(shape), Some(line))),
+        marked,
         below: Arc::new(below),
     }
 }
@@ -265,12 +256,11 @@ fn is_open(place: Place) -> bool {
     })
 }
 
-fn comments_of(place: Place, path: &str, line: Option<u32>) -> Vec<FeedbackView> {
+fn comments_of(place: Place, path: &str) -> Vec<FeedbackView> {
     let own = |review: &ReviewView| {
         let feedback = review.feedback.iter();
         feedback
             .filter(|comment| comment.file.as_deref() == Some(path))
-            .filter(|comment| line.is_none() || comment.line == line)
             .cloned()
             .collect()
     };
@@ -304,7 +294,7 @@ pub fn comment_view(comment: FeedbackView) -> AnyView {
 fn FileComments(state: TaskState, place: Place, path: String) -> impl IntoView {
     let listed = path.clone();
     let comments = move || {
-        comments_of(place, &listed, None)
+        comments_of(place, &listed)
             .into_iter()
             .map(comment_view)
             .collect_view()
@@ -337,6 +327,14 @@ fn CommentForm(state: TaskState, place: Place, path: String, line: Option<u32>) 
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}
     });
+    let field = NodeRef::<leptos::html::Textarea>::new();
+    Effect::new(move |_| {
+        // Whoever has chosen a line wants to write.
+        if let Some(field) = field.get().filter(|_| line.is_some()) {
+            field.focus().ok();
+        }
+    });
+    let place_id = line.map_or("comment-file", |_| LINE_FORM);
     let id = place
         .review
         .with_untracked(|review| review.as_ref().map(|review| review.id.to_string()));
@@ -344,18 +342,20 @@ fn CommentForm(state: TaskState, place: Place, path: String, line: Option<u32>) 
         || format!("Comment on {path}"),
         |line| format!("Comment on line {line}"),
     );
+    let is_line = line.is_some();
     let line = line.map(|line| line.to_string()).unwrap_or_default();
     view! {
-        <ActionForm action=add attr:class="comment-form" attr:id="comment">
+        <ActionForm action=add attr:class="comment-form" attr:id=place_id>
             <input type="hidden" name="id" value=id />
             <input type="hidden" name="file" value=path />
             <input type="hidden" name="line" value=line />
             <textarea
+                node_ref=field
                 class="textarea"
                 name="text"
                 rows="2"
                 required
-                autofocus
+                autofocus=is_line
                 maxlength="20000"
                 aria-label=label.clone()
                 placeholder=label

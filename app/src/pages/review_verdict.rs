@@ -58,11 +58,21 @@ pub fn Verdict(state: TaskState, review: Memo<Option<ReviewView>>) -> impl IntoV
     let comments = Signal::derive(move || {
         open.with(|open| open.as_ref().map_or(0, |(_, comments)| *comments))
     });
+    // Only a narrow window hides the form for changes until it is asked for.
+    let is_asking = RwSignal::new(false);
     move || {
         id.get().map(|id| {
             view! {
-                <section class="verdict" aria-label="Your decision">
+                <section class="verdict" aria-label="Your decision" data-open=move || is_asking.get().then_some("")>
                     <ChangesForm state id=id.clone() comments review />
+                    <button
+                        type="button"
+                        class="btn verdict-toggle"
+                        aria-expanded=move || is_asking.get().to_string()
+                        on:click=move |_| is_asking.update(|is_asking| *is_asking = !*is_asking)
+                    >
+                        {move || if is_asking.get() { "Not now" } else { "Request changes…" }}
+                    </button>
                     <ApproveForm state id review />
                 </section>
             }

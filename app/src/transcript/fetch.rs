@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 
 use super::store::{Store, positions_of};
+#[cfg(feature = "hydrate")]
+use crate::resource::from_json;
 
 /// How many chunks are fetched at a time.
 const MOST_FETCHES: usize = 6;
@@ -15,9 +17,12 @@ const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 #[cfg(feature = "hydrate")]
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The connection is lost, or the answer is no answer.
+    /// The connection is lost.
     #[error("the server can't be reached")]
     Connection(#[from] gloo_net::Error),
+    /// The answer is none.
+    #[error("the server's answer can't be read")]
+    Answer(#[from] serde_json::Error),
     /// The server says no.
     #[error("the server answers with status {0}")]
     Refused(u16),
@@ -86,7 +91,7 @@ pub async fn get<T: serde::de::DeserializeOwned>(
     if !response.ok() {
         return Err(FetchError::Refused(response.status()));
     }
-    Ok(response.json().await?)
+    Ok(from_json(&response.text().await?)?)
 }
 
 #[cfg(not(feature = "hydrate"))]

@@ -1,6 +1,7 @@
 //! A line of a log as the page holds it.
 
 use crate::domain::log::{LogKind, LogLine, ToolResult, ToolUse};
+use crate::resource::from_json;
 
 /// What a line says, read once.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,10 +24,8 @@ pub struct Entry {
 impl From<LogLine> for Entry {
     fn from(line: LogLine) -> Self {
         let content = match line.kind {
-            LogKind::ToolUse => serde_json::from_str(&line.text).map(LineContent::Call).ok(),
-            LogKind::ToolResult => serde_json::from_str(&line.text)
-                .map(LineContent::Result)
-                .ok(),
+            LogKind::ToolUse => from_json(&line.text).map(LineContent::Call).ok(),
+            LogKind::ToolResult => from_json(&line.text).map(LineContent::Result).ok(),
             _ => None,
         };
         Self {

@@ -1,9 +1,9 @@
 //! Tasks: `/api/tasks`.
 
 use app::api::{
-    CreateTask, DependencyView, EditTask, EventQuery, EventView, LogMatchQuery, LogMatches, LogPage,
-    LogQuery, MessageText, MessageView, Page, PhaseView, QuestionView, TaskDetail, TaskQuery,
-    TaskStatus, TaskView,
+    CreateTask, DependencyView, EditTask, EventQuery, EventView, LogMatchQuery, LogMatches,
+    LogPage, LogQuery, MessageText, MessageView, Page, PhaseView, QuestionView, TaskDetail,
+    TaskQuery, TaskStatus, TaskView,
 };
 use app::domain::id::TaskId;
 use axum::Json;
