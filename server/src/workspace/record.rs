@@ -286,8 +286,9 @@ impl Record {
         path: &str,
         limit: u64,
     ) -> Result<Option<(u64, Vec<u8>)>, GitError> {
-        let arguments = ["--long", "-z", commit, "--", path];
-        let listed = self.run("ls-tree", &arguments).await?;
+        let mut list = self.command("ls-tree", &["--long", "-z", commit, "--", path]);
+        list.env("GIT_LITERAL_PATHSPECS", "1");
+        let listed = git::run("ls-tree", list, git::LIMIT).await?;
         let listed = String::from_utf8_lossy(&listed);
         // Mode, type, object and size, then a tab and the path.
         let fields = listed.split('\t').next().unwrap_or_default();
