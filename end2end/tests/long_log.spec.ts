@@ -86,6 +86,9 @@ async function expectNoBlank(task: TaskPage): Promise<void> {
     .toBeGreaterThan(0.7);
 }
 
+// A search that the server refuses is a part of this.
+test.use({ allowedComplaints: [/status of 503/] });
+
 test("a log of 200,000 lines is read like a short one", async ({ page, request, server }, testInfo) => {
   const created = await request.post("/api/tasks", {
     data: { title: "A long log", type: "custom", description: "Say it.\n\nscenario: echo", start: true },
@@ -164,7 +167,7 @@ test("a log of 200,000 lines is read like a short one", async ({ page, request, 
     await search.fill("this is line 1999");
     await search.press("Enter");
     await expect(page.locator(".log-row[data-current]")).toContainText("This is line 199996.");
-    await expect(page.locator(".log-search-place")).toHaveText("55 of 55");
+    await expect(page.locator(".log-search-place")).toHaveText(/^(\d+) of \1\+$/);
     await page.getByRole("button", { name: "Previous match" }).click();
     await expect(page.locator(".log-row[data-current]")).toContainText("This is line 199995.");
     await search.fill("nobody has said this");
