@@ -178,11 +178,14 @@ impl Cache {
 
     /// Asks the API for what is not held of a chunk.
     pub fn query(&self, chunk: u64) -> Option<String> {
-        let seq = self.seq_at(chunk * CHUNK + self.held(chunk) + 1)?;
+        let before = chunk * CHUNK + self.held(chunk);
+        let seq = self.seq_at(before + 1)?;
+        // No more than are known to match: the server would search the whole log for others.
+        let limit = self.count().min((chunk + 1) * CHUNK) - before;
         let kind = self.index.as_ref().map(Index::filter);
         let kind = kind.map(|kind| format!("&kind={kind}"));
         Some(format!(
-            "after={}&limit={CHUNK}{}",
+            "after={}&limit={limit}{}",
             seq - 1,
             kind.unwrap_or_default()
         ))

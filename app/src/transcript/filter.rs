@@ -70,7 +70,7 @@ impl Store {
     #[cfg(feature = "hydrate")]
     pub(super) fn load_index(self, filter: LogFilter, before: Option<u64>) {
         self.filtering.set(Filtering::Searching);
-        self.arrived.set_value(Default::default());
+        self.arrived.set_value(std::collections::BTreeSet::new());
         leptos::task::spawn_local(async move {
             let is_waited_for = || self.filter.get_untracked() == Some(filter);
             let wanted = format!("kind={filter}");

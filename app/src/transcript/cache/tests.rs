@@ -55,7 +55,7 @@ fn lines_after_a_hole_are_fetched_when_they_are_looked_at() {
     cache.insert(lines(61, 120));
     assert_eq!(cache.newest(), 120);
     assert_eq!(cache.wanted(1, 120), [0]);
-    assert_eq!(cache.query(0).as_deref(), Some("after=50&limit=100"));
+    assert_eq!(cache.query(0).as_deref(), Some("after=50&limit=50"));
     assert!(cache.rows(41, 60).is_none());
     assert_eq!(cache.insert(lines(51, 150)), 80);
     assert!(cache.wanted(1, 120).is_empty());
@@ -69,12 +69,12 @@ fn a_filter_shows_its_lines_without_the_others() {
     assert_eq!(cache.wanted(1, 20), [0]);
     assert_eq!(
         cache.query(0).as_deref(),
-        Some("after=6&limit=100&kind=errors")
+        Some("after=6&limit=3&kind=errors")
     );
     cache.insert([line(7, LogKind::Error, "a"), line(300, LogKind::Error, "b")]);
     assert_eq!(
         cache.query(0).as_deref(),
-        Some("after=89999&limit=100&kind=errors")
+        Some("after=89999&limit=1&kind=errors")
     );
     cache.insert([line(90_000, LogKind::Error, "c")]);
     cache.insert([
