@@ -42,6 +42,7 @@ fn phase(id: &str, steps: &[&str], gate: bool) -> PhasePlan {
     let step = |name: &&str| StepPlan {
         id: (*name).to_owned(),
         name: (*name).to_owned(),
+        aim: None,
         deliverable: Some(DeliverableRule {
             path: format!("docs/{name}.md"),
             min_chars: 1,
@@ -54,6 +55,8 @@ fn phase(id: &str, steps: &[&str], gate: bool) -> PhasePlan {
         aim: format!("Finish {id}."),
         steps: steps.iter().map(step).collect(),
         deliverables: Vec::new(),
+        writes: None,
+        verification: None,
         gate,
     }
 }

@@ -26,6 +26,7 @@ pub fn two_phases() -> Workflow {
         steps: vec![StepPlan {
             id: format!("01_{id}"),
             name: id.to_owned(),
+            aim: None,
             deliverable: Some(DeliverableRule {
                 path: format!("docs/{id}.md"),
                 min_chars: 1,
@@ -33,6 +34,8 @@ pub fn two_phases() -> Workflow {
             guide: None,
         }],
         deliverables: Vec::new(),
+        writes: None,
+        verification: None,
         gate,
     };
     Workflow {
