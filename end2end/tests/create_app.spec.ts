@@ -27,7 +27,8 @@ test("an application is described, watched, sent back once and approved to its e
     const before = await task.readLog();
     await page.reload();
     await hydrated(page);
-    await expect(task.status).toHaveText("Running");
+    // A fast agent is done with the phase by now.
+    await expect(task.status).toHaveText(/Running|Review/);
     expectToContain(await task.readLog(), before);
   });
 
