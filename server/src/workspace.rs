@@ -261,6 +261,16 @@ impl Workspaces {
         Ok(record.diff(&base, &head).await?)
     }
 
+    /// What has changed between two commits of the task's record.
+    pub async fn changes(
+        &self,
+        id: TaskId,
+        base: &str,
+        head: &str,
+    ) -> Result<Diff, WorkspaceError> {
+        Ok(self.record(id).diff(base, head).await?)
+    }
+
     async fn snapshot(&self, record: &Record) -> Result<String, WorkspaceError> {
         if !record.exists().await? || !tokio::fs::try_exists(&record.work_tree).await? {
             return Err(WorkspaceError::NoWorkspace);

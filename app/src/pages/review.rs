@@ -217,12 +217,31 @@ fn Checks(found: VerificationView) -> impl IntoView {
         } else {
             (Icon::Cross, "failed", "did not pass")
         };
+        let subject =
+            (!check.subject.is_empty()).then(|| view! { <code>{check.subject.clone()}</code> });
+        // The first one is the subject.
+        let others = check
+            .documents
+            .into_iter()
+            .filter(|path| *path != check.subject);
+        let others: Vec<_> = others
+            .map(|path| view! { " " <code>{path}</code> })
+            .collect();
+        let others =
+            (!others.is_empty()).then(|| view! { <p class="check-note">"Also:" {others}</p> });
+        let suggestion = check
+            .suggestion
+            .map(|text| view! { <p class="check-note">"To settle it: " {text}</p> });
         view! {
             <li class="check-row" data-tone=tone>
                 <Glyph icon=icon />
                 <span class="visually-hidden">{word}</span>
-                <code>{check.subject}</code>
-                <span>{check.id.replace('_', " ")} ": " {check.evidence}</span>
+                {subject}
+                <div class="check-found">
+                    <p>{check.id.replace('_', " ")} ": " {check.evidence}</p>
+                    {suggestion}
+                    {others}
+                </div>
             </li>
         }
     };

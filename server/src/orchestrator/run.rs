@@ -216,7 +216,8 @@ impl Run {
             Work::Verify { phase } => {
                 self.deps.live.set(self.task, AgentState::Verifying);
                 let head = self.commit_round(task, phase).await?;
-                let checks = verification::verify(&self.deps.workspaces, task, phase).await?;
+                let checks =
+                    verification::verify(&self.deps.workspaces, task, phase, &head).await?;
                 let checkpoint = CheckpointId::from_uuid(Uuid::now_v7());
                 RunCommand::Verify {
                     checks,

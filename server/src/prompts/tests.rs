@@ -187,6 +187,8 @@ fn a_rework_after_checks_lists_what_failed() {
         subject: "docs/planning/01_idea.md".to_owned(),
         passed,
         evidence: evidence.to_owned(),
+        suggestion: None,
+        documents: Vec::new(),
     };
     let checks = vec![
         check(true, "fine"),

@@ -266,7 +266,7 @@ pub enum TurnOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Check {
-    /// Names the rule, as in `deliverable`.
+    /// Names the rule, as in `deliverable`, or the criterion of a guide, as in `P1-05`.
     pub id: String,
     /// What it was applied to, a path as a rule.
     pub subject: String,
@@ -274,6 +274,12 @@ pub struct Check {
     pub passed: bool,
     /// What was found.
     pub evidence: String,
+    /// What would settle it, in the words of an agent that has verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+    /// Paths of the documents that are concerned; where the fault lies first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<String>,
 }
 
 /// The model's use between two points, and what it cost.

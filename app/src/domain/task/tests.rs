@@ -253,6 +253,8 @@ fn check(passed: bool) -> Check {
         subject: "docs/01_idea.md".to_owned(),
         passed,
         evidence: "412 characters".to_owned(),
+        suggestion: None,
+        documents: Vec::new(),
     }
 }
 

@@ -210,6 +210,8 @@ pub fn verified(passed: bool) -> RunCommand {
             subject: "docs/planning.md".to_owned(),
             passed,
             evidence: "as found\0".to_owned(),
+            suggestion: None,
+            documents: Vec::new(),
         }],
         review: ReviewId::from_uuid(Uuid::now_v7()),
         checkpoint: CheckpointId::from_uuid(Uuid::now_v7()),

@@ -180,6 +180,8 @@ impl TestApp {
                         subject: "docs/planning/01_idea.md".to_owned(),
                         passed: true,
                         evidence: "there".to_owned(),
+                        suggestion: None,
+                        documents: Vec::new(),
                     }],
                     review: ReviewId::from_uuid(Uuid::now_v7()),
                     checkpoint: app::domain::id::CheckpointId::from_uuid(Uuid::now_v7()),
