@@ -6,6 +6,7 @@
 //! ```
 
 mod asked;
+mod inspection;
 pub mod lease;
 mod live;
 mod messages;

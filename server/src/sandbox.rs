@@ -95,7 +95,7 @@ pub struct Sandbox {
 pub struct Cell {
     /// The program to run.
     pub program: PathBuf,
-    /// The work directory, writable.
+    /// The work directory, writable unless said otherwise.
     pub workspace: PathBuf,
     /// The agent's own configuration, writable.
     pub config: PathBuf,
@@ -105,6 +105,8 @@ pub struct Cell {
     pub home: PathBuf,
     /// More of the host, read-only, at the same place.
     pub read_only: Vec<PathBuf>,
+    /// Nothing in the work directory can be changed.
+    pub is_workspace_read_only: bool,
 }
 
 /// Where things are for the process inside.

@@ -1,8 +1,9 @@
-//! The checks that a phase's results go through before a person sees them: the platform's own, in
-//! plain code.
+//! The checks that a phase's results go through before a person sees them: first the platform's own,
+//! in plain code, then an agent that did not do the work.
 
 mod document;
 mod secret;
+pub mod verdict;
 
 use app::api::{Diff, FileChange, FileDiff};
 use app::domain::plan::DeliverableRule;

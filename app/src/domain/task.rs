@@ -6,10 +6,13 @@
 
 mod action;
 mod apply;
+mod apply_phase;
 mod command;
 mod decide;
 mod decide_run;
+mod decide_verification;
 mod event;
+mod phase;
 mod state;
 mod work;
 
@@ -21,10 +24,10 @@ pub use event::{
     Actor, AskedQuestion, Check, Choice, EventRecord, NeededDependency, RunEnd, TaskEvent,
     TurnOutcome, TurnPurpose, UsageDelta, Via,
 };
+pub use phase::{Inspection, Phase, PhaseStatus, Step, StepStatus, Verification};
 pub use state::{
-    Delivery, Feedback, FeedbackStatus, Message, Phase, PhaseStatus, Review, ReviewState,
-    ReviewStatus, Run, Status, StatusName, Step, StepStatus, Task, Turn, Verification, Waiting,
-    WaitingReason,
+    Delivery, Feedback, FeedbackStatus, Message, Review, ReviewState, ReviewStatus, Run, Status,
+    StatusName, Task, Turn, Waiting, WaitingReason,
 };
 pub use work::Work;
 

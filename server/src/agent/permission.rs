@@ -82,6 +82,12 @@ pub enum Denial {
         /// The tool.
         tool: String,
     },
+    /// The agent is there to look.
+    #[error("You verify and change nothing: {tool} is not for you. Judge by what you can read.")]
+    Onlooker {
+        /// The tool, or the program that it would run.
+        tool: String,
+    },
     /// A call without its arguments.
     #[error("The call of {tool} has no \"{argument}\".")]
     Argument {
@@ -104,6 +110,44 @@ pub fn decide(
     match judge(mode, is_sandboxed, tool, input, workspace) {
         Ok(()) => Decision::Allow,
         Err(denial) => Decision::Deny(denial),
+    }
+}
+
+/// Judges a call of an agent that looks at the work directory and changes nothing, whatever the
+/// task's mode. In a sandbox the work directory can't be written to, so everyday commands may run.
+pub fn decide_onlooker(
+    is_sandboxed: bool,
+    tool: &str,
+    input: &Value,
+    workspace: &Path,
+) -> Decision {
+    match judge_onlooker(is_sandboxed, tool, input, workspace) {
+        Ok(()) => Decision::Allow,
+        Err(denial) => Decision::Deny(denial),
+    }
+}
+
+fn judge_onlooker(
+    is_sandboxed: bool,
+    tool: &str,
+    input: &Value,
+    workspace: &Path,
+) -> Result<(), Denial> {
+    let refused = || Denial::Onlooker {
+        tool: tool.to_owned(),
+    };
+    match tool {
+        "mcp__platform__report_error" => Ok(()),
+        "Edit" | "MultiEdit" | "Write" | "NotebookEdit" | "AskUserQuestion" | "ExitPlanMode" => {
+            Err(refused())
+        }
+        _ if tool.starts_with("mcp__platform__") => Err(refused()),
+        "Bash" if !is_sandboxed => {
+            balanced(is_sandboxed, tool, input, workspace)?;
+            let commands = split(argument(tool, input, "command")?).map_err(Denial::NotSimple)?;
+            permitted_command::judge_reading(&commands)
+        }
+        _ => balanced(is_sandboxed, tool, input, workspace),
     }
 }
 

@@ -112,6 +112,68 @@ fn without_a_sandbox_a_command_stays_in_the_work_directory() {
     assert_eq!(unsandboxed("cat $HOME/x"), "Expanded");
 }
 
+fn looked(is_sandboxed: bool, tool: &str, input: &Value) -> bool {
+    let workspace = Path::new(WORKSPACE);
+    decide_onlooker(is_sandboxed, tool, input, workspace) == Decision::Allow
+}
+
+#[test]
+fn an_onlooker_reads_and_runs_but_changes_nothing() {
+    let file = json!({"file_path": "/workspace/a.md"});
+    for is_sandboxed in [true, false] {
+        assert!(looked(is_sandboxed, "Read", &file));
+        assert!(looked(
+            is_sandboxed,
+            "mcp__platform__report_error",
+            &json!({})
+        ));
+        for tool in [
+            "Write",
+            "Edit",
+            "NotebookEdit",
+            "AskUserQuestion",
+            "mcp__platform__complete_phase",
+            "mcp__platform__ask_user",
+            "WebFetch",
+        ] {
+            assert!(!looked(is_sandboxed, tool, &file), "{tool}");
+        }
+    }
+}
+
+#[test]
+fn what_an_onlooker_runs_writes_no_file_that_matters() {
+    let bash =
+        |is_sandboxed, command: &str| looked(is_sandboxed, "Bash", &json!({"command": command}));
+    // The sandbox holds what the command might write.
+    assert!(bash(
+        true,
+        "cp -r . /tmp/copy && npm --prefix /tmp/copy test"
+    ));
+    assert!(!bash(true, "git push"));
+    for command in [
+        "ls -la docs && cat docs/a.md | head -5",
+        "git log --oneline -5; git diff --stat HEAD~1",
+        "grep -rn TODO src 2>/dev/null | wc -l",
+        "find . -name '*.md' -newer a.md",
+    ] {
+        assert!(bash(false, command), "{command}");
+    }
+    for command in [
+        "npm test",
+        "touch a.md",
+        "ls > list.txt",
+        "git checkout main",
+        "git diff --output=a.md",
+        "find . -fprint a.md",
+        "sort -o a.md a.md",
+        "sed -i s/a/b/ a.md",
+        "python3 -c 'open(1)'",
+    ] {
+        assert!(!bash(false, command), "{command}");
+    }
+}
+
 #[test]
 #[expect(clippy::too_many_lines, reason = "it is a table")]
 fn tools_are_judged_by_mode() {

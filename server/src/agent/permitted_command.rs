@@ -69,6 +69,28 @@ const GIT: [&str; 29] = [
 /// What `find` may not do: run or delete.
 const FIND_ACTIONS: [&str; 6] = ["-exec", "-execdir", "-ok", "-okdir", "-delete", "-fprintf"];
 
+/// Programs that write no file, whatever their arguments say.
+const READERS: [&str; 23] = [
+    "[", "basename", "cat", "cd", "cmp", "comm", "cut", "diff", "dirname", "du", "echo", "false",
+    "grep", "head", "ls", "printf", "pwd", "realpath", "stat", "tail", "test", "true", "wc",
+];
+
+/// What git may do without changing a file, unless an argument names one to write to.
+const GIT_READERS: [&str; 12] = [
+    "blame",
+    "describe",
+    "diff",
+    "grep",
+    "log",
+    "ls-files",
+    "ls-tree",
+    "rev-list",
+    "rev-parse",
+    "shortlog",
+    "show",
+    "status",
+];
+
 /// Variables that change what a command means.
 const LOADED: [&str; 6] = [
     "PATH",
@@ -111,6 +133,47 @@ impl<'a> Place<'a> {
 /// Judges the commands of a line in order.
 pub(super) fn judge(commands: &[SimpleCommand], place: &mut Place<'_>) -> Result<(), Denial> {
     commands.iter().try_for_each(|command| one(command, place))
+}
+
+/// Judges commands that [`judge`] allows, for an agent that nothing else keeps from writing.
+pub(super) fn judge_reading(commands: &[SimpleCommand]) -> Result<(), Denial> {
+    commands.iter().try_for_each(|command| {
+        let written = command.files.iter().find(|file| file.text != "/dev/null");
+        if let Some(file) = written {
+            return Err(only_reading(&file.text));
+        }
+        let mut words = command
+            .words
+            .iter()
+            .skip_while(|word| assigned(word).is_some());
+        let Some(program) = words.next() else {
+            return Ok(());
+        };
+        let arguments: Vec<_> = words.map(|word| word.text.as_str()).collect();
+        let is_reading = match program.text.as_str() {
+            "git" => {
+                let subcommand = arguments.iter().find(|word| **word != "--no-pager");
+                let named = ["--output", "-O", "--open-files-in-pager", "--ext-diff"];
+                subcommand.is_some_and(|word| GIT_READERS.contains(word))
+                    && !arguments
+                        .iter()
+                        .any(|word| named.iter().any(|option| word.starts_with(option)))
+            }
+            "find" => !arguments.iter().any(|word| word.starts_with("-f")),
+            program => READERS.contains(&program),
+        };
+        if is_reading {
+            Ok(())
+        } else {
+            Err(only_reading(&program.text))
+        }
+    })
+}
+
+fn only_reading(what: &str) -> Denial {
+    Denial::Onlooker {
+        tool: what.chars().take(100).collect(),
+    }
 }
 
 fn one(command: &SimpleCommand, place: &mut Place<'_>) -> Result<(), Denial> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
 
@@ -24,6 +24,13 @@ const MCP_FILE: &str = "platform-mcp.json";
 const DISALLOWED_TOOLS: &str = "ListAgents,SendMessage,CronCreate,CronDelete,CronList,\
                                 ScheduleWakeup,EnterWorktree,ExitWorktree,EnterPlanMode,\
                                 ExitPlanMode,Workflow";
+
+/// Tools that an agent has no use for that only looks.
+const ONLOOKER_DISALLOWED_TOOLS: &str = "Write,Edit,NotebookEdit,AskUserQuestion,\
+                                         mcp__platform__ask_user,\
+                                         mcp__platform__request_dependency,\
+                                         mcp__platform__report_step,\
+                                         mcp__platform__complete_phase";
 
 /// What every process gets, whatever the task.
 const ENVIRONMENT: [(&str, &str); 19] = [
@@ -85,6 +92,10 @@ pub struct AgentSpec {
     pub rerun_interrupted: bool,
     /// Directories of the host that a sandboxed agent may read, at the same place.
     pub read_only: Vec<PathBuf>,
+    /// The agent looks at the work directory and changes nothing in it; nobody waits for it.
+    pub is_onlooker: bool,
+    /// The JSON schema that each turn's answer has to follow.
+    pub answer_schema: Option<Value>,
 }
 
 /// Which conversation a process serves.
@@ -136,6 +147,7 @@ impl AgentSpec {
             tmp: self.tmp().canonicalize()?,
             home: self.home().canonicalize()?,
             read_only: self.read_only.clone(),
+            is_workspace_read_only: self.is_onlooker,
         };
         let inside = sandbox.inside(&cell);
         let mut command = sandbox.command(&cell);
@@ -197,7 +209,14 @@ impl AgentSpec {
             "--mcp-config={}",
             inside.config.join(MCP_FILE).display()
         ));
-        arguments.push(format!("--disallowedTools={DISALLOWED_TOOLS}"));
+        let mut disallowed = DISALLOWED_TOOLS.to_owned();
+        if self.is_onlooker {
+            disallowed.push(',');
+            disallowed.push_str(ONLOOKER_DISALLOWED_TOOLS);
+        }
+        arguments.push(format!("--disallowedTools={disallowed}"));
+        let schema = self.answer_schema.as_ref();
+        arguments.extend(schema.map(|schema| format!("--json-schema={schema}")));
         arguments.push(match self.session {
             SessionStart::New(id) => format!("--session-id={id}"),
             SessionStart::Resume(id) => format!("--resume={id}"),
@@ -272,6 +291,8 @@ mod tests {
             append_system_prompt: None,
             rerun_interrupted: false,
             read_only: Vec::new(),
+            is_onlooker: false,
+            answer_schema: None,
         }
     }
 
@@ -296,6 +317,30 @@ mod tests {
             assert!(!arguments.contains(secret), "{arguments}");
         }
         insta::assert_snapshot!(arguments.replace(" --", "\n--"));
+    }
+
+    #[test]
+    fn an_onlooker_can_not_write_and_answers_by_its_schema() {
+        let onlooker = AgentSpec {
+            is_onlooker: true,
+            answer_schema: Some(json!({"type": "object"})),
+            ..spec()
+        };
+        let arguments = onlooker.arguments(&inside());
+        assert!(arguments.contains(&r#"--json-schema={"type":"object"}"#.to_owned()));
+        let mut disallowed = arguments
+            .iter()
+            .filter_map(|argument| argument.strip_prefix("--disallowedTools="))
+            .flat_map(|tools| tools.split(','));
+        for tool in [
+            "Write",
+            "Edit",
+            "AskUserQuestion",
+            "mcp__platform__complete_phase",
+        ] {
+            assert!(disallowed.clone().any(|known| known == tool), "{tool}");
+        }
+        assert!(disallowed.all(|tool| !tool.contains(' ')));
     }
 
     #[test]

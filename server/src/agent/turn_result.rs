@@ -60,6 +60,9 @@ pub struct TurnResult {
     /// The call that was put off, when a hook answered "defer".
     #[serde(default)]
     pub deferred_tool_use: Option<DeferredToolUse>,
+    /// The answer by the JSON schema that was asked for, if the agent gave one.
+    #[serde(default)]
+    pub structured_output: Option<Value>,
 }
 
 impl TurnResult {
@@ -89,6 +92,7 @@ impl TurnResult {
             user_message_uuids: serde_json::from_value(part("user_message_uuids"))
                 .unwrap_or_default(),
             deferred_tool_use: serde_json::from_value(part("deferred_tool_use")).ok(),
+            structured_output: value.get("structured_output").cloned(),
             ..Self::default()
         }
     }

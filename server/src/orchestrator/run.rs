@@ -224,6 +224,7 @@ impl Run {
                     review,
                     checkpoint,
                     head,
+                    verifier: session,
                 }
             }
             Work::OpenReview { phase } => {
@@ -255,7 +256,7 @@ impl Run {
     }
 
     async fn begin_turn(&mut self, task: &Task, purpose: TurnPurpose) -> Result<Next, RunError> {
-        let plan = match self.ensure_session(task, None).await {
+        let plan = match self.ensure_session(task, &purpose, None).await {
             Ok(plan) => plan,
             Err(error) => return Ok(ControlFlow::Break(ending_of(&error))),
         };
@@ -276,7 +277,7 @@ impl Run {
         message: MessageId,
         purpose: TurnPurpose,
     ) -> Result<Next, RunError> {
-        let plan = match self.ensure_session(task, Some(message)).await {
+        let plan = match self.ensure_session(task, &purpose, Some(message)).await {
             Ok(plan) => plan,
             Err(error) => return Ok(ControlFlow::Break(ending_of(&error))),
         };
@@ -293,13 +294,14 @@ impl Run {
         }
     }
 
-    /// Makes sure that an agent serves the task's present session.
+    /// Makes sure that an agent serves the session that a turn belongs to.
     async fn ensure_session(
         &mut self,
         task: &Task,
+        purpose: &TurnPurpose,
         open: Option<MessageId>,
     ) -> Result<ResumePlan, SessionError> {
-        let wanted = task.session();
+        let wanted = task.session_for(purpose);
         if let Some(session) = self.session.take() {
             if Some(session.id) == wanted && open.is_none() {
                 self.session = Some(session);
@@ -311,9 +313,9 @@ impl Run {
             return Ok(ResumePlan::Fresh);
         };
         self.deps.live.set(self.task, AgentState::Starting);
-        let started = session::start(&self.deps, task, id, open).await?;
+        let started = session::start(&self.deps, task, id, purpose, open).await?;
+        self.deps.live.set(self.task, started.session.at_work());
         self.session = Some(started.session);
-        self.deps.live.set(self.task, AgentState::Running);
         Ok(started.plan)
     }
 

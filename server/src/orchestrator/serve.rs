@@ -31,13 +31,18 @@ impl Run {
             return Ok(());
         };
         let sandboxed = self.deps.launcher.sandbox().is_sandboxed();
-        let decision = permission::decide(
-            task.permission_mode,
-            sandboxed,
-            &request.tool,
-            &request.input,
-            &session.workspace,
-        );
+        let (tool, input) = (&request.tool, &request.input);
+        let decision = if session.is_onlooker {
+            permission::decide_onlooker(sandboxed, tool, input, &session.workspace)
+        } else {
+            permission::decide(
+                task.permission_mode,
+                sandboxed,
+                tool,
+                input,
+                &session.workspace,
+            )
+        };
         let answer = match decision {
             Decision::Allow => PermissionAnswer::Allow {
                 updated_input: None,
@@ -129,7 +134,12 @@ impl Run {
     }
 
     /// Answers a call of one of the platform's tools.
-    pub(super) async fn serve(&self, call: ToolCall) -> Result<(), RunError> {
+    pub(super) async fn serve(&self, session: &Session, call: ToolCall) -> Result<(), RunError> {
+        if session.is_onlooker && !matches!(call.tool, PlatformTool::ReportError(_)) {
+            let text = "This is for the agent that does the work. You verify it.".to_owned();
+            call.reply.send(ToolReply::Failed(text)).ok(); // the agent may be gone
+            return Ok(());
+        }
         let command = match call.tool {
             PlatformTool::ReportStep(report) => RunCommand::ReportStep {
                 step: report.step,
@@ -173,6 +183,10 @@ impl Run {
 /// Puts a call off that waits for a person: the turn ends, and the call is kept.
 pub(super) async fn put_off(session: &Session, turn: &mut Turn, hook: &ToolHook) {
     let answer = match asked::by_tool(hook) {
+        Ok(_) if session.is_onlooker => {
+            let reason = "Nobody waits for a verification. Judge by what you can read.";
+            HookAnswer::Deny(reason.to_owned())
+        }
         Ok(asked) => {
             turn.asked.extend(asked);
             HookAnswer::Defer

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use app::api::AgentState;
 use app::domain::id::{MessageId, SessionId};
-use app::domain::task::Task;
+use app::domain::task::{Task, TurnPurpose};
 use tokio::task::spawn_blocking;
 
 use super::Deps;
@@ -16,6 +17,7 @@ use crate::agent::process::AgentSpec;
 use crate::agent::resume::{ResumePlan, resume_plan};
 use crate::agent::usage::UsageMeter;
 use crate::prompts;
+use crate::verification::verdict;
 use crate::workspace::WorkspaceError;
 
 /// How long an agent may take to end by itself.
@@ -30,6 +32,8 @@ pub struct Session {
     pub mail: Mail,
     /// The work directory as the agent sees it.
     pub workspace: PathBuf,
+    /// Another agent did the work, and this one verifies it.
+    pub is_onlooker: bool,
 }
 
 /// Why an agent is not there.
@@ -57,8 +61,10 @@ pub async fn start(
     deps: &Deps,
     task: &Task,
     id: SessionId,
+    purpose: &TurnPurpose,
     open: Option<MessageId>,
 ) -> Result<Started, SessionError> {
+    let is_onlooker = matches!(purpose, TurnPurpose::Verification { .. });
     let endpoint = deps.models.endpoint(task).await?;
     let folders = deps.workspaces.agent(task.id, id).await?;
     let uuid = id.as_uuid();
@@ -83,9 +89,11 @@ pub async fn start(
         api_key,
         mcp: access,
         environment: std::collections::BTreeMap::new(),
-        append_system_prompt: Some(prompts::RULES.to_owned()),
+        append_system_prompt: Some(prompts::rules(purpose).to_owned()),
         rerun_interrupted: plan.is_rerun(),
         read_only: Vec::new(),
+        is_onlooker,
+        answer_schema: is_onlooker.then(verdict::schema),
     };
     let workspace = spec.inner_workspace(deps.launcher.sandbox());
     let agent = deps.launcher.start(spec).await?;
@@ -96,11 +104,21 @@ pub async fn start(
         meter: UsageMeter::default(),
         mail: Mail::default(),
         workspace,
+        is_onlooker,
     };
     Ok(Started { session, plan })
 }
 
 impl Session {
+    /// What the agent is doing while its turn runs.
+    pub fn at_work(&self) -> AgentState {
+        if self.is_onlooker {
+            AgentState::Verifying
+        } else {
+            AgentState::Running
+        }
+    }
+
     /// Ends the process and everything it has started.
     pub async fn stop(self) {
         if let Some(exit) = self.agent.stop(GRACE).await {

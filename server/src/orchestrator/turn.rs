@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use app::api::AgentState;
 use app::domain::id::MessageId;
 use app::domain::log::{LogKind, LogStream, NewLine};
 use app::domain::task::{Answerable, RunCommand, Task, TurnOutcome, TurnPurpose};
@@ -11,6 +10,7 @@ use chrono::Utc;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use super::inspection;
 use super::outcome::{self, Verdict};
 use super::run::{Ending, Next, Run, RunError};
 use super::serve::{put_off, said};
@@ -31,12 +31,12 @@ const LATE: Duration = Duration::from_secs(5);
 
 /// What is known of the turn that is running.
 pub(super) struct Turn {
-    message: MessageId,
+    pub(super) message: MessageId,
     pub(super) purpose: TurnPurpose,
     pub(super) asked: Vec<Answerable>,
     pub(super) sent_back: u32,
     limit: Option<RateLimitInfo>,
-    usage: TurnUsage,
+    pub(super) usage: TurnUsage,
     /// Until when a turn that nothing was sent for has to begin.
     begins_by: Option<Instant>,
     /// The agent's end of the turn, while a message that came too late for it is answered.
@@ -108,16 +108,12 @@ impl Run {
         Ok(ControlFlow::Continue(self.say(command).await?))
     }
 
-    fn guide(&self, task: &Task, purpose: &TurnPurpose) -> Result<Option<String>, RunError> {
-        let TurnPurpose::Step { phase, step } = purpose else {
-            return Ok(None);
-        };
-        let steps = task
-            .phase(*phase)
-            .map(|phase| phase.steps.as_slice())
-            .unwrap_or_default();
-        let named = steps.iter().find(|known| known.plan.id == *step);
-        match named.and_then(|step| step.plan.guide.as_deref()) {
+    pub(super) fn guide(
+        &self,
+        task: &Task,
+        purpose: &TurnPurpose,
+    ) -> Result<Option<String>, RunError> {
+        match prompts::guide_of(task, purpose) {
             Some(guide) => Ok(self.deps.guides.get(guide)?),
             None => Ok(None),
         }
@@ -153,7 +149,7 @@ impl Run {
                 biased;
                 () = self.stop.cancelled() => return Ok(Attended::Ending(Ending::Shutdown)),
                 () = heads.call(&mut head) => {}
-                Some(call) = session.calls.next() => self.serve(call).await?,
+                Some(call) = session.calls.next() => self.serve(session, call).await?,
                 () = overdue(turn.begins_by) => {
                     return Ok(turn.ended.take().map_or(Attended::Silence, Attended::Result));
                 }
@@ -188,7 +184,9 @@ impl Run {
         if task.archived || task.run().is_none_or(|run| run.id != self.id) {
             return Ok(false);
         }
-        self.pass_on(session, &task).await;
+        if !session.is_onlooker {
+            self.pass_on(session, &task).await;
+        }
         Ok(true)
     }
 
@@ -203,7 +201,7 @@ impl Run {
             AgentEvent::Acting(action) => self.deps.live.act(self.task, &action.to_string()),
             AgentEvent::TurnStarted(_) => {
                 turn.begins_by = None;
-                self.deps.live.set(self.task, AgentState::Running);
+                self.deps.live.set(self.task, session.at_work());
             }
             AgentEvent::PlatformToolsMissing => {
                 return Ok(Progress::Unusable(
@@ -217,6 +215,7 @@ impl Run {
             }
             AgentEvent::HookStop(hook) => self.may_stop(session, turn, &hook).await?,
             AgentEvent::RateLimit(limit) => turn.limit = Some(limit),
+            AgentEvent::Marker(_) if session.is_onlooker => {}
             AgentEvent::Marker(marker) => self.heed(turn, marker).await?,
             AgentEvent::Warning(warning) => {
                 let control = session.agent.control();
@@ -270,6 +269,9 @@ impl Run {
         let Some(task) = self.load().await? else {
             return Ok(ControlFlow::Break(Ending::Settled));
         };
+        if inspection::is_answer(&turn.purpose, &verdict, result) {
+            return self.conclude_inspection(&task, turn, result).await;
+        }
         let present = self.present(&task).await?;
         let command = RunCommand::EndTurn {
             message: turn.message,

@@ -42,7 +42,7 @@ pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
             continue;
         };
         let mut phases = change.after.phases.iter();
-        let phase = phases.find(|phase| phase.session == Some(*session));
+        let phase = phases.find(|phase| phase.is_served_by(*session));
         let row = Model {
             task_id: change.after.id.as_uuid(),
             version: stored(record.version),

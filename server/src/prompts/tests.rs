@@ -2,7 +2,7 @@ use app::domain::id::{FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId}
 use app::domain::permission::PermissionMode;
 use app::domain::plan::TaskType;
 use app::domain::task::{
-    Actor, Check, Comment, EventRecord, NewTask, Priority, TaskCommand, TaskEvent,
+    Actor, Check, Comment, EventRecord, NewTask, Priority, TaskCommand, TaskEvent, TurnOutcome,
 };
 use chrono::DateTime;
 use uuid::Uuid;
@@ -207,6 +207,114 @@ fn a_rework_after_checks_lists_what_failed() {
     let prompt = prompt(&task, MESSAGE, &TurnPurpose::Rework { phase: 1 }, None);
     assert!(prompt.starts_with("[turn: phase 1 planning, rework checks 1]"));
     assert!(prompt.contains("3 characters, at least 300 are due") && !prompt.contains("fine"));
+}
+
+#[test]
+fn what_a_verifying_agent_found_reaches_the_rework_as_data() {
+    let fault = Check {
+        id: "P1-05".to_owned(),
+        subject: "docs/planning/01_idea.md".to_owned(),
+        passed: false,
+        evidence: "line 27 has no figure".to_owned(),
+        suggestion: Some("Give it a figure.".to_owned()),
+        documents: vec![
+            "docs/planning/01_idea.md".to_owned(),
+            "docs/planning/06_product.md".to_owned(),
+        ],
+    };
+    let checks = vec![fault];
+    let task = after(
+        Some(in_planning()),
+        vec![
+            TaskEvent::VerificationFailed { phase: 1, checks },
+            TaskEvent::ReworkStarted {
+                phase: 1,
+                rework: 1,
+            },
+        ],
+    );
+    let prompt = prompt(&task, MESSAGE, &TurnPurpose::Rework { phase: 1 }, None);
+    insta::assert_snapshot!(prompt, @r"
+    [turn: phase 1 planning, rework checks 1]
+
+    The phase was checked, and this is what a reviewer would send back:
+
+    BEGIN FINDINGS a7b8c9d0e1f20304
+    - `docs/planning/01_idea.md` (P1-05): line 27 has no figure
+      To settle it: Give it a figure.
+      Concerns: docs/planning/01_idea.md, docs/planning/06_product.md
+    END FINDINGS a7b8c9d0e1f20304
+
+    Work it in, keep what was good, and then call `mcp__platform__complete_phase` with phase 1 again. In the summary, say for each point what you changed.
+    ");
+}
+
+fn in_verification() -> Task {
+    let session = SessionId::from_uuid(Uuid::max());
+    let started = TaskEvent::VerificationStarted {
+        phase: 1,
+        session,
+        head: "def".to_owned(),
+        checks: Vec::new(),
+    };
+    after(Some(in_planning()), vec![started])
+}
+
+const LOOK: TurnPurpose = TurnPurpose::Verification { phase: 1 };
+
+#[test]
+fn a_verifying_agent_gets_the_job_the_files_and_its_guide() {
+    let task = in_verification();
+    assert_eq!(guide_of(&task, &LOOK), Some("verification/phase1.md"));
+    assert_ne!(rules(&LOOK), rules(&TurnPurpose::Prompt));
+    let guide = "# A guide\n\n- [ ] `P1-01` All is there.\n";
+    let prompt = prompt(&task, MESSAGE, &LOOK, Some(guide));
+    assert!(prompt.starts_with("[turn: phase 1 planning, verification 1]\n\nVerify the phase"));
+    let (before, after) = prompt.split_once("END JOB a7b8c9d0e1f20304").unwrap();
+    assert!(before.ends_with("BEGIN JOB a7b8c9d0e1f20304\nAn app to lend tools.\n"));
+    assert!(after.contains("- `docs/planning/01_idea.md`\n- `docs/planning/02_market.md`\n"));
+    assert!(after.contains("<guide>\n# A guide\n\n- [ ] `P1-01` All is there.\n</guide>"));
+    assert!(after.contains("`StructuredOutput`"));
+    assert_eq!(due_in(&task, &LOOK), Vec::<String>::new());
+    assert_eq!(heading(&task, &LOOK), "Planning · Verification");
+}
+
+#[test]
+fn a_verifying_agent_is_told_why_it_is_asked_again() {
+    let message = MESSAGE;
+    let unreadable = vec![
+        TaskEvent::TurnStarted {
+            message,
+            session: SessionId::from_uuid(Uuid::max()),
+            purpose: LOOK,
+        },
+        TaskEvent::TurnEnded {
+            message,
+            outcome: TurnOutcome::Completed,
+        },
+        TaskEvent::VerificationUnreadable {
+            phase: 1,
+            reason: "Its answer leaves out P1-02.".to_owned(),
+        },
+    ];
+    let task = after(Some(in_verification()), unreadable);
+    let guide = "- [ ] `P1-01` All is there.\n- [ ] `P1-02` All is right.\n";
+    insta::assert_snapshot!(prompt(&task, MESSAGE, &LOOK, Some(guide)), @r"
+    [turn: phase 1 planning, verification 1 again]
+
+    Your answer can't be used:
+
+    BEGIN REASON a7b8c9d0e1f20304
+    Its answer leaves out P1-02.
+    END REASON a7b8c9d0e1f20304
+
+    Answer with `StructuredOutput`: every criterion once, by its `id`, in the order of the checklist, with `passed` and `evidence`. For one that has not passed, add the `suggestion` that would settle it and the `documents` that it concerns, the one where the fault lies first.
+
+    The guide's checklist:
+
+    - [ ] `P1-01`
+    - [ ] `P1-02`
+    ");
 }
 
 #[test]

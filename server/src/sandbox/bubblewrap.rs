@@ -94,7 +94,12 @@ pub fn arguments(cell: &Cell) -> Vec<OsString> {
     if !is_visible(cell, &cell.program) {
         arguments.bind("--ro-bind", &cell.program, INNER_PROGRAM);
     }
-    arguments.bind("--bind", &cell.workspace, INNER_WORKSPACE);
+    let bind = if cell.is_workspace_read_only {
+        "--ro-bind"
+    } else {
+        "--bind"
+    };
+    arguments.bind(bind, &cell.workspace, INNER_WORKSPACE);
     arguments.add(["--chdir", INNER_WORKSPACE]);
     arguments.add(["--"]);
     arguments.0
@@ -144,6 +149,7 @@ mod tests {
             tmp: "/data/t".into(),
             home: "/data/h".into(),
             read_only: vec!["/opt/rust".into()],
+            is_workspace_read_only: false,
         }
     }
 
@@ -171,6 +177,20 @@ mod tests {
         assert!(!arguments.contains(&"/etc"));
         assert!(!arguments.contains(&"/etc/shadow"));
         assert!(arguments.contains(&"--die-with-parent"));
+    }
+
+    #[test]
+    fn who_only_looks_gets_the_work_directory_read_only() {
+        let cell = Cell {
+            is_workspace_read_only: true,
+            ..cell("/data/claude")
+        };
+        let arguments = arguments(&cell);
+        let bound = |flag: &str| {
+            let mut parts = arguments.windows(3);
+            parts.any(|part| part == [flag, "/data/w", "/workspace"])
+        };
+        assert!(bound("--ro-bind") && !bound("--bind"));
     }
 
     #[test]

@@ -96,6 +96,7 @@ async fn attack(
         tmp: scratch.join("tmp"),
         home: scratch.join("home"),
         read_only: Vec::new(),
+        is_workspace_read_only: false,
     };
     let script = "echo inside > /workspace/inside || exit 9; \
                   (echo touched > \"$1\") 2>/dev/null; (cat \"$1\") 2>/dev/null && echo seen; \

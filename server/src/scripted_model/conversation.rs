@@ -56,6 +56,8 @@ enum UserText<'a> {
 
 const MESSAGE: &str = "The user sent a new message while you were working:";
 const FEEDBACK: &str = "Stop hook feedback:";
+/// The CLI sends an agent back that has not answered by the schema that it was given.
+const ENFORCED: &str = "[structured-output-enforce]";
 /// Begins each prompt of the platform: a turn starts here even if nothing answered the one before.
 const TURN: &str = "[turn:";
 
@@ -166,7 +168,10 @@ fn classify(text: &str) -> UserText<'_> {
         UserText::Continuation
     } else if text.starts_with("[Request interrupted by user") {
         UserText::Interruption
-    } else if let Some(rest) = text.strip_prefix(FEEDBACK) {
+    } else if let Some(rest) = text
+        .strip_prefix(FEEDBACK)
+        .or_else(|| text.strip_prefix(ENFORCED))
+    {
         UserText::Feedback(rest.trim())
     } else if let Some(rest) = text.strip_prefix(MESSAGE) {
         // The CLI explains itself in a paragraph of its own after the message.
@@ -259,6 +264,19 @@ mod tests {
         ]));
         assert_eq!((found.turn.number, found.turn.replied), (1, 1));
         assert_eq!(found.turn.feedback.as_deref(), Some("x.md is missing"));
+    }
+
+    #[test]
+    fn an_answer_without_its_form_is_sent_back_into_the_same_turn() {
+        let sent_back = "[structured-output-enforce] You MUST call the StructuredOutput tool";
+        let found = conversation(&json!([
+            asked(),
+            said("assistant", "It looks good."),
+            said("user", sent_back)
+        ]));
+        assert_eq!((found.turn.number, found.turn.replied), (1, 1));
+        let feedback = found.turn.feedback.as_deref();
+        assert_eq!(feedback, Some("You MUST call the StructuredOutput tool"));
     }
 
     #[test]

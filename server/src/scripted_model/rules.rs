@@ -206,6 +206,14 @@ impl Tool {
             .flatten()
             .collect(),
             Self::Edit(edit) => vec![&edit.path, &edit.old, &edit.new],
+            Self::Verdict(verdict) => [
+                Some(&verdict.evidence),
+                verdict.suggestion.as_ref(),
+                verdict.document.as_ref(),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             Self::Call(call) => return json_variables(&call.input),
         };
         templates
@@ -235,7 +243,9 @@ impl Tool {
                     tool: call.name.clone(),
                 })
             }
-            Self::Bash(_) | Self::Read(_) | Self::Edit(_) | Self::Call(_) => Ok(()),
+            Self::Bash(_) | Self::Read(_) | Self::Edit(_) | Self::Call(_) | Self::Verdict(_) => {
+                Ok(())
+            }
         }
     }
 }

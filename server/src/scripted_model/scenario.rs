@@ -123,6 +123,24 @@ pub enum Tool {
     Edit(Edit),
     /// Any tool, by its full name.
     Call(Call),
+    /// The answer of a verifying agent: every criterion of the guide in the prompt.
+    Verdict(Verdict),
+}
+
+/// What a verdict says of the criteria. They all hold unless told otherwise.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    pub evidence: Template,
+    /// Matched against the ids of the criteria: these have not passed.
+    #[serde(default)]
+    pub failed: Option<Pattern>,
+    /// For the failed ones.
+    #[serde(default)]
+    pub suggestion: Option<Template>,
+    /// For the failed ones: the document with the fault.
+    #[serde(default)]
+    pub document: Option<Template>,
 }
 
 /// The whole content of a file, written here or taken from a file beside the scenarios.

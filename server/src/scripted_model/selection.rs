@@ -6,8 +6,9 @@ use super::conversation::{Conversation, Turn};
 use super::library::{Scenarios, UnknownScenario};
 use super::pattern::{Template, Variables, fill_json};
 use super::scenario::{
-    Condition, Expectation, Fault, Pace, Place, Reply, Scenario, StopReason, Tool, Usage,
+    Condition, Expectation, Fault, Pace, Place, Reply, Scenario, StopReason, Tool, Usage, Verdict,
 };
+use crate::verification::verdict::criteria_of;
 
 /// How many tool calls a reply with `each` makes at most.
 const MAX_EACH: usize = 50;
@@ -264,7 +265,7 @@ fn fill(
         let mut variables = variables.clone();
         variables.extend(found);
         for tool in &reply.tools {
-            let call = tool_call(tool, scenarios, &variables);
+            let call = tool_call(tool, scenarios, &turn.text, &variables);
             blocks.push(call.map_err(|path| Refusal::MissingFile {
                 place: place.clone(),
                 path,
@@ -309,7 +310,12 @@ fn aside(scenario: &Scenario, turn: &Turn, variables: &Variables) -> Option<Stri
 }
 
 /// The call with its short form written out, or the path of a file that isn't there.
-fn tool_call(tool: &Tool, scenarios: &Scenarios, variables: &Variables) -> Result<Content, String> {
+fn tool_call(
+    tool: &Tool,
+    scenarios: &Scenarios,
+    prompt: &str,
+    variables: &Variables,
+) -> Result<Content, String> {
     let path = |path: &Template| absolute(&path.fill(variables), variables);
     let (name, input) = match tool {
         Tool::Bash(command) => {
@@ -341,6 +347,10 @@ fn tool_call(tool: &Tool, scenarios: &Scenarios, variables: &Variables) -> Resul
                 json!({"file_path": path(&edit.path), "old_string": old, "new_string": new}),
             )
         }
+        Tool::Verdict(verdict) => {
+            let criteria = criteria(verdict, prompt, variables);
+            ("StructuredOutput", json!({"criteria": criteria}))
+        }
         Tool::Call(call) => {
             let input = fill_json(&call.input, variables);
             (
@@ -353,6 +363,26 @@ fn tool_call(tool: &Tool, scenarios: &Scenarios, variables: &Variables) -> Resul
         name: name.to_owned(),
         input,
     })
+}
+
+/// A judgement of each criterion in the prompt's guide, or of the whole if it has none.
+fn criteria(verdict: &Verdict, prompt: &str, variables: &Variables) -> Value {
+    let ids = criteria_of(prompt);
+    let ids = if ids.is_empty() { vec!["ALL-1"] } else { ids };
+    let judged = ids.into_iter().map(|id| {
+        let failed = verdict.failed.as_ref();
+        let passed = !failed.is_some_and(|pattern| pattern.is_match(id));
+        let evidence = verdict.evidence.fill(variables);
+        let mut criterion = json!({"id": id, "passed": passed, "evidence": evidence});
+        if let Some(suggestion) = verdict.suggestion.as_ref().filter(|_| !passed) {
+            criterion["suggestion"] = suggestion.fill(variables).into();
+        }
+        if let Some(document) = verdict.document.as_ref().filter(|_| !passed) {
+            criterion["documents"] = json!([document.fill(variables)]);
+        }
+        criterion
+    });
+    judged.collect()
 }
 
 /// The CLI's file tools want absolute paths; the model knows the directory from the environment.

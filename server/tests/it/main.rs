@@ -11,6 +11,7 @@ mod installation;
 mod scripted_model;
 mod store;
 mod support;
+mod verification;
 mod watcher;
 mod web;
 mod whole_task;

@@ -1,10 +1,9 @@
 //! Folding events into the state. Total: a fact can't be refused.
 
-use super::state::Report;
 use super::{
     Delivery, EventRecord, Feedback, FeedbackStatus, Message, Phase, PhaseStatus, Review,
-    ReviewStatus, Run, Status, Step, StepStatus, Task, TaskEdit, TaskEvent, Tokens, Turn,
-    TurnOutcome, TurnPurpose, UsageDelta, Verification, Waiting,
+    ReviewStatus, Run, Status, StepStatus, Task, TaskEdit, TaskEvent, Tokens, Turn, TurnOutcome,
+    TurnPurpose, UsageDelta, Waiting,
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId, SessionId};
 use crate::domain::money::Usd;
@@ -100,10 +99,12 @@ impl Task {
             | TaskEvent::StepStarted { .. }
             | TaskEvent::StepCompleted { .. }
             | TaskEvent::PhaseReported { .. }
-            | TaskEvent::VerificationPassed { .. }
-            | TaskEvent::VerificationFailed { .. }
             | TaskEvent::ReworkStarted { .. }
             | TaskEvent::PhaseCompleted { .. } => self.change_phases(record),
+            TaskEvent::VerificationPassed { .. }
+            | TaskEvent::VerificationFailed { .. }
+            | TaskEvent::VerificationStarted { .. }
+            | TaskEvent::VerificationUnreadable { .. } => self.change_verifications(record),
             TaskEvent::ReviewCreated { .. }
             | TaskEvent::ReviewRequested {}
             | TaskEvent::FeedbackAdded { .. }
@@ -163,63 +164,6 @@ impl Task {
             }
             TaskEvent::TaskCancelled {} => self.status = Status::Cancelled,
             TaskEvent::TaskArchived {} => self.archived = true,
-            _ => {}
-        }
-    }
-
-    /// How far the phases are.
-    fn change_phases(&mut self, record: &EventRecord) {
-        let at = record.at;
-        match &record.event {
-            TaskEvent::PhaseStarted {
-                phase,
-                session,
-                base,
-            } => {
-                self.with_phase(*phase, |phase| {
-                    phase.status = PhaseStatus::Active;
-                    phase.session = Some(*session);
-                    phase.base = Some(base.clone());
-                    phase.started_at = Some(at);
-                });
-            }
-            TaskEvent::StepStarted { phase, step } => {
-                self.with_step(*phase, step, |step| step.status = StepStatus::Active);
-            }
-            TaskEvent::StepCompleted { phase, step, .. } => {
-                self.with_step(*phase, step, |step| step.status = StepStatus::Completed);
-            }
-            TaskEvent::PhaseReported {
-                phase,
-                summary,
-                files,
-            } => {
-                let report = Report {
-                    summary: summary.clone(),
-                    files: files.clone(),
-                };
-                self.with_phase(*phase, |phase| phase.report = Some(report));
-            }
-            TaskEvent::VerificationPassed { phase, checks }
-            | TaskEvent::VerificationFailed { phase, checks } => {
-                let verification = Verification {
-                    checks: checks.clone(),
-                    at,
-                };
-                self.with_phase(*phase, |phase| phase.verification = Some(verification));
-            }
-            TaskEvent::ReworkStarted { phase, rework } => {
-                self.with_phase(*phase, |phase| {
-                    phase.rework_due = true;
-                    phase.reworks = *rework;
-                });
-            }
-            TaskEvent::PhaseCompleted { phase } => {
-                self.with_phase(*phase, |phase| {
-                    phase.status = PhaseStatus::Completed;
-                    phase.completed_at = Some(at);
-                });
-            }
             _ => {}
         }
     }
@@ -348,20 +292,6 @@ impl Task {
         self.permission_mode = permission_mode.unwrap_or(self.permission_mode);
     }
 
-    fn with_phase(&mut self, number: u32, change: impl FnOnce(&mut Phase)) {
-        if let Some(phase) = self.phases.iter_mut().find(|phase| phase.number == number) {
-            change(phase);
-        }
-    }
-
-    fn with_step(&mut self, phase: u32, id: &str, change: impl FnOnce(&mut Step)) {
-        self.with_phase(phase, |phase| {
-            if let Some(step) = phase.steps.iter_mut().find(|step| step.plan.id == id) {
-                change(step);
-            }
-        });
-    }
-
     fn with_review(&mut self, id: ReviewId, change: impl FnOnce(&mut Review)) {
         if let Some(review) = self.reviews.iter_mut().find(|review| review.id == id) {
             change(review);
@@ -369,6 +299,12 @@ impl Task {
     }
 
     fn begin_turn(&mut self, turn: Turn) {
+        if !matches!(turn.purpose, TurnPurpose::Verification { .. }) {
+            // Whoever works on goes beyond what is being verified.
+            for phase in &mut self.phases {
+                phase.inspection = None;
+            }
+        }
         if let TurnPurpose::Step { phase, step } = &turn.purpose {
             self.with_step(*phase, step, |step| {
                 if step.status == StepStatus::Pending {
@@ -419,6 +355,9 @@ impl Task {
             }),
             TurnPurpose::Rework { phase } => {
                 self.with_phase(*phase, |phase| phase.rework_due = false);
+            }
+            TurnPurpose::Verification { phase } => {
+                self.with_inspection(*phase, |inspection| inspection.asked = true);
             }
         }
     }
@@ -481,7 +420,7 @@ impl Task {
     fn add_usage(&mut self, session: SessionId, usage: &UsageDelta) {
         self.tokens += usage.tokens;
         self.cost += usage.cost;
-        let served = |phase: &&mut Phase| phase.session == Some(session);
+        let served = |phase: &&mut Phase| phase.is_served_by(session);
         if let Some(phase) = self.phases.iter_mut().find(served) {
             phase.tokens += usage.tokens;
             phase.cost += usage.cost;

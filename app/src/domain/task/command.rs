@@ -179,6 +179,15 @@ pub enum RunCommand {
         review: ReviewId,
         checkpoint: CheckpointId,
         head: String,
+        /// For the agent that verifies next, if the plan says so.
+        verifier: SessionId,
+    },
+    /// The verifying agent's turn has ended, with what it found or why that can't be used.
+    ConcludeVerification {
+        message: MessageId,
+        usage: Option<UsageDelta>,
+        verdict: Result<Vec<Check>, String>,
+        review: ReviewId,
     },
     OpenReview {
         review: ReviewId,

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::decide::{Decision, queued};
 use super::{
-    Answerable, Check, MAX_FAILURES, MAX_REWORKS, Refusal, Run, RunCommand, RunEnd, Status,
-    StepStatus, Task, TaskEvent, TurnOutcome, TurnPurpose, Waiting, Work,
+    Answerable, MAX_FAILURES, Refusal, Run, RunCommand, RunEnd, Status, StepStatus, Task,
+    TaskEvent, TurnOutcome, TurnPurpose, Waiting, Work,
 };
-use crate::domain::id::{CheckpointId, MessageId, ReviewId, RunId};
+use crate::domain::id::{MessageId, ReviewId, RunId};
 
 impl Task {
     pub(super) fn start_run(&self, run: RunId, epoch: u64) -> Decision {
@@ -109,7 +109,14 @@ impl Task {
                 review,
                 checkpoint,
                 head,
-            } => self.verify(checks, review, checkpoint, head),
+                verifier,
+            } => self.verify(checks, review, checkpoint, head, verifier),
+            RunCommand::ConcludeVerification {
+                message,
+                usage,
+                verdict,
+                review,
+            } => self.conclude_verification(message, usage, verdict, review),
             RunCommand::OpenReview { review, head } => match self.next_work() {
                 Work::OpenReview { phase } => {
                     let opened = self.review_created(phase, review, head, true);
@@ -137,7 +144,8 @@ impl Task {
     }
 
     fn start_turn(&self, message: MessageId, purpose: TurnPurpose) -> Decision {
-        let session = self.session().ok_or(Refusal::OutOfTurn("a turn"))?;
+        let session = self.session_for(&purpose);
+        let session = session.ok_or(Refusal::OutOfTurn("a turn"))?;
         if self.next_work() != Work::Turn(purpose.clone()) {
             return Err(Refusal::OutOfTurn("this turn"));
         }
@@ -184,7 +192,12 @@ impl Task {
             return Err(Refusal::OutOfTurn("the end of this turn"));
         };
         let mut events = Vec::new();
-        if let Some(phase) = self.active_phase() {
+        if matches!(turn.purpose, TurnPurpose::Verification { .. }) {
+            // An answer is recorded together with what it says; a verifying agent asks nobody.
+            if matches!(outcome, TurnOutcome::Completed | TurnOutcome::Deferred) {
+                return Err(Refusal::OutOfTurn("the end of this turn"));
+            }
+        } else if let Some(phase) = self.active_phase() {
             for step in phase
                 .steps
                 .iter()
@@ -211,67 +224,7 @@ impl Task {
         Ok(events)
     }
 
-    fn verify(
-        &self,
-        checks: Vec<Check>,
-        review: ReviewId,
-        checkpoint: CheckpointId,
-        head: String,
-    ) -> Decision {
-        let Work::Verify { phase: number } = self.next_work() else {
-            return Err(Refusal::OutOfTurn("a verification"));
-        };
-        let phase = self
-            .phase(number)
-            .ok_or(Refusal::OutOfTurn("a verification"))?;
-        let session = phase.session.ok_or(Refusal::OutOfTurn("a verification"))?;
-        let passed = checks.iter().all(|check| check.passed);
-        let mut events = vec![TaskEvent::CheckpointCreated {
-            checkpoint,
-            commit: head.clone(),
-            session,
-            phase: Some(number),
-            label: format!("{} finished", phase.plan.name),
-        }];
-        if passed {
-            events.push(TaskEvent::VerificationPassed {
-                phase: number,
-                checks,
-            });
-        } else {
-            events.push(TaskEvent::VerificationFailed {
-                phase: number,
-                checks,
-            });
-            if phase.reworks < MAX_REWORKS {
-                let rework = phase.reworks + 1;
-                events.push(TaskEvent::ReworkStarted {
-                    phase: number,
-                    rework,
-                });
-                return Ok(events);
-            }
-        }
-        if phase.plan.gate && !(self.auto_approve && passed) {
-            events.push(self.review_created(number, review, head, false));
-            return Ok(self.settled(events));
-        }
-        if !passed {
-            let reason =
-                format!("the checks of phase {number} still fail after {MAX_REWORKS} reworks");
-            events.push(TaskEvent::TaskFailed { reason });
-            return Ok(self.settled(events));
-        }
-        events.push(TaskEvent::PhaseCompleted { phase: number });
-        if self.is_last(number) {
-            // At once: a message in between would have no phase to be answered in.
-            events.push(TaskEvent::TaskCompleted {});
-            return Ok(self.settled(events));
-        }
-        Ok(events)
-    }
-
-    fn review_created(
+    pub(super) fn review_created(
         &self,
         number: u32,
         review: ReviewId,
@@ -325,6 +278,7 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         | RunCommand::ReportPhase { .. }
         | RunCommand::ReportError { .. }
         | RunCommand::EndTurn { .. }
+        | RunCommand::ConcludeVerification { .. }
         | RunCommand::Limit { .. }
         | RunCommand::RefuseCredentials { .. }
         | RunCommand::End { .. } => None,

@@ -122,6 +122,18 @@ pub enum TaskEvent {
     VerificationPassed { phase: u32, checks: Vec<Check> },
     /// Something that the phase was checked for is not as it should be.
     VerificationFailed { phase: u32, checks: Vec<Check> },
+    /// The platform's own checks hold; an agent that did not do the work looks at it next.
+    VerificationStarted {
+        phase: u32,
+        /// The verifying agent's own.
+        session: SessionId,
+        /// The commit that is verified.
+        head: String,
+        /// What the platform has checked by itself.
+        checks: Vec<Check>,
+    },
+    /// The verifying agent gave no answer that can be used; it is asked once more.
+    VerificationUnreadable { phase: u32, reason: String },
     /// The platform sends the phase back to the agent by itself.
     ReworkStarted { phase: u32, rework: u32 },
     /// The phase is through: approved, or without a gate.
@@ -242,6 +254,8 @@ pub enum TurnPurpose {
     Closing { phase: u32 },
     /// Feedback of a person or of the checks.
     Rework { phase: u32 },
+    /// Another agent's look at what the phase has left.
+    Verification { phase: u32 },
     /// Messages that a person sent.
     Messages { messages: Vec<MessageId> },
 }

@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{AskedQuestion, Check, EventRecord, NeededDependency, Priority, Tokens, TurnPurpose};
+use super::phase::{Phase, PhaseStatus, StepStatus, Verification};
+use super::{AskedQuestion, EventRecord, NeededDependency, Priority, Tokens, TurnPurpose};
 use crate::domain::id::{
     DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId, TaskId,
 };
 use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
-use crate::domain::plan::{PhasePlan, StepPlan, TaskType};
+use crate::domain::plan::TaskType;
 use crate::domain::text::{Description, ModelName, Note, Title};
 use crate::domain::word::words;
 
@@ -126,91 +127,6 @@ pub enum Waiting {
     Dependency,
     RateLimit { until: DateTime<Utc> },
     Credentials { message: String },
-}
-
-/// A phase and how far it has come.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts, each true or false beside any status"
-)]
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Phase {
-    /// Counts from 1.
-    pub number: u32,
-    pub plan: PhasePlan,
-    pub status: PhaseStatus,
-    pub steps: Vec<Step>,
-    pub session: Option<SessionId>,
-    /// The commit that the phase's changes are counted from.
-    pub base: Option<String>,
-    /// Whether the agent was told the phase's aim.
-    pub opened: bool,
-    /// Whether the agent had its closing turn.
-    pub closed: bool,
-    /// A person said yes, and only what they wrote meanwhile keeps the phase from its end.
-    #[serde(default)]
-    pub approved: bool,
-    /// The agent's own account of the phase.
-    pub report: Option<Report>,
-    /// A rework is due.
-    pub rework_due: bool,
-    /// Reworks by the platform since a person last saw the phase.
-    pub reworks: u32,
-    pub verification: Option<Verification>,
-    pub rounds: u32,
-    pub tokens: Tokens,
-    pub cost: Usd,
-    pub started_at: Option<DateTime<Utc>>,
-    pub completed_at: Option<DateTime<Utc>>,
-}
-
-words! {
-    /// Where a phase stands.
-    pub enum PhaseStatus {
-        Pending,
-        Active,
-        InReview,
-        Completed,
-    }
-}
-
-/// A step and how far it has come.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Step {
-    pub plan: StepPlan,
-    pub status: StepStatus,
-    /// Whether the agent had the step's turn.
-    pub turned: bool,
-}
-
-words! {
-    /// Where a step stands.
-    pub enum StepStatus {
-        Pending,
-        Active,
-        Completed,
-    }
-}
-
-/// What the agent said of its phase.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
-    pub summary: String,
-    pub files: Vec<String>,
-}
-
-/// What the checks have found last.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verification {
-    pub checks: Vec<Check>,
-    pub at: DateTime<Utc>,
-}
-
-impl Verification {
-    /// Whether every check holds.
-    pub fn passed(&self) -> bool {
-        self.checks.iter().all(|check| check.passed)
-    }
 }
 
 /// A user message to the agent whose answer has not ended.
@@ -334,6 +250,17 @@ impl Task {
         }
     }
 
+    /// The session that a turn belongs to.
+    pub fn session_for(&self, purpose: &TurnPurpose) -> Option<SessionId> {
+        match purpose {
+            TurnPurpose::Verification { phase } => {
+                let inspection = self.phase(*phase)?.inspection.as_ref()?;
+                Some(inspection.session)
+            }
+            _ => self.session(),
+        }
+    }
+
     /// Messages that the agent has not got yet, oldest first.
     pub fn pending_messages(&self) -> impl Iterator<Item = &Message> {
         self.messages
@@ -381,50 +308,6 @@ impl Task {
         };
         let total: usize = self.phases.iter().map(share).sum();
         u8::try_from(total / (self.phases.len() * 10)).unwrap_or(100)
-    }
-}
-
-impl Phase {
-    /// A phase before its start.
-    pub(super) fn new(number: u32, plan: PhasePlan) -> Self {
-        let step = |plan: &StepPlan| Step {
-            plan: plan.clone(),
-            status: StepStatus::Pending,
-            turned: false,
-        };
-        Self {
-            number,
-            steps: plan.steps.iter().map(step).collect(),
-            plan,
-            status: PhaseStatus::Pending,
-            session: None,
-            base: None,
-            opened: false,
-            closed: false,
-            approved: false,
-            report: None,
-            rework_due: false,
-            reworks: 0,
-            verification: None,
-            rounds: 0,
-            tokens: Tokens::default(),
-            cost: Usd::ZERO,
-            started_at: None,
-            completed_at: None,
-        }
-    }
-
-    /// The step at work, or else the next one.
-    pub fn current_step(&self) -> Option<&Step> {
-        let active = self
-            .steps
-            .iter()
-            .find(|step| step.status == StepStatus::Active);
-        active.or_else(|| {
-            self.steps
-                .iter()
-                .find(|step| step.status == StepStatus::Pending)
-        })
     }
 }
 

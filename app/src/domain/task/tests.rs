@@ -5,6 +5,7 @@ mod contract;
 mod orders;
 mod properties;
 mod runs;
+mod verification;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -16,12 +17,15 @@ use crate::domain::id::{
 };
 use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
-use crate::domain::plan::{DeliverableRule, PhasePlan, StepPlan, TaskType, Workflow};
+use crate::domain::plan::{
+    DeliverableRule, PhasePlan, StepPlan, TaskType, VerificationPlan, Workflow,
+};
 use crate::domain::text::Note;
 
 const TASK: TaskId = TaskId::from_uuid(Uuid::from_u128(0x7a5c));
 const RUN: RunId = RunId::from_uuid(Uuid::from_u128(0x21));
 const SESSION: SessionId = SessionId::from_uuid(Uuid::from_u128(0x5e));
+const VERIFIER: SessionId = SessionId::from_uuid(Uuid::from_u128(0x5e_7e));
 const REVIEW: ReviewId = ReviewId::from_uuid(Uuid::from_u128(0x4e));
 const FEEDBACK: FeedbackId = FeedbackId::from_uuid(Uuid::from_u128(0xfe));
 const MESSAGE: MessageId = MessageId::from_uuid(Uuid::from_u128(0x3e));
@@ -72,6 +76,16 @@ fn two_phases() -> Workflow {
             phase("testing", &[], false),
         ],
     }
+}
+
+/// The same, with an agent that verifies each phase.
+fn inspected() -> Workflow {
+    let mut workflow = two_phases();
+    for phase in &mut workflow.phases {
+        let guide = Some("verification/phase1.md".to_owned());
+        phase.verification = Some(VerificationPlan { guide });
+    }
+    workflow
 }
 
 fn conversation() -> Workflow {
@@ -181,8 +195,12 @@ impl Story {
     /// A turn that did what it was for.
     fn turn(self, purpose: TurnPurpose) -> Self {
         let message = self.next_message();
+        let end = match purpose {
+            TurnPurpose::Verification { .. } => conclude(message, Ok(vec![criterion(true)])),
+            _ => end_turn(message, TurnOutcome::Completed),
+        };
         self.run(RunCommand::StartTurn { message, purpose })
-            .run(end_turn(message, TurnOutcome::Completed))
+            .run(end)
     }
 
     fn next_message(&self) -> MessageId {
@@ -258,12 +276,34 @@ fn check(passed: bool) -> Check {
     }
 }
 
+/// What a verifying agent says of a criterion of its guide.
+fn criterion(passed: bool) -> Check {
+    Check {
+        id: "P1-05".to_owned(),
+        subject: "docs/01_idea.md".to_owned(),
+        passed,
+        evidence: "line 27 has no figure".to_owned(),
+        suggestion: Some("Give it a figure.".to_owned()),
+        documents: vec!["docs/01_idea.md".to_owned()],
+    }
+}
+
+fn conclude(message: MessageId, verdict: Result<Vec<Check>, String>) -> RunCommand {
+    RunCommand::ConcludeVerification {
+        message,
+        usage: None,
+        verdict,
+        review: ReviewId::from_uuid(Uuid::from_u128(0x4e00 + message.as_uuid().as_u128())),
+    }
+}
+
 fn verify(passed: bool, review: ReviewId) -> RunCommand {
     RunCommand::Verify {
         checks: vec![check(passed)],
         review,
         checkpoint: CHECKPOINT,
         head: "head".to_owned(),
+        verifier: VERIFIER,
     }
 }
 

@@ -79,6 +79,9 @@ impl Task {
         if !phase.closed {
             return Work::Turn(TurnPurpose::Closing { phase: number });
         }
+        if phase.inspection.is_some() {
+            return Work::Turn(TurnPurpose::Verification { phase: number });
+        }
         Work::Verify { phase: number }
     }
 

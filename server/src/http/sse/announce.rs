@@ -68,6 +68,8 @@ impl Own {
             | TaskEvent::PhaseReported { phase, .. }
             | TaskEvent::VerificationPassed { phase, .. }
             | TaskEvent::VerificationFailed { phase, .. }
+            | TaskEvent::VerificationStarted { phase, .. }
+            | TaskEvent::VerificationUnreadable { phase, .. }
             | TaskEvent::ReworkStarted { phase, .. } => {
                 of_phase = Some(*phase);
                 event("phase_update", &task.phase(*phase).map(PhaseView::from))

@@ -97,6 +97,8 @@ impl Lab {
             append_system_prompt: None,
             rerun_interrupted: false,
             read_only: Vec::new(),
+            is_onlooker: false,
+            answer_schema: None,
         };
         (spec, calls)
     }

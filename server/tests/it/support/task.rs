@@ -216,6 +216,7 @@ pub fn verified(passed: bool) -> RunCommand {
         review: ReviewId::from_uuid(Uuid::now_v7()),
         checkpoint: CheckpointId::from_uuid(Uuid::now_v7()),
         head: "2".repeat(40),
+        verifier: SessionId::from_uuid(Uuid::now_v7()),
     }
 }
 

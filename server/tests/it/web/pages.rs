@@ -47,6 +47,21 @@ async fn many_pages_at_a_time_are_each_their_own() {
 }
 
 #[tokio::test]
+async fn a_review_shows_what_the_verifying_agent_suggests_and_for_which_documents() {
+    let app = TestApp::new().await;
+    let (id, _) = app.at_gate().await;
+    let review = page(&app, &format!("/tasks/{id}/review")).await.body;
+    for shown in [
+        "P1-05",
+        "4 of 4 have a figure",
+        "Round the second one.",
+        "docs/planning/06_product.md",
+    ] {
+        assert!(review.contains(shown), "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn scripts_run_only_with_the_nonce_of_their_page() {
     let app = TestApp::new().await;
     let answer = page(&app, "/").await;

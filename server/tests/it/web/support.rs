@@ -186,6 +186,7 @@ impl TestApp {
                     review: ReviewId::from_uuid(Uuid::now_v7()),
                     checkpoint: app::domain::id::CheckpointId::from_uuid(Uuid::now_v7()),
                     head: "1".repeat(40),
+                    verifier: SessionId::from_uuid(Uuid::now_v7()),
                 },
                 Work::Nothing => break,
                 other => panic!("unexpected work {other:?}"),
@@ -205,17 +206,37 @@ impl TestApp {
             TurnPurpose::Step { step, .. } => vec![format!("docs/planning/{step}.md")],
             _ => Vec::new(),
         };
+        let is_verification = matches!(purpose, TurnPurpose::Verification { .. });
         let start = RunCommand::StartTurn { message, purpose };
         self.service
             .run_command(task.id, run, epoch, start)
             .await
             .unwrap();
-        let end = RunCommand::EndTurn {
-            message,
-            outcome: TurnOutcome::Completed,
-            usage: None,
-            present,
-            asked: Vec::new(),
+        let end = if is_verification {
+            RunCommand::ConcludeVerification {
+                message,
+                usage: None,
+                verdict: Ok(vec![Check {
+                    id: "P1-05".to_owned(),
+                    subject: "docs/planning/01_idea.md".to_owned(),
+                    passed: true,
+                    evidence: "4 of 4 have a figure".to_owned(),
+                    suggestion: Some("Round the second one.".to_owned()),
+                    documents: vec![
+                        "docs/planning/01_idea.md".to_owned(),
+                        "docs/planning/06_product.md".to_owned(),
+                    ],
+                }]),
+                review: ReviewId::from_uuid(Uuid::now_v7()),
+            }
+        } else {
+            RunCommand::EndTurn {
+                message,
+                outcome: TurnOutcome::Completed,
+                usage: None,
+                present,
+                asked: Vec::new(),
+            }
         };
         self.service
             .run_command(task.id, run, epoch, end)

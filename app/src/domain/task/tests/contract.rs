@@ -122,6 +122,16 @@ fn of_phases() -> Vec<TaskEvent> {
             phase: 1,
             checks: vec![check(false)],
         },
+        TaskEvent::VerificationStarted {
+            phase: 1,
+            session: VERIFIER,
+            head: "deadbeef".to_owned(),
+            checks: vec![check(true)],
+        },
+        TaskEvent::VerificationUnreadable {
+            phase: 1,
+            reason: "It gave no answer.".to_owned(),
+        },
         TaskEvent::ReworkStarted {
             phase: 1,
             rework: 2,
@@ -250,6 +260,7 @@ fn every_way_to_end_and_to_wait_can_be_read_again() {
         TurnPurpose::Opening { phase },
         TurnPurpose::Closing { phase },
         TurnPurpose::Rework { phase },
+        TurnPurpose::Verification { phase },
         TurnPurpose::Messages {
             messages: vec![MESSAGE],
         },
@@ -412,6 +423,25 @@ fn verification_passed() {
 #[test]
 fn verification_failed() {
     insta::assert_snapshot!(stored("VerificationFailed"), @r#"{"type":"VerificationFailed","data":{"phase":1,"checks":[{"id":"deliverable","subject":"docs/01_idea.md","passed":false,"evidence":"412 characters"}]}}"#);
+}
+
+#[test]
+fn verification_started() {
+    insta::assert_snapshot!(stored("VerificationStarted"), @r#"{"type":"VerificationStarted","data":{"phase":1,"session":"00000000-0000-0000-0000-000000005e7e","head":"deadbeef","checks":[{"id":"deliverable","subject":"docs/01_idea.md","passed":true,"evidence":"412 characters"}]}}"#);
+}
+
+#[test]
+fn verification_unreadable() {
+    insta::assert_snapshot!(stored("VerificationUnreadable"), @r#"{"type":"VerificationUnreadable","data":{"phase":1,"reason":"It gave no answer."}}"#);
+}
+
+#[test]
+fn a_criterion_with_all_that_an_agent_says_of_it() {
+    let json = serde_json::to_string(&criterion(false)).unwrap();
+    insta::assert_snapshot!(json, @r#"{"id":"P1-05","subject":"docs/01_idea.md","passed":false,"evidence":"line 27 has no figure","suggestion":"Give it a figure.","documents":["docs/01_idea.md"]}"#);
+    let purpose = TurnPurpose::Verification { phase: 1 };
+    let json = serde_json::to_string(&purpose).unwrap();
+    insta::assert_snapshot!(json, @r#"{"kind":"verification","phase":1}"#);
 }
 
 #[test]

@@ -14,9 +14,10 @@ fn choices() -> impl Strategy<Value = Vec<Choice>> {
 }
 
 fn workflow(kind: u8) -> Workflow {
-    match kind % 3 {
+    match kind % 5 {
         0 => conversation(),
         1 => two_phases(),
+        2 | 3 => inspected(),
         _ => Workflow {
             phases: vec![phase("one", &["a", "b"], true), phase("two", &["c"], true)],
             ..two_phases()
@@ -145,6 +146,20 @@ fn next(task: &Task, fresh: u128, pick: u8) -> RunCommand {
     let uuid = Uuid::from_u128(fresh);
     let review = ReviewId::from_uuid(uuid);
     if let Some(turn) = &task.turn {
+        let is_verification = matches!(turn.purpose, TurnPurpose::Verification { .. });
+        if is_verification && pick % 8 > 2 {
+            let verdict = match pick % 8 {
+                3 => Err("It gave no answer.".to_owned()),
+                4 => Ok(vec![criterion(true), criterion(false)]),
+                _ => Ok(vec![criterion(true)]),
+            };
+            return RunCommand::ConcludeVerification {
+                message: turn.message,
+                usage: pick.is_multiple_of(2).then(usage),
+                verdict,
+                review,
+            };
+        }
         let outcome = match pick % 8 {
             0 => TurnOutcome::Unseen,
             1 => TurnOutcome::Interrupted,
@@ -398,9 +413,10 @@ proptest! {
                 Status::Draft => story.then(TaskCommand::Execute),
                 Status::Queued { .. } => story.then(TaskCommand::StartRun { run: run_id(epoch), epoch }),
                 Status::Running(_) => {
-                    if let Some(turn) = &task.turn {
-                        let message = turn.message;
-                        story = story.run(end_turn(message, TurnOutcome::Completed));
+                    if task.turn.is_some() {
+                        // 7 stands for good results.
+                        let command = next(task, (u128::from(epoch) << 48) + 1, 7);
+                        story = story.run(command);
                     }
                     story.finish(epoch)
                 }
@@ -445,6 +461,23 @@ proptest! {
         for command in between {
             let refusal = story.when(TaskCommand::Run { run: run.id, command });
             prop_assert!(matches!(refusal, Err(Refusal::OutOfTurn(_) | Refusal::UnknownTask)));
+        }
+    }
+
+    #[test]
+    fn what_an_agent_has_to_verify_never_passes_by_the_platforms_checks_alone(choices in choices()) {
+        let story = play(2, choices, |_, _, _| Ok(()))?;
+        let mut judged = false;
+        for record in &story.records {
+            match &record.event {
+                TaskEvent::TurnStarted { purpose, .. } => {
+                    judged = matches!(purpose, TurnPurpose::Verification { .. });
+                }
+                TaskEvent::VerificationPassed { checks, .. } => {
+                    prop_assert!(judged && checks.contains(&criterion(true)));
+                }
+                _ => {}
+            }
         }
     }
 
