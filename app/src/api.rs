@@ -256,3 +256,19 @@ pub type LogPage = Page<LogLine>;
 
 /// Numbers of a log's lines, in order, from the end of the log: the next page lies before this one.
 pub type LogMatches = Page<u64>;
+
+/// The branch that a task's work ends in: one commit on top of the repository that it began with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct BranchView {
+    /// Its name, as in `ccs/1a2b3c4d`.
+    pub name: String,
+    /// The commit of the task's repository that it is made on.
+    pub base: String,
+    /// Its newest commit.
+    pub head: String,
+    /// Where it can be fetched from: a folder of the server.
+    pub repository: String,
+    /// What fetches it, in a copy of the task's repository on the same machine.
+    pub command: String,
+}

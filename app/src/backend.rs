@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use leptos::prelude::use_context;
 
 use crate::api::{
-    CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogPage,
-    LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView,
+    BranchView, CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView,
+    LogPage, LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView,
     WorkflowView,
 };
 use crate::domain::id::{ReviewId, TaskId};
@@ -40,6 +40,7 @@ pub trait Backend: Send + Sync {
     async fn deliverables(&self, id: TaskId) -> Result<Vec<DeliverableView>, Fault>;
     async fn deliverable(&self, id: TaskId, path: String) -> Result<DeliverableContent, Fault>;
     async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<Diff, Fault>;
+    async fn branch(&self, id: TaskId) -> Result<Option<BranchView>, Fault>;
     async fn review_diff(&self, id: ReviewId) -> Result<Diff, Fault>;
     async fn review_file(&self, id: ReviewId, path: String) -> Result<DeliverableContent, Fault>;
     async fn events(&self, id: TaskId, query: EventQuery) -> Result<Page<EventView>, Fault>;

@@ -12,6 +12,7 @@ mod new_task;
 mod new_task_fields;
 mod new_task_form;
 mod not_found;
+mod result;
 mod review;
 mod review_actions;
 mod review_files;

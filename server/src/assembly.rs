@@ -66,7 +66,8 @@ pub async fn assemble(
     let models = models(&config.agents, only_scripted, &background, &services);
     let cli = find_cli(sandbox.spawner(), &config.agents.claude_bins).await;
     let live = Live::default();
-    let workspaces = Workspaces::new(&config.storage.data_dir, &config.search_path);
+    let workspaces = Workspaces::new(&config.storage.data_dir, &config.search_path)
+        .with_allowed_roots(&config.agents.allowed_roots);
     let service = Service::new(Parts {
         store: store.clone(),
         workspaces: workspaces.clone(),

@@ -35,7 +35,13 @@ impl From<Error> for Fault {
                 message,
                 fields: Vec::new(),
             },
-            Error::Workspace(WorkspaceError::Git(_) | WorkspaceError::Io(_))
+            Error::Workspace(
+                // The first two come from runs, which tell them as the end of the task.
+                WorkspaceError::Source(_)
+                | WorkspaceError::Fetch(_)
+                | WorkspaceError::Git(_)
+                | WorkspaceError::Io(_),
+            )
             | Error::Store(_)
             | Error::OutOfTurn(_)
             | Error::Undecodable(_) => {

@@ -54,6 +54,11 @@ impl Guides {
     }
 }
 
+/// Whether the platform brings a guide of this name.
+pub fn is_built_in(name: &str) -> bool {
+    Files::get(name).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +90,48 @@ mod tests {
         assert_eq!(guides.get("../../etc/passwd").unwrap(), None);
         assert_eq!(guides.get("/etc/passwd").unwrap(), None);
         assert_eq!(guides.get("planning/99_nothing.md").unwrap(), None);
+    }
+
+    #[test]
+    fn each_guide_has_its_title_and_its_seven_sections_in_order() {
+        let sections = [
+            "## Purpose",
+            "## Inputs",
+            "## What to work out",
+            "## Good and bad",
+            "## Template",
+            "## Checklist",
+            "## What comes next",
+        ];
+        let mut names: Vec<_> = Files::iter().collect();
+        names.sort();
+        assert_eq!(names.len(), 24, "{names:?}");
+        for name in names {
+            let text = Guides::default().get(&name).unwrap().unwrap();
+            assert!(text.starts_with("# "), "{name} begins with its title");
+            let mut in_code = false;
+            let headings = text.lines().filter(|line| {
+                in_code ^= line.starts_with("```");
+                !in_code && line.starts_with("## ")
+            });
+            assert_eq!(headings.collect::<Vec<_>>(), sections, "{name}");
+        }
+    }
+
+    #[test]
+    fn each_guide_of_a_step_belongs_to_exactly_one_and_none_is_left_over() {
+        let workflows = crate::workflows::Workflows::built_in().unwrap();
+        let phases = || workflows.all().iter().flat_map(|workflow| &workflow.phases);
+        let steps = phases().flat_map(|phase| &phase.steps);
+        let of_steps = steps.filter_map(|step| step.guide.clone());
+        let checked = phases().filter_map(|phase| phase.verification.as_ref());
+        let of_checks = checked.filter_map(|plan| plan.guide.clone());
+        // Written for the people at a gate.
+        let of_people = ["review/01_review_gate.md".to_owned()];
+        let mut used: Vec<_> = of_steps.chain(of_checks).chain(of_people).collect();
+        used.sort();
+        let mut there: Vec<_> = Files::iter().map(std::borrow::Cow::into_owned).collect();
+        there.sort();
+        assert_eq!(used, there);
     }
 }

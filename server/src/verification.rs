@@ -2,6 +2,7 @@
 //! in plain code, then an agent that did not do the work.
 
 mod document;
+mod scope;
 mod secret;
 pub mod verdict;
 
@@ -27,6 +28,10 @@ pub async fn verify(
     };
     let mut checks = due_files(workspaces, task, phase).await?;
     if let Some(base) = &phase.base {
+        if phase.plan.writes.is_some() {
+            let changed = workspaces.changed_paths(task.id, base, head).await?;
+            checks.extend(scope::check(&phase.plan, &changed));
+        }
         let changes = workspaces.changes(task.id, base, head).await?;
         checks.extend(check_secrets(&changes));
         let paths = vec![".env".to_owned()];

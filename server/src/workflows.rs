@@ -1,9 +1,15 @@
 //! The built-in workflows: readable files, embedded, checked at start.
 
+mod check;
+
 use std::sync::Arc;
 
 use app::domain::plan::{TaskType, Workflow};
 use rust_embed::RustEmbed;
+use toml::de::DeTable;
+
+pub use check::BrokenRule;
+use check::{Finding, Source};
 
 #[derive(RustEmbed)]
 #[folder = "workflows/"]
@@ -28,12 +34,14 @@ pub enum WorkflowError {
         file: String,
     },
     /// It breaks a rule.
-    #[error("the workflow file {file} breaks a rule: {rule}")]
+    #[error("the workflow file {file} is wrong in line {line}: {rule}")]
     Rule {
         /// The file's name.
         file: String,
+        /// Counted from 1.
+        line: usize,
         /// Which rule, with what breaks it.
-        rule: String,
+        rule: BrokenRule,
     },
 }
 
@@ -75,76 +83,24 @@ fn parse(file: &str, text: &str) -> Result<Workflow, WorkflowError> {
         file: file.to_owned(),
         source: Box::new(source),
     };
-    let workflow: Workflow = toml::from_str(text).map_err(syntax)?;
-    let given: toml::Value = toml::from_str(text).map_err(syntax)?;
-    let read = toml::Value::try_from(&workflow).expect("a workflow is texts, numbers and lists");
-    let unknown = unknown_key(&given, &read).map(|key| format!("`{key}` means nothing here"));
-    match unknown.or_else(|| broken_rule(&workflow)) {
-        Some(rule) => Err(WorkflowError::Rule {
-            file: file.to_owned(),
-            rule,
-        }),
-        None => Ok(workflow),
+    let mut workflow: Workflow = toml::from_str(text).map_err(syntax)?;
+    let tree = DeTable::parse(text).map_err(syntax)?;
+    let source = Source {
+        text,
+        tree: tree.get_ref(),
+    };
+    if let Some(Finding { line, rule }) = source.finding(&workflow) {
+        let file = file.to_owned();
+        return Err(WorkflowError::Rule { file, line, rule });
     }
-}
-
-/// A key in the file that nothing was read from: a typo should not be a silent default.
-fn unknown_key<'a>(given: &'a toml::Value, read: &toml::Value) -> Option<&'a str> {
-    match (given, read) {
-        (toml::Value::Table(given), toml::Value::Table(read)) => {
-            given.iter().find_map(|(key, value)| match read.get(key) {
-                Some(read) => unknown_key(value, read),
-                None => Some(key.as_str()),
-            })
-        }
-        (toml::Value::Array(given), toml::Value::Array(read)) => {
-            let mut pairs = given.iter().zip(read);
-            pairs.find_map(|(given, read)| unknown_key(given, read))
-        }
-        _ => None,
+    for step in workflow
+        .phases
+        .iter_mut()
+        .flat_map(|phase| &mut phase.steps)
+    {
+        step.guide.take_if(|guide| guide == check::NO_GUIDE);
     }
-}
-
-fn broken_rule(workflow: &Workflow) -> Option<String> {
-    let mut phases = std::collections::HashSet::new();
-    for phase in &workflow.phases {
-        if !is_slug(&phase.id) || !phases.insert(&phase.id) {
-            return Some(format!(
-                "phase id `{}` is not a unique lower-case word",
-                phase.id
-            ));
-        }
-        let mut steps = std::collections::HashSet::new();
-        for step in &phase.steps {
-            if !is_slug(&step.id) || !steps.insert(&step.id) {
-                let (step, phase) = (&step.id, &phase.id);
-                return Some(format!(
-                    "step id `{step}` of `{phase}` is not a unique lower-case word"
-                ));
-            }
-        }
-        if let Some(due) = phase.due().find(|due| !is_inside(&due.path)) {
-            return Some(format!(
-                "deliverable `{}` is not a plain relative path",
-                due.path
-            ));
-        }
-    }
-    None
-}
-
-fn is_slug(id: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    !id.is_empty() && id.bytes().all(allowed)
-}
-
-fn is_inside(path: &str) -> bool {
-    use std::path::Component;
-    let path = std::path::Path::new(path);
-    path.components().count() > 0
-        && path
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
+    Ok(workflow)
 }
 
 #[cfg(test)]
@@ -175,21 +131,96 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_typo_deep_inside_a_file_is_found() {
-        let text = "id = \"custom\"\ntitle = \"T\"\nsummary = \"S\"\n[[phases]]\nid = \"a\"\nname = \
-                    \"A\"\naim = \"x\"\ndeliverables = [{ path = \"a.md\", min_char = 3 }]\n";
-        let error = parse("x.toml", text).unwrap_err().to_string();
-        assert!(error.contains("`min_char` means nothing here"), "{error}");
+    /// A file with one phase, which begins in line 4.
+    fn with_phase(lines: &str) -> Result<Workflow, WorkflowError> {
+        let head = "id = \"custom\"\ntitle = \"T\"\nsummary = \"S\"\n[[phases]]\nid = \"a\"\n\
+                    name = \"A\"\naim = \"x\"\n";
+        parse("x.toml", &format!("{head}{lines}"))
     }
 
     #[test]
-    fn a_deliverable_outside_the_workspace_is_refused() {
-        let text = "id = \"custom\"\ntitle = \"T\"\nsummary = \"S\"\n[[phases]]\nid = \"a\"\nname = \
-                    \"A\"\naim = \"x\"\ndeliverables = [{ path = \"../etc/passwd\" }]\n";
-        assert!(matches!(
-            parse("x.toml", text),
-            Err(WorkflowError::Rule { .. })
-        ));
+    fn a_broken_rule_is_told_with_file_line_and_reason() {
+        let step = "[[phases.steps]]\nid = \"b\"\nname = \"B\"\n";
+        let cases = [
+            ("deliverables = [{ path = \"a.md\", min_char = 3 }]".to_owned(), 8, "`min_char` means nothing here"),
+            ("writes = [\"docs/**\"]\ndeliverables = [\n{ path = \"docs/a.md\" },\n{ path = \"../etc/passwd\" },\n]".to_owned(), 11, "`../etc/passwd` is not a plain relative path"),
+            ("writes = [\"docs/**\"]\ndeliverables = [{ path = \"a.md\" }]".to_owned(), 9, "`a.md` lies outside"),
+            ("writes = [\"**/a\"]".to_owned(), 8, "`**/a` is neither"),
+            ("verification = { guide = \"verification/none.md\" }".to_owned(), 8, "no guide `verification/none.md`"),
+            ("[[phases]]\nid = \"a\"\nname = \"A\"\naim = \"x\"".to_owned(), 9, "`a` is not a lower-case word"),
+            (step.to_owned(), 8, "step `b` names no guide"),
+            (format!("{step}guide = \"none\""), 8, "step `b` has neither"),
+            (format!("{step}guide = \"planning/x.md\""), 11, "no guide `planning/x.md`"),
+            (format!("{step}{step}"), 8, "step `b` names no guide"),
+        ];
+        for (lines, line, reason) in cases {
+            let error = with_phase(&lines).unwrap_err().to_string();
+            let place = format!("x.toml is wrong in line {line}: ");
+            assert!(
+                error.contains(&place) && error.contains(reason),
+                "{error}\n{lines}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_step_that_says_that_it_needs_no_guide_has_none() {
+        let step =
+            "[[phases.steps]]\nid = \"b\"\nname = \"B\"\naim = \"Do it.\"\nguide = \"none\"\n";
+        let workflow = with_phase(step).unwrap();
+        assert_eq!(workflow.phases[0].steps[0].guide, None);
+    }
+
+    #[test]
+    fn each_workflow_has_the_phases_that_it_promises() {
+        let workflows = Workflows::built_in().unwrap();
+        let shape = |task_type| {
+            let phases = &workflows.get(task_type).unwrap().phases;
+            let shape = phases
+                .iter()
+                .map(|phase| (phase.id.clone(), phase.steps.len()));
+            shape.collect::<Vec<_>>()
+        };
+        let named = |phases: &[(&str, usize)]| -> Vec<_> {
+            phases
+                .iter()
+                .map(|(id, steps)| ((*id).to_owned(), *steps))
+                .collect()
+        };
+        assert_eq!(
+            shape(TaskType::ModifyApp),
+            named(&[
+                ("analysis", 3),
+                ("planning", 4),
+                ("implementation", 6),
+                ("testing", 3)
+            ])
+        );
+        assert_eq!(
+            shape(TaskType::Workflow),
+            named(&[
+                ("planning", 3),
+                ("design", 3),
+                ("development", 4),
+                ("testing", 0)
+            ])
+        );
+        for workflow in workflows.all() {
+            assert!(
+                workflow.phases.iter().all(|phase| phase.gate),
+                "{}",
+                workflow.title
+            );
+        }
+    }
+
+    #[test]
+    fn analysis_and_planning_of_a_change_may_not_change_the_program() {
+        let workflows = Workflows::built_in().unwrap();
+        let phases = &workflows.get(TaskType::ModifyApp).unwrap().phases;
+        let may_change_code =
+            |phase: &app::domain::plan::PhasePlan| phase.may_change("src/main.rs");
+        let free: Vec<_> = phases.iter().map(may_change_code).collect();
+        assert_eq!(free, [false, false, true, true]);
     }
 }

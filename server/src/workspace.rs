@@ -12,27 +12,33 @@
 //! and settings that an agent leaves in a repository of its own are never executed or obeyed, and
 //! nothing is ever written into the agent's repository. People fetch from the record.
 
+mod branch;
 mod diff;
 mod file;
 mod git;
 mod known;
+mod patch;
 mod record;
 mod scratch;
+mod source;
 mod walk;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use app::api::{DeliverableView, Diff};
+use app::api::{BranchView, DeliverableView, Diff};
 use app::domain::id::{SessionId, TaskId};
 use app::domain::task::{Review, ReviewStatus, Task};
 
 pub use file::FileContent;
 pub use git::GitError;
+pub use patch::Patch;
+pub use source::SourceError;
 
 use git::Git;
 use record::Record;
+use source::Sources;
 use tokio::sync::Semaphore;
 use walk::Limits;
 
@@ -46,6 +52,7 @@ pub struct Workspaces {
     root: Arc<Path>,
     git: Git,
     permits: Arc<Semaphore>,
+    sources: Sources,
 }
 
 /// A task's files can't be read or recorded.
@@ -84,6 +91,12 @@ pub enum WorkspaceError {
         /// The phase's number.
         phase: u32,
     },
+    /// The task's repository may not be used.
+    #[error("the repository {0}")]
+    Source(SourceError),
+    /// The task's repository can't be fetched.
+    #[error("the repository can't be fetched: {0}")]
+    Fetch(GitError),
     /// git failed.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -107,11 +120,23 @@ impl Workspaces {
     /// All folders lie below `<data>/tasks`. `search_path` is where git is looked for, written like
     /// `PATH`.
     pub fn new(data: &Path, search_path: &OsStr) -> Self {
+        let sources = Sources {
+            roots: Arc::new([]),
+            own: data.into(),
+        };
         Self {
+            sources,
             root: data.join("tasks").into(),
             git: Git::new(search_path),
             permits: Arc::new(Semaphore::new(RECORDING_AT_ONCE)),
         }
+    }
+
+    /// The same, with folders that tasks may take repositories from.
+    #[must_use]
+    pub fn with_allowed_roots(mut self, roots: &[PathBuf]) -> Self {
+        self.sources.roots = roots.into();
+        self
     }
 
     fn task(&self, id: TaskId) -> PathBuf {
@@ -132,18 +157,77 @@ impl Workspaces {
         }
     }
 
-    /// Makes the task's workspace if it isn't there: an empty repository, with a first record. Only
-    /// for whoever holds the task.
-    pub async fn prepare(&self, id: TaskId) -> Result<(), WorkspaceError> {
+    /// Whether a task may begin with this repository. That it can be fetched shows when it is.
+    pub async fn check_source(&self, repository: &str) -> Result<(), SourceError> {
+        self.find_source(repository).await.map(drop)
+    }
+
+    async fn find_source(&self, repository: &str) -> Result<source::Source, SourceError> {
+        let (sources, repository) = (self.sources.clone(), repository.to_owned());
+        let found = tokio::task::spawn_blocking(move || sources.find(&repository)).await;
+        found.unwrap_or_else(|error| Err(SourceError::Unreadable(std::io::Error::other(error))))
+    }
+
+    /// Makes the task's workspace if it isn't there, with a first record: an empty repository, or
+    /// a work tree of the repository that the task begins with. Only for whoever holds the task.
+    pub async fn prepare(
+        &self,
+        id: TaskId,
+        repository: Option<&str>,
+    ) -> Result<(), WorkspaceError> {
         tokio::fs::create_dir_all(self.task(id)).await?;
         let (record, workspace) = (self.record(id), self.workspace(id));
+        record.open().await?;
         // An agent that removes its repository, or puts something else there, has none: git never
         // works in a folder that it could have prepared.
         if !tokio::fs::try_exists(&workspace).await? {
-            record.make(&workspace, &[]).await?;
+            match repository {
+                Some(repository) => {
+                    if record.source().await?.is_none() {
+                        let source = self.find_source(repository).await;
+                        let source = source.map_err(WorkspaceError::Source)?;
+                        record.fetch(&source).await.map_err(WorkspaceError::Fetch)?;
+                    }
+                    record.check_out(&workspace, &branch::name(id)).await?;
+                }
+                None => record.make(&workspace, &[]).await?,
+            }
         }
-        record.prepare().await?;
-        Ok(())
+        Ok(record.begin().await?)
+    }
+
+    /// Makes the branch that the work of a task ends in, from the files as they are now: one commit
+    /// on top of what the task's repository was. Without a repository there is none.
+    pub async fn publish(&self, task: &Task) -> Result<(), WorkspaceError> {
+        let message = format!("{}\n\nTask {}", task.title, task.id);
+        let record = self.record(task.id);
+        Ok(record.publish(&branch::name(task.id), &message).await?)
+    }
+
+    /// The branch that the work of a task ends in, once there is one.
+    pub async fn branch(&self, id: TaskId) -> Result<Option<BranchView>, WorkspaceError> {
+        let record = self.record(id);
+        if !record.exists().await? {
+            return Ok(None);
+        }
+        Ok(record.branch(&branch::name(id)).await?)
+    }
+
+    /// What a task has changed since its start.
+    pub async fn patch(&self, id: TaskId) -> Result<Patch, WorkspaceError> {
+        let record = self.record(id);
+        let head = self.snapshot(&record).await?;
+        Ok(record.patch(&head)?)
+    }
+
+    /// The paths that are different in two recorded commits.
+    pub async fn changed_paths(
+        &self,
+        id: TaskId,
+        base: &str,
+        head: &str,
+    ) -> Result<Vec<String>, WorkspaceError> {
+        Ok(self.record(id).changed_paths(base, head).await?)
     }
 
     /// Makes the folders of an agent session, with an empty folder for temporary files.
@@ -327,6 +411,8 @@ impl Workspaces {
     }
 }
 
+#[cfg(test)]
+mod branch_tests;
 #[cfg(test)]
 mod record_tests;
 #[cfg(test)]

@@ -118,6 +118,18 @@ impl PhasePlan {
         of_steps.chain(&self.deliverables)
     }
 
+    /// What the phase may change, in words.
+    pub fn written(&self) -> String {
+        match self.writes.as_deref() {
+            None => "all files".to_owned(),
+            Some([]) => "nothing".to_owned(),
+            Some(allowed) => {
+                let quoted = allowed.iter().map(|path| format!("`{path}`"));
+                format!("only {}", quoted.collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+
     /// Whether the phase may change the file at this path, which is relative to the workspace and
     /// has no `..` in it.
     pub fn may_change(&self, path: &str) -> bool {

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
+use super::result::TakeAlong;
 use super::task_state::TaskState;
 use crate::api::Diff;
 use crate::components::changes::{ChangedFile, change_mark};
@@ -44,6 +45,7 @@ pub fn Changes(state: TaskState) -> impl IntoView {
         <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
             <ErrorBoundary fallback=fault_panels>{files}</ErrorBoundary>
         </Transition>
+        <TakeAlong state />
     }
     .into_any()
 }

@@ -4,7 +4,7 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::new_task_fields::{DescriptionField, MoreFields, TypeCards};
+use super::new_task_fields::{DescriptionField, MoreFields, RepositoryField, TypeCards};
 use super::new_task_form::TaskForm;
 use crate::api::{ModelSource, TaskView, WorkflowView};
 use crate::components::faults::fault_panels;
@@ -128,7 +128,8 @@ fn NewTask(workflows: Vec<WorkflowView>, only_scripted: bool) -> impl IntoView {
             {summary}
             <TypeCards workflows chosen=form.task_type.clone() />
             <DescriptionField title=form.title.clone() description=form.description.clone() />
-            <MoreFields form only_scripted takes_repository />
+            {takes_repository.then(|| view! { <RepositoryField repository=form.repository.clone() /> })}
+            <MoreFields form only_scripted />
             <div class="form-actions">
                 <button class="btn btn-primary" name="form[start]" value="true" disabled=pending>
                     <Glyph icon=Icon::Play /> "Create and start"

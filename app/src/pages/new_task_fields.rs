@@ -142,17 +142,11 @@ fn suggest(description: &str) -> String {
 
 /// Everything that has a default that suits most tasks.
 #[component]
-pub fn MoreFields(form: TaskForm, only_scripted: bool, takes_repository: bool) -> impl IntoView {
-    let differs = [
-        &form.priority,
-        &form.model,
-        &form.permission_mode,
-        &form.repository,
-    ]
-    .into_iter()
-    .any(|value| !value.is_empty());
+pub fn MoreFields(form: TaskForm, only_scripted: bool) -> impl IntoView {
+    let differs = [&form.priority, &form.model, &form.permission_mode]
+        .into_iter()
+        .any(|value| !value.is_empty());
     let auto_approve = !form.auto_approve.is_empty();
-    let repository = form.repository.clone();
     view! {
         <details class="more" open=differs || only_scripted>
             <summary>
@@ -163,13 +157,24 @@ pub fn MoreFields(form: TaskForm, only_scripted: bool, takes_repository: bool) -
                 <ModelField chosen=form.model only_scripted />
                 <PriorityField chosen=form.priority />
                 <PermissionField chosen=form.permission_mode />
-                {takes_repository.then(|| view! { <TextField name="repository" label="Repository" hint="A git address or a path on the server, to change an existing app." value=repository /> })}
                 <label class="check-field">
                     <input type="checkbox" class="checkbox checkbox-sm" name="form[auto_approve]" value="on" checked=auto_approve />
                     <span>"Approve every gate by itself" <small>"Phases follow one another without you."</small></span>
                 </label>
             </div>
         </details>
+    }
+    .into_any()
+}
+
+/// What is to be changed. Shown while the card of a change is chosen, which the style sheet sees to:
+/// so it works without script.
+#[component]
+pub fn RepositoryField(repository: String) -> impl IntoView {
+    view! {
+        <div class="repository-field">
+            <TextField name="repository" label="Repository" hint="An https address, or a path on the server. It is copied: the result is a branch that you fetch." value=repository />
+        </div>
     }
     .into_any()
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(any(feature = "ssr", test))]
 use crate::api::CreateTask;
 #[cfg(any(feature = "ssr", test))]
+use crate::domain::plan::TaskType;
+#[cfg(any(feature = "ssr", test))]
 use crate::domain::text::{Description, TextError, Title};
 #[cfg(any(feature = "ssr", test))]
 use crate::fault::{Fault, FieldFault};
@@ -109,13 +111,17 @@ impl TaskForm {
         if self.task_type.is_empty() {
             faults.push(FieldFault::new("type", "must be chosen"));
         }
+        // The field is hidden for the other types, whatever was typed there before.
+        let repository = (self.task_type == TaskType::ModifyApp.to_string())
+            .then_some(self.repository)
+            .filter(|text| !text.trim().is_empty());
         match (title, description) {
             (Some(title), Some(description)) if faults.is_empty() => Ok(CreateTask {
                 title,
                 task_type: self.task_type,
                 description,
                 priority: priority.unwrap_or_default(),
-                repository: Some(self.repository).filter(|text| !text.trim().is_empty()),
+                repository,
                 depends_on: Vec::new(),
                 auto_approve: !self.auto_approve.is_empty(),
                 budget_usd: None,

@@ -6,6 +6,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use app::domain::permission::PermissionMode;
+use app::domain::plan::PhasePlan;
 use serde_json::Value;
 
 use super::permitted_command::{self, Place};
@@ -56,6 +57,19 @@ pub enum Denial {
     Outside {
         /// The file.
         path: String,
+    },
+    /// A file that the phase leaves as it is.
+    #[error(
+        "{path} is not to be changed in the phase {phase}, which writes {allowed}. All other files \
+         are compared with how they were when it began."
+    )]
+    NotInPhase {
+        /// The file.
+        path: String,
+        /// The phase's name.
+        phase: String,
+        /// What the phase may change.
+        allowed: String,
     },
     /// A command line that can't be judged.
     #[error(
@@ -149,6 +163,31 @@ fn judge_onlooker(
         }
         _ => balanced(is_sandboxed, tool, input, workspace),
     }
+}
+
+/// Judges a call by what the phase may change, whatever the mode. Commands are not looked at here:
+/// what they do shows when the phase is verified.
+pub fn judge_phase(
+    phase: &PhasePlan,
+    tool: &str,
+    input: &Value,
+    workspace: &Path,
+) -> Result<(), Denial> {
+    let Some(Ok(edited)) = edited_file(tool, input) else {
+        return Ok(());
+    };
+    let Ok(path) = inside(workspace, edited) else {
+        return Ok(()); // not a file of the task
+    };
+    let path = path.display().to_string();
+    if phase.may_change(&path) {
+        return Ok(());
+    }
+    Err(Denial::NotInPhase {
+        path,
+        phase: phase.name.clone(),
+        allowed: phase.written(),
+    })
 }
 
 fn judge(

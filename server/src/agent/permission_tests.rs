@@ -29,6 +29,38 @@ fn bash(command: &str) -> String {
 }
 
 #[test]
+fn a_file_that_the_phase_leaves_alone_is_not_edited_by_any_tool() {
+    let json =
+        json!({"id": "analysis", "name": "Analysis", "aim": "x", "writes": ["docs/analysis/**"]});
+    let phase: PhasePlan = serde_json::from_value(json).unwrap();
+    let judged = |tool, input: &Value| judge_phase(&phase, tool, input, Path::new(WORKSPACE));
+    for path in [
+        "/workspace/src/a.rs",
+        "src/a.rs",
+        "docs/analysis/../../src/a.rs",
+    ] {
+        let denial = judged("Edit", &json!({"file_path": path})).unwrap_err();
+        let said = denial.to_string();
+        assert!(said.starts_with("src/a.rs is not to be changed"), "{said}");
+        assert!(
+            said.contains("which writes only `docs/analysis/**`"),
+            "{said}"
+        );
+    }
+    for tool in ["Write", "MultiEdit"] {
+        assert!(
+            judged(tool, &json!({"file_path": "a.rs"})).is_err(),
+            "{tool}"
+        );
+    }
+    assert!(judged("NotebookEdit", &json!({"notebook_path": "a.ipynb"})).is_err());
+    let allowed = json!({"file_path": "/workspace/docs/analysis/current_state.md"});
+    assert_eq!(judged("Write", &allowed), Ok(()));
+    assert_eq!(judged("Write", &json!({"file_path": "/tmp/notes"})), Ok(()));
+    assert_eq!(judged("Bash", &json!({"command": "ls"})), Ok(()));
+}
+
+#[test]
 fn everyday_commands_are_allowed() {
     for command in [
         "cargo test --all && cargo clippy -- -D warnings",

@@ -37,7 +37,7 @@ const SETTINGS: &[Setting] = settings! {
     "claude_bin": "The Claude Code CLI, or any program that speaks its protocol [default: found]",
     "anthropic_base_url": "Where agents reach the model",
     "anthropic_api_key": "The API key that agents use",
-    "allowed_roots": "Folders that tasks may take repositories from, colon separated (not used yet)",
+    "allowed_roots": "Folders that tasks may take repositories from, colon separated",
     "guide_dir": "Guides that replace the built-in ones",
     "max_agents": "How many agents run at once, 1 to 100 [default: 3]",
     "lease_seconds": "How long a claim on a task holds without being renewed, 2 to 300 [default: 15]",

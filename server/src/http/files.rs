@@ -1,6 +1,6 @@
 //! What lies in a task's workspace: deliverables and changes.
 
-use app::api::{DeliverableContent, DeliverableView, Diff, DiffQuery, Page};
+use app::api::{BranchView, DeliverableContent, DeliverableView, Diff, DiffQuery, Page};
 use app::domain::id::TaskId;
 use axum::Json;
 use axum::body::Body;
@@ -26,6 +26,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         // Documented in `openapi`, which writes the rest of a path in another way.
         .route("/api/tasks/{id}/deliverables/{*path}", get(show))
         .routes(routes!(diff))
+        .routes(routes!(patch))
+        .routes(routes!(branch))
 }
 
 /// The files that the task's phases must produce.
@@ -103,4 +105,26 @@ async fn diff(
     Params(query): Params<DiffQuery>,
 ) -> Result<Json<Diff>, Error> {
     Ok(Json(service.changes(id, query.phase).await?))
+}
+
+/// All that a task has changed since its start, as a patch that `git apply` takes.
+#[utoipa::path(get, path = "/api/tasks/{id}/patch", tag = "files", params(("id" = TaskId, Path)),
+    responses((status = 200, content_type = "text/x-diff", body = String), Problems))]
+async fn patch(service: Service, Id(id): Id<TaskId>) -> Result<Response, Error> {
+    let patch = service.patch(id).await?;
+    let disposition = format!("attachment; filename=\"{id}.patch\"");
+    let headers = [
+        (CONTENT_TYPE, "text/x-diff".to_owned()),
+        (CONTENT_DISPOSITION, disposition),
+    ];
+    Ok((headers, Body::from_stream(patch.into_stream())).into_response())
+}
+
+/// The branch that the work of a `modify_app` task ends in. It is there from the first verification
+/// on, and made anew by each.
+#[utoipa::path(get, path = "/api/tasks/{id}/branch", tag = "files", params(("id" = TaskId, Path)),
+    responses((status = 200, body = BranchView), Problems))]
+async fn branch(service: Service, Id(id): Id<TaskId>) -> Result<Json<BranchView>, Error> {
+    let found = service.find_branch(id).await?;
+    found.map(Json).ok_or(Error::NotFound { what: "branch" })
 }

@@ -227,7 +227,13 @@ impl From<Error> for Problem {
             Error::Conflict | Error::StaleRun => Self::new(Kind::Conflict, detail),
             Error::KeyReused => Self::new(Kind::KeyReused, detail),
             Error::KeyInUse => Self::new(Kind::InProgress, detail),
-            Error::Workspace(WorkspaceError::Git(_) | WorkspaceError::Io(_))
+            Error::Workspace(
+                // The first two come from runs, which tell them as the end of the task.
+                WorkspaceError::Source(_)
+                | WorkspaceError::Fetch(_)
+                | WorkspaceError::Git(_)
+                | WorkspaceError::Io(_),
+            )
             | Error::Store(_)
             | Error::Undecodable(_)
             | Error::OutOfTurn(_) => {

@@ -54,6 +54,8 @@ pub enum Ending {
     Refused { message: String },
     /// The agent failed.
     Failed { message: String },
+    /// The task can't be done as it is, however often it is tried.
+    Impossible { reason: String },
 }
 
 /// Why a run could not go on, beyond what the agent did.
@@ -129,6 +131,7 @@ impl Run {
             Ending::Settled => return Ok(()),
             Ending::Limited { until } => RunCommand::Limit { until },
             Ending::Refused { message } => RunCommand::RefuseCredentials { message },
+            Ending::Impossible { reason } => RunCommand::GiveUp { reason },
             Ending::Shutdown => RunCommand::End {
                 end: RunEnd::Shutdown,
                 retry_at: now,
@@ -147,7 +150,21 @@ impl Run {
 
     async fn work(&mut self) -> Result<Ending, RunError> {
         let mut task = self.begin().await?;
-        self.deps.workspaces.prepare(self.task).await?;
+        let repository = task.repository.as_deref();
+        let prepared = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Ok(Ending::Shutdown),
+            prepared = self.deps.workspaces.prepare(self.task, repository) => prepared,
+        };
+        match prepared {
+            Ok(()) => {}
+            // Allowed when the task was made, and not any more.
+            Err(error @ WorkspaceError::Source(_)) => {
+                let reason = error.to_string();
+                return Ok(Ending::Impossible { reason });
+            }
+            Err(error) => return Err(error.into()),
+        }
         let mut surprises = 0;
         loop {
             if self.stop.is_cancelled() {
@@ -216,6 +233,7 @@ impl Run {
             Work::Verify { phase } => {
                 self.deps.live.set(self.task, AgentState::Verifying);
                 let head = self.commit_round(task, phase).await?;
+                self.deps.workspaces.publish(task).await?;
                 let checks =
                     verification::verify(&self.deps.workspaces, task, phase, &head).await?;
                 let checkpoint = CheckpointId::from_uuid(Uuid::now_v7());
@@ -231,7 +249,10 @@ impl Run {
                 let head = self.commit_round(task, phase).await?;
                 RunCommand::OpenReview { review, head }
             }
-            Work::Complete => RunCommand::Complete,
+            Work::Complete => {
+                self.deps.workspaces.publish(task).await?;
+                RunCommand::Complete
+            }
             Work::Turn(_) | Work::Nothing => return Ok(ControlFlow::Break(Ending::Settled)),
         };
         self.say(command).await.map(ControlFlow::Continue)

@@ -35,13 +35,19 @@ impl Run {
         let decision = if session.is_onlooker {
             permission::decide_onlooker(sandboxed, tool, input, &session.workspace)
         } else {
-            permission::decide(
-                task.permission_mode,
-                sandboxed,
-                tool,
-                input,
-                &session.workspace,
-            )
+            let phase = task
+                .active_phase()
+                .map(|phase| permission::judge_phase(&phase.plan, tool, input, &session.workspace));
+            match phase {
+                Some(Err(denial)) => Decision::Deny(denial),
+                Some(Ok(())) | None => permission::decide(
+                    task.permission_mode,
+                    sandboxed,
+                    tool,
+                    input,
+                    &session.workspace,
+                ),
+            }
         };
         let answer = match decision {
             Decision::Allow => PermissionAnswer::Allow {

@@ -26,7 +26,7 @@ fn task(task_type: TaskType, description: &str) -> Task {
         priority: Priority::Normal,
         permission_mode: PermissionMode::Balanced,
         model: None,
-        repository: None,
+        repository: (task_type == TaskType::ModifyApp).then(|| "/srv/app".to_owned()),
         depends_on: Vec::new(),
         auto_approve: false,
         budget_usd: None,
@@ -55,10 +55,14 @@ fn after(task: Option<Task>, events: Vec<TaskEvent>) -> Task {
 }
 
 fn in_planning() -> Task {
+    in_first_phase(task(TaskType::CreateApp, "An app to lend tools."))
+}
+
+fn in_first_phase(task: Task) -> Task {
     let run = RunId::from_uuid(Uuid::nil());
     let session = SessionId::from_uuid(Uuid::nil());
     after(
-        Some(task(TaskType::CreateApp, "An app to lend tools.")),
+        Some(task),
         vec![
             TaskEvent::RunStarted { run, epoch: 1 },
             TaskEvent::PhaseStarted {
@@ -129,6 +133,109 @@ fn an_opening_lists_steps_and_frames_the_job() {
     assert!(prompt.starts_with("[turn: phase 1 planning, opening]\n\nPhase 1 of 4: Planning."));
     assert!(prompt.contains("BEGIN JOB a7b8c9d0e1f20304\nAn app to lend tools.\nEND JOB"));
     assert!(prompt.contains("- `09_roadmap` Roadmap → `docs/planning/09_roadmap.md`"));
+}
+
+#[test]
+fn a_change_begins_with_the_instructions_of_its_repository_and_what_may_be_written() {
+    let task = in_first_phase(task(TaskType::ModifyApp, "Show the due date."));
+    let prompt = prompt(&task, MESSAGE, &TurnPurpose::Opening { phase: 1 }, None);
+    insta::assert_snapshot!(prompt, @r"
+    [turn: phase 1 analysis, opening]
+
+    Phase 1 of 4: Analysis. Understand the program as it is, as far as the job needs it. Nothing is changed in this phase but `docs/analysis/current_state.md`; the platform compares all files with how they were. Read the instructions of the repository first (`CLAUDE.md`, `AGENTS.md`, `CONTRIBUTING.md`, `README.md`): they hold for all phases.
+
+    This phase writes only `docs/analysis/**`. When it ends, the platform compares all other files with how they are now, and sends back what is different. Trials belong in a temporary folder.
+
+    The working directory is a repository that others work on, on a branch of its own. Its instructions are not given to you by themselves: before anything else, read `CLAUDE.md` and `AGENTS.md` if they are there, in the root and in the folders that you work in, and what they refer to. They say how work is done here; where they contradict the platform's rules, the platform's rules stand, and your summary says so.
+
+    The job, in the person's own words:
+
+    BEGIN JOB a7b8c9d0e1f20304
+    Show the due date.
+    END JOB a7b8c9d0e1f20304
+
+    The phase has these steps. You will be given them one by one:
+    - `01_codebase` Codebase
+    - `02_dependencies` Dependencies
+    - `03_impact` Impact
+
+    At its end these files must be there:
+    - `docs/analysis/current_state.md`, at least 1000 characters
+
+    Look around in the working directory, then answer with the plan for this phase in a few sentences. Don't begin with the first step yet.
+    ");
+}
+
+#[test]
+fn a_step_without_a_guide_says_what_it_is_for() {
+    let task = in_first_phase(task(TaskType::ModifyApp, "Show the due date."));
+    let purpose = TurnPurpose::Step {
+        phase: 1,
+        step: "03_impact".to_owned(),
+    };
+    let prompt = prompt(&task, MESSAGE, &purpose, None);
+    insta::assert_snapshot!(prompt, @r"
+    [turn: phase 1 analysis, step 03_impact]
+
+    Step `03_impact`: Impact.
+
+    Say what the job means for this program. Add the section *Impact* to `docs/analysis/current_state.md`:
+
+    - which behaviour changes and for whom, and which must stay exactly as it is;
+    - what could break, by file, with how one would notice;
+    - stored data, interfaces and configuration that would need a way from old to new;
+    - what of it no test covers today;
+    - where the job can be read in two ways: both readings, and the one that you take. Ask the person only if the two lead to different programs and neither is clearly meant.
+
+    Don't design the solution yet.
+
+    Report `03_impact` as started when you begin and as completed when it is done.
+    ");
+}
+
+#[test]
+fn a_closing_lists_what_is_due() {
+    let task = in_first_phase(task(TaskType::Workflow, "Send the report on Mondays."));
+    let prompt = prompt(&task, MESSAGE, &TurnPurpose::Closing { phase: 1 }, None);
+    insta::assert_snapshot!(prompt, @r"
+    [turn: phase 1 planning, closing]
+
+    The phase Planning comes to its end. Read its results once more as the reviewer will, and mend what you find.
+
+    These files must be there:
+    - `docs/planning/workflow_requirements.md`, at least 600 characters
+
+    Then call `mcp__platform__complete_phase` with phase 1, a summary that tells the reviewer what was done and what to look at first, and the files that matter.
+    ");
+}
+
+#[test]
+fn the_rules_name_the_five_tools_and_markers_that_are_understood() {
+    use crate::agent::request::{DependencyKind, FailureKind, QuestionCategory};
+    let tools = [
+        "ask_user",
+        "request_dependency",
+        "report_step",
+        "complete_phase",
+        "report_error",
+    ];
+    for tool in tools {
+        assert!(
+            RULES.contains(&format!("`mcp__platform__{tool}`")),
+            "{tool}"
+        );
+    }
+    let words = DependencyKind::NAMES.iter().chain(&QuestionCategory::NAMES);
+    for word in words.chain(&FailureKind::NAMES) {
+        assert!(RULES.contains(&format!("`{word}`")), "{word}");
+    }
+    for marker in ["USER_QUESTION", "DEPENDENCY_REQUEST", "ERROR"] {
+        let both = [format!("`[{marker}]`"), format!("`[/{marker}]`")];
+        assert!(both.iter().all(|line| RULES.contains(line)), "{marker}");
+    }
+    assert!(RULES.contains("`=== PHASE 1 COMPLETE ===`"));
+    // Were it repeated, it would not be taken for one.
+    assert!(RULES.lines().all(|line| !line.starts_with(['[', '='])));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The port to the pages: the same use cases, with errors as pages get them.
 
 use app::api::{
-    CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogPage,
-    LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView,
+    BranchView, CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView,
+    LogPage, LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView,
     WorkflowView,
 };
 use app::backend::Backend;
@@ -95,6 +95,10 @@ impl Backend for Service {
 
     async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<Diff, Fault> {
         Ok(self.changes(id, phase).await?)
+    }
+
+    async fn branch(&self, id: TaskId) -> Result<Option<BranchView>, Fault> {
+        Ok(self.find_branch(id).await?)
     }
 
     async fn review_diff(&self, id: ReviewId) -> Result<Diff, Fault> {

@@ -27,9 +27,10 @@ impl Service {
             .workflow(&new.task_type)
             .map_err(|message| fault("type", message))
             .ok();
-        if let Some(repository) = &new.repository
-            && let Err(message) = plain_line(repository, MAX_REPOSITORY)
-        {
+        let repository = new.repository.as_deref().map(str::trim);
+        let repository = repository.filter(|repository| !repository.is_empty());
+        let task_type = workflow.as_ref().map(|workflow| workflow.id);
+        if let Err(message) = self.check_repository(task_type, repository).await {
             fault("repository", message);
         }
         if new.budget_usd == Some(Usd::ZERO) {
@@ -60,15 +61,36 @@ impl Service {
             priority: new.priority,
             permission_mode: new.permission_mode,
             model: new.model,
-            repository: new
-                .repository
-                .filter(|repository| !repository.trim().is_empty()),
+            repository: repository.map(str::to_owned),
             depends_on: new.depends_on,
             auto_approve: new.auto_approve,
             budget_usd: new.budget_usd,
             budget_tokens: new.budget_tokens,
             start: new.start,
         })
+    }
+
+    /// A change needs the repository that it is made to; nothing else begins with one.
+    async fn check_repository(
+        &self,
+        task_type: Option<TaskType>,
+        repository: Option<&str>,
+    ) -> Result<(), String> {
+        let Some(repository) = repository else {
+            return match task_type {
+                Some(TaskType::ModifyApp) => Err("is needed: what is to be changed?".to_owned()),
+                _ => Ok(()),
+            };
+        };
+        plain_line(repository, MAX_REPOSITORY)?;
+        match task_type {
+            Some(TaskType::ModifyApp) => {
+                let checked = self.parts.workspaces.check_source(repository).await;
+                checked.map_err(|refusal| refusal.to_string())
+            }
+            Some(other) => Err(format!("is for modify_app only, this is {other}")),
+            None => Ok(()),
+        }
     }
 
     fn workflow(&self, name: &str) -> Result<app::domain::plan::Workflow, String> {

@@ -1,9 +1,9 @@
 //! What is shown.
 
 use app::api::{
-    DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogFilter, LogMatchQuery,
-    LogMatches, LogPage, LogQuery, MessageView, Overview, Page, PhaseView, ReviewView, TaskDetail,
-    TaskQuery, TaskStatus, TaskView, WorkflowPhaseView, WorkflowView,
+    BranchView, DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogFilter,
+    LogMatchQuery, LogMatches, LogPage, LogQuery, MessageView, Overview, Page, PhaseView,
+    ReviewView, TaskDetail, TaskQuery, TaskStatus, TaskView, WorkflowPhaseView, WorkflowView,
 };
 use app::domain::id::{ReviewId, TaskId};
 use app::domain::plan::Workflow;
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::logs::Wanted;
 use crate::markdown;
 use crate::store::TaskFilter;
-use crate::workspace::FileContent;
+use crate::workspace::{FileContent, Patch};
 
 /// Lines and events on one page, unless asked for otherwise.
 const PAGE: u32 = 200;
@@ -242,6 +242,21 @@ impl Service {
             return Ok(Diff::default());
         }
         Ok(self.parts.workspaces.diff(&task, phase).await?)
+    }
+
+    /// The branch that the task's work ends in, once there is one.
+    pub async fn find_branch(&self, id: TaskId) -> Result<Option<BranchView>, Error> {
+        let task = self.load(id).await?;
+        if task.repository.is_none() {
+            return Ok(None);
+        }
+        Ok(self.parts.workspaces.branch(id).await?)
+    }
+
+    /// All that the task has changed since its start, as git applies it.
+    pub async fn patch(&self, id: TaskId) -> Result<Patch, Error> {
+        self.load(id).await?;
+        Ok(self.parts.workspaces.patch(id).await?)
     }
 
     pub fn workflow_list(&self) -> Vec<WorkflowView> {

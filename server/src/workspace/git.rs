@@ -87,6 +87,11 @@ impl Git {
 
     /// The subcommand with a clean environment, in and on a folder that is the platform's own.
     pub fn command(&self, repository: &Path, subcommand: &str) -> Command {
+        self.command_with(repository, &[], subcommand)
+    }
+
+    /// The same with more settings, which go before the usual ones.
+    pub fn command_with(&self, repository: &Path, settings: &[&str], subcommand: &str) -> Command {
         let mut command = Command::new("git");
         command
             .current_dir(repository)
@@ -108,8 +113,8 @@ impl Git {
                     "platform@claude-code-server.invalid",
                 );
         }
-        for setting in SETTINGS {
-            command.args(["-c", setting]);
+        for setting in SETTINGS.iter().chain(settings) {
+            command.args(["-c", *setting]);
         }
         command
             .arg(subcommand)

@@ -46,7 +46,7 @@ type Stored = Vec<(Found, ObjectId)>;
 impl Record {
     /// Makes the record unless it is there, and clears away what a killed server has left. Only for
     /// whoever holds the task: nobody else may be recording.
-    pub async fn prepare(&self) -> Result<(), GitError> {
+    pub async fn open(&self) -> Result<(), GitError> {
         if !self.exists().await? {
             self.make(&self.repository, &["--bare"]).await?;
         }
@@ -54,6 +54,11 @@ impl Record {
         spawn_blocking(move || scratch::clear(&repository))
             .await
             .map_err(io::Error::other)??;
+        Ok(())
+    }
+
+    /// Records how the task begins, unless that is done.
+    pub async fn begin(&self) -> Result<(), GitError> {
         if self.resolve(START).await?.is_none() {
             self.commit("start", "Start").await?;
         }
@@ -76,7 +81,7 @@ impl Record {
     }
 
     /// The commit that a ref names.
-    async fn resolve(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
+    pub(super) async fn resolve(&self, name: &str) -> Result<Option<ObjectId>, GitError> {
         let printed = self
             .run("for-each-ref", &["--format=%(refname) %(objectname)", name])
             .await?;
@@ -187,11 +192,15 @@ impl Record {
 
     /// What was there when the task began. It stays recorded, whatever a `.gitignore` says later.
     async fn began_with(&self) -> Result<BTreeSet<Vec<u8>>, GitError> {
-        if self.resolve(START).await?.is_none() {
+        let start = match self.resolve(START).await? {
+            Some(start) => Some(start),
+            None => self.source().await?,
+        };
+        let Some(start) = start else {
             return Ok(BTreeSet::new());
-        }
+        };
         let listed = self
-            .run("ls-tree", &["-r", "-z", "--name-only", START])
+            .run("ls-tree", &["-r", "-z", "--name-only", &start])
             .await?;
         let paths = listed.split(|byte| *byte == 0);
         let paths = paths.filter(|path| !path.is_empty());
@@ -304,13 +313,17 @@ impl Record {
         Ok(Some((size, bytes)))
     }
 
-    fn command(&self, subcommand: &str, arguments: &[&str]) -> Command {
+    pub(super) fn command(&self, subcommand: &str, arguments: &[&str]) -> Command {
         let mut command = self.git.command(&self.repository, subcommand);
         command.args(arguments);
         command
     }
 
-    async fn run(&self, command: &'static str, arguments: &[&str]) -> Result<Vec<u8>, GitError> {
+    pub(super) async fn run(
+        &self,
+        command: &'static str,
+        arguments: &[&str],
+    ) -> Result<Vec<u8>, GitError> {
         git::run(command, self.command(command, arguments), git::LIMIT).await
     }
 }

@@ -184,7 +184,7 @@ async fn an_agents_settings_hooks_and_filters_are_not_executed() {
     let second = it.snapshot().await;
     let record = it.workspaces.record(it.task);
     let diff = record.diff(&first, &second).await.unwrap();
-    it.workspaces.prepare(it.task).await.unwrap();
+    it.workspaces.prepare(it.task, None).await.unwrap();
     assert!(!mark.exists(), "something of the agent's was executed");
     // `diff=evil` and `-diff` are not obeyed either: a change can't be hidden from a review.
     assert_eq!((diff.files[0].additions, diff.files[0].deletions), (1, 1));
@@ -236,14 +236,14 @@ async fn a_link_in_place_of_the_agents_repository_leads_nowhere() {
     symlink(victim.join(".git"), it.root.join(".git")).unwrap();
     it.write("a.txt", "one\n");
     let commit = it.commit("phase-1/round-1").await;
-    it.workspaces.prepare(it.task).await.unwrap();
+    it.workspaces.prepare(it.task, None).await.unwrap();
     assert_eq!(it.paths(&commit), ["a.txt"]);
     assert_eq!(git(&victim, &["for-each-ref"]), "");
     // Neither is a repository made where a dangling link points to.
     fs::remove_file(it.root.join(".git")).unwrap();
     let planted = it.folder.path().join("planted");
     symlink(&planted, it.root.join(".git")).unwrap();
-    it.workspaces.prepare(it.task).await.unwrap();
+    it.workspaces.prepare(it.task, None).await.unwrap();
     assert!(!planted.exists());
 }
 
@@ -304,7 +304,7 @@ async fn what_the_task_began_with_can_not_be_ignored_away() {
     let it = fixture().await;
     fs::remove_dir_all(it.repository()).unwrap();
     it.write("src/main.rs", "fn main() {}\n");
-    it.workspaces.prepare(it.task).await.unwrap();
+    it.workspaces.prepare(it.task, None).await.unwrap();
     it.write(".gitignore", "src/\nnew\n");
     it.write("src/main.rs", "fn main() { changed() }\n");
     it.write("src/other.rs", "");
@@ -420,7 +420,7 @@ async fn locks_of_a_killed_server_stop_nothing() {
     folder.set_modified(long_ago).unwrap();
     fs::create_dir(repository.join("tmp-in-use")).unwrap();
     it.snapshot().await;
-    it.workspaces.prepare(it.task).await.unwrap();
+    it.workspaces.prepare(it.task, None).await.unwrap();
     it.write("a.txt", "two\n");
     it.commit("phase-1/round-2").await;
     assert!(!old.exists());

@@ -15,7 +15,7 @@ pub async fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let workspaces = Workspaces::new(folder.path(), "/usr/bin:/bin".as_ref());
     let task = TaskId::from_uuid(Uuid::new_v4());
-    workspaces.prepare(task).await.unwrap();
+    workspaces.prepare(task, None).await.unwrap();
     let root = workspaces.workspace(task);
     Fixture {
         folder,

@@ -17,6 +17,8 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_claude-code-server");
 /// The server and all that it needs.
 pub struct Installation {
     pub data: tempfile::TempDir,
+    /// Repositories that tasks may begin with.
+    pub sources: tempfile::TempDir,
     pub client: reqwest::Client,
     pub base: String,
     model_url: String,
@@ -73,6 +75,7 @@ impl Installation {
         lines.read_line(&mut first).await.unwrap();
         let mut it = Self {
             data,
+            sources: tempfile::tempdir().unwrap(),
             client: reqwest::Client::builder()
                 .timeout(Duration::from_secs(30))
                 .build()
@@ -112,6 +115,7 @@ impl Installation {
             .arg("serve")
             .env("CCS_ADDR", self.base.trim_start_matches("http://"))
             .env("CCS_DATA_DIR", self.data.path())
+            .env("CCS_ALLOWED_ROOTS", self.sources.path())
             .env("CCS_CLAUDE_BIN", claude_bin())
             .env("CCS_ANTHROPIC_BASE_URL", &self.model_url)
             .env("CCS_ANTHROPIC_API_KEY", "sk-dummy")

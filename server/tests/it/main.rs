@@ -5,6 +5,7 @@
 )]
 
 mod agent;
+mod changing;
 mod commands;
 mod crash;
 mod installation;

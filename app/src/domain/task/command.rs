@@ -200,6 +200,10 @@ pub enum RunCommand {
     RefuseCredentials {
         message: String,
     },
+    /// The task can't be done as it is: trying again would not help.
+    GiveUp {
+        reason: String,
+    },
     /// The run is over. After a failure the task is queued again, for `retry_at`, or fails.
     End {
         end: RunEnd,

@@ -132,6 +132,7 @@ impl Task {
             RunCommand::RefuseCredentials { message } => {
                 Ok(self.settled([TaskEvent::CredentialsRefused { message }]))
             }
+            RunCommand::GiveUp { reason } => Ok(self.settled([TaskEvent::TaskFailed { reason }])),
             RunCommand::End { end, retry_at } => Ok(self.end_run(run, end, retry_at)),
         }
     }
@@ -281,6 +282,7 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         | RunCommand::ConcludeVerification { .. }
         | RunCommand::Limit { .. }
         | RunCommand::RefuseCredentials { .. }
+        | RunCommand::GiveUp { .. }
         | RunCommand::End { .. } => None,
     }
 }

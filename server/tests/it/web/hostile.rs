@@ -127,7 +127,7 @@ async fn a_wrong_type_is_answered_with_the_nearest_right_one() {
         .as_str()
         .unwrap()
         .to_owned();
-    insta::assert_snapshot!(message, @"is not a task type; did you mean create_app? Possible: create_app, custom");
+    insta::assert_snapshot!(message, @"is not a task type; did you mean create_app? Possible: create_app, modify_app, workflow, custom");
 }
 
 #[tokio::test]

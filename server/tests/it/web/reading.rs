@@ -41,7 +41,11 @@ async fn every_route_answers_for_a_task_at_its_gate() {
     let overview = app.get("/api/overview").await.json();
     assert_eq!(overview["needs_you"], 1);
     let workflows = app.get("/api/workflows").await.json();
-    assert_eq!(workflows["items"][0]["id"], "create_app");
+    let offered = workflows["items"].as_array().unwrap().iter();
+    let offered: Vec<_> = offered
+        .map(|workflow| workflow["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(offered, ["create_app", "modify_app", "workflow", "custom"]);
 }
 
 #[tokio::test]
@@ -174,6 +178,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/stream
     GET /api/tasks
     GET /api/tasks/{id}
+    GET /api/tasks/{id}/branch
     GET /api/tasks/{id}/deliverables
     GET /api/tasks/{id}/deliverables/{path}
     GET /api/tasks/{id}/dependencies
@@ -183,6 +188,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/tasks/{id}/logs
     GET /api/tasks/{id}/logs/matches
     GET /api/tasks/{id}/messages
+    GET /api/tasks/{id}/patch
     GET /api/tasks/{id}/phases
     GET /api/tasks/{id}/questions
     GET /api/tasks/{id}/reviews
