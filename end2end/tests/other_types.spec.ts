@@ -1,3 +1,4 @@
+import type { Locator, Page } from "@playwright/test";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,6 +7,9 @@ import { expect, test } from "../fixtures.ts";
 import { PHASE_MS, TaskPage, chooseType, describeTask, open } from "../task.ts";
 
 const SAMPLE = join(import.meta.dirname, "../../server/scenarios/change/repository");
+
+/** By its exact label: the card of the type speaks of a repository too. */
+const repositoryField = (page: Page): Locator => page.getByLabel("Repository", { exact: true });
 
 test.describe("with a repository", () => {
   const folder = mkdtempSync(join(tmpdir(), "ccs-sources-"));
@@ -30,12 +34,12 @@ test.describe("with a repository", () => {
     test.setTimeout(5 * PHASE_MS);
     await open(page, "/tasks/new");
     await chooseType(page, "Free prompt");
-    await expect(page.getByLabel("Repository")).toBeHidden();
+    await expect(repositoryField(page)).toBeHidden();
     await describeTask(page, "Change to an application", "# A second language\n\nGreet in German too.");
-    await page.getByLabel("Repository").fill("/etc");
+    await repositoryField(page).fill("/etc");
     await page.getByRole("button", { name: "Create and start" }).click();
     await expect(page.locator("#repository-fault")).toContainText("CCS_ALLOWED_ROOTS");
-    await page.getByLabel("Repository").fill(repository);
+    await repositoryField(page).fill(repository);
     await page.getByRole("button", { name: "Create and start" }).click();
     const task = new TaskPage(page);
     for (const phase of ["Analysis", "Planning", "Implementation", "Testing"]) {
