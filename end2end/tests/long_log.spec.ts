@@ -1,7 +1,6 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import type { CDPSession, Page } from "@playwright/test";
-import { expect, required, test } from "../fixtures.ts";
+import { expect, test } from "../fixtures.ts";
+import { taskWithLog } from "../log.ts";
 import { TaskPage, hydrated, settled } from "../task.ts";
 
 const LINES = 200_000;
@@ -91,16 +90,7 @@ test.use({ allowedComplaints: [/status of 503/] });
 
 test("a log of 200,000 lines is read like a short one", async ({ page, request, server }, testInfo) => {
   test.setTimeout(240_000);
-  const created = await request.post("/api/tasks", {
-    data: { title: "A long log", type: "custom", description: "Say it.\n\nscenario: echo", start: true },
-  });
-  const { id } = (await created.json()) as { id: string };
-  const status = async () => ((await (await request.get(`/api/tasks/${id}`)).json()) as { status: string }).status;
-  await expect.poll(status, { timeout: 60_000 }).toBe("completed");
-  await server.stop();
-  const database = `sqlite://${server.dataDir}/ccs.db?mode=rw`;
-  await promisify(execFile)(required("CCS_TEST_FILL_LOG"), [database, id, String(LINES)]);
-  await server.spawn();
+  const id = await taskWithLog(request, server, "A long log", LINES);
 
   await page.goto(`/tasks/${id}`);
   await hydrated(page);

@@ -1,21 +1,11 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-import { expect, required, test } from "../fixtures.ts";
+import { expect, test } from "../fixtures.ts";
+import { taskWithLog } from "../log.ts";
 import { TaskPage, hydrated, settled } from "../task.ts";
 
 const LINES = 3000;
 
 test("a reader keeps the place, whatever happens around it", async ({ page, request, server }) => {
-  const created = await request.post("/api/tasks", {
-    data: { title: "A log to read", type: "custom", description: "Say it.\n\nscenario: echo", start: true },
-  });
-  const { id } = (await created.json()) as { id: string };
-  const status = async () => ((await (await request.get(`/api/tasks/${id}`)).json()) as { status: string }).status;
-  await expect.poll(status, { timeout: 60_000 }).toBe("completed");
-  await server.stop();
-  const database = `sqlite://${server.dataDir}/ccs.db?mode=rw`;
-  await promisify(execFile)(required("CCS_TEST_FILL_LOG"), [database, id, String(LINES)]);
-  await server.spawn();
+  const id = await taskWithLog(request, server, "A log to read", LINES);
 
   await page.goto(`/tasks/${id}`);
   await hydrated(page);
