@@ -7,24 +7,8 @@ use std::process::Command;
 use futures::TryStreamExt as _;
 use uuid::Uuid;
 
+use super::tests::git;
 use super::*;
-
-fn git(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("git")
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", "/nonexistent")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .args(["-c", "user.name=A", "-c", "user.email=a@example.invalid"])
-        .args(["-c", "init.defaultBranch=main"])
-        .args(arguments)
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "git {arguments:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
 
 /// A server with one repository that may be used.
 struct Fixture {

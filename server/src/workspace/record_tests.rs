@@ -3,32 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::process::Command;
 
 use app::api::FileChange;
 
 use super::record::START;
-use super::tests::{Fixture, fixture};
+use super::tests::{Fixture, fixture, git};
 use super::*;
-
-/// Everything that git is told about the repository itself comes from here.
-fn git(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("git")
-        .current_dir(folder)
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", "/nonexistent")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .args(["-c", "user.name=A", "-c", "user.email=a@example.invalid"])
-        .args(["-c", "init.defaultBranch=main"])
-        .args(arguments)
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "git {arguments:?}: {stderr}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
 
 impl Fixture {
     fn write(&self, path: &str, text: impl AsRef<[u8]>) {

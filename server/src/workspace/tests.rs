@@ -1,4 +1,5 @@
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use uuid::Uuid;
 
@@ -23,6 +24,24 @@ pub async fn fixture() -> Fixture {
         task,
         root,
     }
+}
+
+/// Everything that git is told about the repository itself comes from here.
+pub fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", "/nonexistent")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .args(["-c", "user.name=A", "-c", "user.email=a@example.invalid"])
+        .args(["-c", "init.defaultBranch=main"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 #[tokio::test]
