@@ -118,6 +118,10 @@ pub struct DeliverableView {
     pub exists: bool,
     /// Bytes; 0 if it is missing.
     pub size: u64,
+    /// In hexadecimal digits. Absent unless it was asked for, and of files over 64 MiB.
+    pub sha256: Option<String>,
+    /// Why what lies there is not taken for the file: it leads out of the workspace, it is a folder.
+    pub problem: Option<String>,
 }
 
 /// A deliverable's content, ready to be shown.
@@ -133,6 +137,8 @@ pub struct DeliverableContent {
     pub html: Option<String>,
     /// Whether `text` was cut.
     pub truncated: bool,
+    /// Of the whole file, in hexadecimal digits. Absent if the file is larger than what is shown.
+    pub sha256: Option<String>,
 }
 
 /// The changes between two commits of a workspace.

@@ -35,6 +35,7 @@ impl From<Error> for Fault {
                 message,
                 fields: Vec::new(),
             },
+            Error::Workspace(WorkspaceError::Busy) => Self::Unavailable { message },
             Error::Workspace(
                 // The first two come from runs, which tell them as the end of the task.
                 WorkspaceError::Source(_)

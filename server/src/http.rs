@@ -27,6 +27,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -51,7 +52,7 @@ pub fn router(state: AppState) -> Router {
         .merge(api)
         .fallback(elsewhere)
         .layer(DefaultBodyLimit::disable()) // the guard below counts for all
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(is_worth_packing()))
         .layer(CatchPanicLayer::custom(envelope::after_panic))
         .layer(middleware::from_fn_with_state(
             state.gate.clone(),
@@ -60,6 +61,12 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn(inbound::guard))
         .layer(middleware::from_fn(envelope::wrap))
         .with_state(state)
+}
+
+fn is_worth_packing() -> impl Predicate {
+    DefaultPredicate::new()
+        .and(NotForContentType::const_new(files::BYTES))
+        .and(NotForContentType::const_new(files::ZIP))
 }
 
 fn described(document: &Document) -> Bytes {

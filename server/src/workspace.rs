@@ -12,6 +12,7 @@
 //! and settings that an agent leaves in a repository of its own are never executed or obeyed, and
 //! nothing is ever written into the agent's repository. People fetch from the record.
 
+mod archive;
 mod branch;
 mod diff;
 mod file;
@@ -31,6 +32,7 @@ use app::api::{BranchView, DeliverableView, Diff};
 use app::domain::id::{SessionId, TaskId};
 use app::domain::task::{Review, ReviewStatus, Task};
 
+pub use archive::Archive;
 pub use file::FileContent;
 pub use git::GitError;
 pub use patch::Patch;
@@ -46,6 +48,12 @@ use walk::Limits;
 /// files of the largest size in memory.
 const RECORDING_AT_ONCE: usize = 2;
 
+/// How many work trees are packed at the same time.
+const PACKING_AT_ONCE: usize = 4;
+
+/// The most bytes that the checksums of one list are made of.
+const CHECKSUMS_LIMIT: u64 = 256 * 1024 * 1024;
+
 /// The folders of all tasks.
 #[derive(Clone, Debug)]
 pub struct Workspaces {
@@ -53,6 +61,7 @@ pub struct Workspaces {
     git: Git,
     permits: Arc<Semaphore>,
     sources: Sources,
+    packing: Arc<Semaphore>,
 }
 
 /// A task's files can't be read or recorded.
@@ -97,6 +106,9 @@ pub enum WorkspaceError {
     /// The task's repository can't be fetched.
     #[error("the repository can't be fetched: {0}")]
     Fetch(GitError),
+    /// Others are downloading archives.
+    #[error("as many archives as possible are being made already; please try again soon")]
+    Busy,
     /// git failed.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -129,6 +141,7 @@ impl Workspaces {
             root: data.join("tasks").into(),
             git: Git::new(search_path),
             permits: Arc::new(Semaphore::new(RECORDING_AT_ONCE)),
+            packing: Arc::new(Semaphore::new(PACKING_AT_ONCE)),
         }
     }
 
@@ -262,8 +275,13 @@ impl Workspaces {
         Ok(self.record(id).commit(name, message).await?)
     }
 
-    /// The files that the task's phases must produce, as they lie there now.
-    pub async fn deliverables(&self, task: &Task) -> Result<Vec<DeliverableView>, WorkspaceError> {
+    /// The files that the task's phases must produce, as they lie there now; on demand with
+    /// checksums.
+    pub async fn deliverables(
+        &self,
+        task: &Task,
+        checksums: bool,
+    ) -> Result<Vec<DeliverableView>, WorkspaceError> {
         let root = self.workspace(task.id);
         let mut due = Vec::new();
         for phase in &task.phases {
@@ -279,16 +297,8 @@ impl Workspaces {
             .map(|(phase, step, path)| (phase, step.cloned(), path.clone()))
             .collect();
         let listed = tokio::task::spawn_blocking(move || {
-            let view = |(phase, step, path): (u32, Option<String>, String)| {
-                let size = file::size(&root, &path).ok();
-                DeliverableView {
-                    path,
-                    phase,
-                    step,
-                    exists: size.is_some(),
-                    size: size.unwrap_or(0),
-                }
-            };
+            let mut rest = if checksums { CHECKSUMS_LIMIT } else { 0 };
+            let view = |(phase, step, path)| deliverable(&root, phase, step, path, &mut rest);
             due.into_iter().map(view).collect()
         });
         listed
@@ -313,6 +323,16 @@ impl Workspaces {
         let opened = tokio::task::spawn_blocking(move || file::open(&root, &path));
         let (file, size) = opened.await.map_err(std::io::Error::other)??;
         Ok((tokio::fs::File::from_std(file), size))
+    }
+
+    /// All of the workspace but `.git` and what is ignored, as a ZIP archive.
+    pub async fn archive(&self, id: TaskId) -> Result<Archive, WorkspaceError> {
+        let permit = Arc::clone(&self.packing).try_acquire_owned();
+        let permit = permit.map_err(|_| WorkspaceError::Busy)?;
+        let root = self.workspace(id);
+        let opened = tokio::task::spawn_blocking(move || file::open_root(&root));
+        let root = opened.await.map_err(std::io::Error::other)??;
+        Ok(Archive::begin(root, permit))
     }
 
     /// What a phase has changed: up to its latest review if it is over or under review, else up to
@@ -408,6 +428,40 @@ impl Workspaces {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
         }
+    }
+}
+
+/// A file that is due, as it lies there. Its checksum is made of no more than `rest` bytes, which
+/// become less by it.
+fn deliverable(
+    root: &Path,
+    phase: u32,
+    step: Option<String>,
+    path: String,
+    rest: &mut u64,
+) -> DeliverableView {
+    let found = match *rest {
+        0 => file::size(root, &path).map(|size| (size, None)),
+        most => file::checksum(root, &path, most.min(file::CHECKSUM_LIMIT)),
+    };
+    let (size, sha256, problem) = match found {
+        Ok((size, sha256)) => (Some(size), sha256, None),
+        Err(WorkspaceError::NotFound { .. } | WorkspaceError::NoWorkspace) => (None, None, None),
+        // What failed is said where the file is opened.
+        Err(WorkspaceError::Io(_)) => (None, None, Some(format!("{path} can't be read"))),
+        Err(refused) => (None, None, Some(refused.to_string())),
+    };
+    if sha256.is_some() {
+        *rest = rest.saturating_sub(size.unwrap_or(0));
+    }
+    DeliverableView {
+        path,
+        phase,
+        step,
+        exists: size.is_some(),
+        size: size.unwrap_or(0),
+        sha256,
+        problem,
     }
 }
 

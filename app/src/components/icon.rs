@@ -8,12 +8,14 @@ use crate::domain::action::Verb;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {
     Alert,
+    Book,
     Check,
     Chevron,
     Clock,
     Cross,
     Dots,
     Down,
+    Download,
     Eye,
     File,
     FilePlus,
@@ -65,12 +67,14 @@ impl Icon {
             Self::Alert => {
                 "M12 9v4M12 17h.01M10.3 3.9 1.8 18a2 2 0 0 0 1.7 3h17a2 2 0 0 0 1.7-3L13.7 3.900a2 2 0 0 0-3.4 0z"
             }
+            Self::Book => "M4 19.5V5a3 3 0 0 1 3-3h13v20H6.500a2.500 2.500 0 0 1 0-5H20",
             Self::Check => "M20 6 9 17l-5-5",
             Self::Chevron => "m9 18 6-6-6-6",
             Self::Clock => "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM12 6v6l4 2",
             Self::Cross => "M18 6 6 18M6 6l12 12",
             Self::Dots => "M12 12h.01M19 12h.01M5 12h.01",
             Self::Down => "M12 5v14M19 12l-7 7-7-7",
+            Self::Download => "M12 3v12M7 10l5 5 5-5M5 21h14",
             Self::Eye => {
                 "M2 12s3.5-7 10-7 10 7 10 7-3.5 7-10 7S2 12 2 12zM12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6z"
             }

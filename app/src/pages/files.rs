@@ -10,6 +10,7 @@ use crate::api::{DeliverableContent, DeliverableView, Diff};
 use crate::components::document::Document;
 use crate::components::faults::{FaultPanel, fault_panels};
 use crate::components::icon::{Glyph, Icon};
+use crate::components::number::{counted, size_of_file};
 use crate::domain::id::{ReviewId, TaskId};
 use crate::fault::Fault;
 use crate::resource::resource;
@@ -92,18 +93,87 @@ fn FilesOf(state: TaskState, open: Opened) -> impl IntoView {
         content,
         fault,
     } = open;
+    let archive = view! { <ArchiveLink state /> };
     if files.is_empty() {
-        return view! { <p class="empty">"This task has no documents to leave. Its work is under Changes."</p> }.into_any();
+        return view! {
+            <div class="files-head">
+                <p class="muted">"This task has no documents to leave. Its work is under Changes."</p>
+                {archive}
+            </div>
+        }
+        .into_any();
     }
-    let document = match (content, fault) {
-        (Some(content), _) => view! { <Document content is_source=false /> }.into_any(),
-        (None, Some(fault)) => view! { <FaultPanel fault /> }.into_any(),
-        (None, None) => view! { <p class="empty">"No document is written yet."</p> }.into_any(),
+    let refused = files
+        .iter()
+        .find(|file| path.as_ref() == Some(&file.path))
+        .and_then(|file| file.problem.clone());
+    let document = match (content, refused, fault) {
+        (Some(content), _, _) => {
+            view! { <FileHead id=state.id content=content.clone() /> <Document content is_source=false /> }.into_any()
+        }
+        (None, Some(problem), _) => view! { <Refused problem /> }.into_any(),
+        (None, None, Some(fault)) => view! { <FaultPanel fault /> }.into_any(),
+        (None, None, None) => {
+            view! { <p class="empty">"No document is written yet."</p> }.into_any()
+        }
     };
+    let written = files.iter().filter(|file| file.exists).count();
+    let all = counted(files.len(), "document");
     view! {
+        <div class="files-head">
+            <p class="muted">{format!("{written} of {all} written")}</p>
+            {archive}
+        </div>
         <div class="split">
             <nav class="file-list" aria-label="Files"><FileLinks state files path /></nav>
             <div class="split-main">{document}</div>
+        </div>
+    }
+    .into_any()
+}
+
+/// All of the workspace to keep, once there is one.
+#[component]
+fn ArchiveLink(state: TaskState) -> impl IntoView {
+    let has_begun = state.task.with_untracked(|task| task.started_at.is_some());
+    let href = format!("/api/tasks/{}/archive.zip", state.id);
+    has_begun.then(|| {
+        view! {
+            <a class="btn btn-sm" href=href download="">
+                <Glyph icon=Icon::Download /> "Whole workspace (ZIP)"
+            </a>
+        }
+    })
+}
+
+/// What a file is, and the way to keep it.
+#[component]
+fn FileHead(id: TaskId, content: DeliverableContent) -> impl IntoView {
+    let parts = content.path.split('/').map(Url::escape);
+    let path = parts.collect::<Vec<_>>().join("/");
+    let href = format!("/api/tasks/{id}/deliverables/{path}?raw=1");
+    let checksum = content
+        .sha256
+        .map(|sum| view! { <span class="file-sum">"SHA-256 " <code>{sum}</code></span> });
+    view! {
+        <header class="file-head">
+            <h2 class="file-path">{content.path}</h2>
+            <a class="btn btn-sm" href=href download="">
+                <Glyph icon=Icon::Download /> {format!("Download ({})", size_of_file(content.size))}
+            </a>
+            {checksum}
+        </header>
+    }
+    .into_any()
+}
+
+/// What lies where a document should be can't be taken for it.
+#[component]
+fn Refused(problem: String) -> impl IntoView {
+    view! {
+        <div class="notice" data-tone="failed" role="alert">
+            <Glyph icon=Icon::Alert />
+            <p>{format!("This file is refused: {problem}.")}</p>
         </div>
     }
     .into_any()
@@ -124,11 +194,15 @@ fn FileLinks(state: TaskState, files: Vec<DeliverableView>, path: Option<String>
     let link = move |file: DeliverableView| {
         let is_open = path.with_value(|path| path.as_ref() == Some(&file.path));
         let current = is_open.then_some("true");
-        if !file.exists {
+        if !file.exists && file.problem.is_none() {
             return view! { <li><span class="file-link" aria-disabled="true"><Glyph icon=Icon::File /> {file.path}</span></li> }.into_any();
         }
+        let (icon, note) = match file.problem {
+            Some(_) => (Icon::Alert, "refused".to_owned()),
+            None => (Icon::File, size_of_file(file.size)),
+        };
         let href = format!("/tasks/{}/files?file={}", state.id, Url::escape(&file.path));
-        view! { <li><a class="file-link" href=href aria-current=current><Glyph icon=Icon::File /> {file.path}</a></li> }.into_any()
+        view! { <li><a class="file-link" href=href aria-current=current><Glyph icon /> <span class="file-name">{file.path}</span> <span class="file-note">{note}</span></a></li> }.into_any()
     };
     let group = move |(name, files): (String, Vec<DeliverableView>)| {
         view! { <h2 class="file-group">{name}</h2> <ul>{files.into_iter().map(link).collect_view()}</ul> }

@@ -227,6 +227,7 @@ impl From<Error> for Problem {
             Error::Conflict | Error::StaleRun => Self::new(Kind::Conflict, detail),
             Error::KeyReused => Self::new(Kind::KeyReused, detail),
             Error::KeyInUse => Self::new(Kind::InProgress, detail),
+            Error::Workspace(WorkspaceError::Busy) => Self::new(Kind::Unavailable, detail),
             Error::Workspace(
                 // The first two come from runs, which tell them as the end of the task.
                 WorkspaceError::Source(_)

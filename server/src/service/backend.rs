@@ -86,7 +86,7 @@ impl Backend for Service {
     }
 
     async fn deliverables(&self, id: TaskId) -> Result<Vec<DeliverableView>, Fault> {
-        Ok(self.list_deliverables(id).await?)
+        Ok(self.list_deliverables(id, false).await?)
     }
 
     async fn deliverable(&self, id: TaskId, path: String) -> Result<DeliverableContent, Fault> {

@@ -8,6 +8,7 @@ use app::api::{
 use app::domain::id::{ReviewId, TaskId};
 use app::domain::plan::Workflow;
 use app::domain::task::{EventRecord, Review, Task};
+use app::domain::text::Title;
 
 use super::Service;
 use super::commands::review_view;
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::logs::Wanted;
 use crate::markdown;
 use crate::store::TaskFilter;
-use crate::workspace::{FileContent, Patch};
+use crate::workspace::{Archive, FileContent, Patch};
 
 /// Lines and events on one page, unless asked for otherwise.
 const PAGE: u32 = 200;
@@ -182,9 +183,21 @@ impl Service {
         review_view(&self.load(task).await?, id).ok_or_else(unknown)
     }
 
-    pub async fn list_deliverables(&self, id: TaskId) -> Result<Vec<DeliverableView>, Error> {
+    /// The files that the task's phases must produce, on demand with checksums.
+    pub async fn list_deliverables(
+        &self,
+        id: TaskId,
+        checksums: bool,
+    ) -> Result<Vec<DeliverableView>, Error> {
         let task = self.load(id).await?;
-        Ok(self.parts.workspaces.deliverables(&task).await?)
+        let workspaces = &self.parts.workspaces;
+        Ok(workspaces.deliverables(&task, checksums).await?)
+    }
+
+    /// The task's title, and its workspace as a ZIP archive.
+    pub async fn archive_workspace(&self, id: TaskId) -> Result<(Title, Archive), Error> {
+        let task = self.load(id).await?;
+        Ok((task.title, self.parts.workspaces.archive(id).await?))
     }
 
     /// A file of the task's workspace, rendered if it is Markdown.
@@ -298,6 +311,7 @@ fn rendered(path: &str, file: FileContent) -> DeliverableContent {
         text: file.text,
         html,
         truncated: file.truncated,
+        sha256: file.sha256,
     }
 }
 

@@ -1,17 +1,22 @@
 //! Reading files that an agent wrote. The kernel resolves each path beneath the workspace, so that
 //! neither `..` nor a symbolic link, planted at any moment, leads out of it.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+use sha2::{Digest as _, Sha256};
 
 use super::WorkspaceError;
 
 /// The most bytes of a text that are shown.
 pub const TEXT_LIMIT: u64 = 512 * 1024;
+
+/// The most bytes of a file that a checksum is made of.
+pub const CHECKSUM_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// A file's content, as far as it can be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,8 @@ pub struct FileContent {
     pub text: Option<String>,
     /// Whether there is more than `text` shows.
     pub truncated: bool,
+    /// The whole file's SHA-256 in hexadecimal digits. Absent if there is more than was read.
+    pub sha256: Option<String>,
 }
 
 /// How often a path is resolved that the agent keeps moving.
@@ -102,6 +109,7 @@ pub fn read(root: &Path, path: &str) -> Result<FileContent, WorkspaceError> {
 /// The text in the beginning of a file of so many bytes.
 pub fn content(size: u64, bytes: Vec<u8>) -> FileContent {
     let truncated = size > TEXT_LIMIT;
+    let sha256 = (bytes.len() as u64 == size).then(|| hex(&Sha256::digest(&bytes)));
     let text = match String::from_utf8(bytes) {
         Ok(text) => Some(text),
         // The cut may have gone through a character.
@@ -118,7 +126,38 @@ pub fn content(size: u64, bytes: Vec<u8>) -> FileContent {
         size,
         text,
         truncated,
+        sha256,
     }
+}
+
+/// A regular file's size and SHA-256 in hexadecimal digits; none of a file that is larger than `most`
+/// bytes.
+pub fn checksum(
+    root: &Path,
+    path: &str,
+    most: u64,
+) -> Result<(u64, Option<String>), WorkspaceError> {
+    let (file, size) = open(root, path)?;
+    if size > most {
+        return Ok((size, None));
+    }
+    let mut digest = Sha256::new();
+    let mut file = file.take(size);
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok((size, Some(hex(&digest.finalize())))),
+            read => digest.update(&piece[..read]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("writing to a string does not fail");
+    }
+    text
 }
 
 #[cfg(test)]

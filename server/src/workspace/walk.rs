@@ -38,6 +38,8 @@ pub struct Limits {
     pub entries: usize,
     /// How long the walk may take.
     pub time: Duration,
+    /// Bytes of one file.
+    pub file_size: u64,
 }
 
 impl Default for Limits {
@@ -45,6 +47,7 @@ impl Default for Limits {
         Self {
             entries: 200_000,
             time: Duration::from_mins(1),
+            file_size: FILE_LIMIT,
         }
     }
 }
@@ -77,7 +80,7 @@ pub struct Found {
     pub stamp: Stamp,
 }
 
-/// Why something is not recorded.
+/// Why something is not recorded, or not archived as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, derive_more::Display)]
 pub enum Reason {
     #[display("can't be read")]
@@ -88,6 +91,14 @@ pub enum Reason {
     TooDeep,
     #[display("is a link where git takes none")]
     BadLink,
+    #[display("is no file: a pipe, a socket or a device")]
+    NotAFile,
+    #[display("is a link that leads out of the workspace")]
+    LinkOutside,
+    #[display("has a name that not every system can have, and got another one")]
+    Renamed,
+    #[display("was changed while it was read, and is not whole")]
+    Changing,
     #[display("and more: there are too many files")]
     TooMany,
     #[display("and more: looking at the files took too long")]
@@ -278,11 +289,10 @@ impl Walk<'_> {
                 return self.listing.left_out.add(&path, Reason::BadLink);
             }
             FileType::Symlink => Kind::Link,
-            // Pipes, sockets and devices have no content.
-            _ => return,
+            _ => return self.listing.left_out.add(&path, Reason::NotAFile),
         };
         let stamp = stamp_of(stat);
-        if stamp.size > FILE_LIMIT {
+        if stamp.size > self.limits.file_size {
             return self.listing.left_out.add(&path, Reason::TooLarge);
         }
         self.listing.files.push(Found { path, kind, stamp });
@@ -339,21 +349,42 @@ impl Walk<'_> {
 
 /// The content of what was found, with the stamp that it has now; nothing if it is gone.
 pub fn content(root: &File, found: &Found) -> Result<Option<(Stamp, Vec<u8>)>, Reason> {
-    let path = as_path(&found.path);
     if found.kind == Kind::Link {
-        // The link itself is opened, and nothing behind it.
-        let link = match open_beneath(root, path, OFlags::PATH | OFlags::NOFOLLOW, false) {
-            Ok(link) => link,
-            Err(errno) => return gone_or(errno).map(|()| None),
-        };
-        return match rustix::fs::readlinkat(&link, "", Vec::new()) {
-            Ok(target) => Ok(Some((found.stamp, target.into_bytes()))),
-            // Something else by now.
-            Err(Errno::INVAL | Errno::NOENT) => Ok(None),
-            Err(_) => Err(Reason::Unreadable),
-        };
+        return Ok(target(root, found)?.map(|target| (found.stamp, target)));
     }
-    let file = match open_beneath(root, path, READ, false) {
+    let Some((stamp, file)) = open(root, found)? else {
+        return Ok(None);
+    };
+    if stamp.size > FILE_LIMIT {
+        return Err(Reason::TooLarge);
+    }
+    let mut content = Vec::with_capacity(usize::try_from(stamp.size).unwrap_or(0));
+    let read = file.take(FILE_LIMIT + 1).read_to_end(&mut content);
+    read.map_err(|_| Reason::Unreadable)?;
+    if content.len() as u64 > FILE_LIMIT {
+        return Err(Reason::TooLarge);
+    }
+    Ok(Some((stamp, content)))
+}
+
+/// Where a link that was found leads; nothing if it is gone or is no link by now.
+pub fn target(root: &File, found: &Found) -> Result<Option<Vec<u8>>, Reason> {
+    // The link itself is opened, and nothing behind it.
+    let flags = OFlags::PATH | OFlags::NOFOLLOW;
+    let link = match open_beneath(root, as_path(&found.path), flags, false) {
+        Ok(link) => link,
+        Err(errno) => return gone_or(errno).map(|()| None),
+    };
+    match rustix::fs::readlinkat(&link, "", Vec::new()) {
+        Ok(target) => Ok(Some(target.into_bytes())),
+        Err(Errno::INVAL | Errno::NOENT) => Ok(None),
+        Err(_) => Err(Reason::Unreadable),
+    }
+}
+
+/// A file that was found, with the stamp that it has now; nothing if it is gone.
+pub fn open(root: &File, found: &Found) -> Result<Option<(Stamp, File)>, Reason> {
+    let file = match open_beneath(root, as_path(&found.path), READ, false) {
         Ok(file) => file,
         Err(errno) => return gone_or(errno).map(|()| None),
     };
@@ -361,22 +392,13 @@ pub fn content(root: &File, found: &Found) -> Result<Option<(Stamp, Vec<u8>)>, R
     if !metadata.is_file() {
         return Ok(None);
     }
-    if metadata.len() > FILE_LIMIT {
-        return Err(Reason::TooLarge);
-    }
     let stamp = Stamp {
         inode: metadata.ino(),
         size: metadata.len(),
         modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
         changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
     };
-    let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    let read = file.take(FILE_LIMIT + 1).read_to_end(&mut content);
-    read.map_err(|_| Reason::Unreadable)?;
-    if content.len() as u64 > FILE_LIMIT {
-        return Err(Reason::TooLarge);
-    }
-    Ok(Some((stamp, content)))
+    Ok(Some((stamp, file)))
 }
 
 /// What has vanished or become something else is simply not there.

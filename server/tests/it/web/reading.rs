@@ -181,6 +181,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/tasks/{id}/branch
     GET /api/tasks/{id}/deliverables
     GET /api/tasks/{id}/deliverables/{path}
+    GET /api/tasks/{id}/archive.zip
     GET /api/tasks/{id}/dependencies
     GET /api/tasks/{id}/detail
     GET /api/tasks/{id}/diff
