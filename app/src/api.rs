@@ -225,6 +225,37 @@ pub struct WorkflowPhaseView {
     pub gate: bool,
 }
 
+/// A document that agents work by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct GuideView {
+    /// As in `planning/01_idea.md`.
+    pub path: String,
+    /// The folder: `planning`.
+    pub group: String,
+    /// The file without its ending: `01_idea`.
+    pub name: String,
+    pub title: String,
+    /// Whether a file of this installation stands in for the built-in one.
+    pub is_replaced: bool,
+}
+
+/// A guide, ready to be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct GuideContent {
+    #[serde(flatten)]
+    pub guide: GuideView,
+    /// The Markdown, as agents get it.
+    pub text: String,
+    /// Sanitised HTML of what follows the title.
+    pub html: String,
+    /// The steps it belongs to, in words: "New application, Planning: Idea".
+    pub used_by: Vec<String>,
+    pub previous: Option<GuideView>,
+    pub next: Option<GuideView>,
+}
+
 /// The state of the installation, for the frame of every page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

@@ -7,8 +7,8 @@ use leptos::prelude::use_context;
 
 use crate::api::{
     BranchView, CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView,
-    LogPage, LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView,
-    WorkflowView,
+    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail,
+    TaskQuery, TaskView, WorkflowView,
 };
 use crate::domain::id::{ReviewId, TaskId};
 use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
@@ -20,6 +20,8 @@ use crate::fault::Fault;
 pub trait Backend: Send + Sync {
     async fn overview(&self) -> Result<Overview, Fault>;
     async fn workflows(&self) -> Result<Vec<WorkflowView>, Fault>;
+    async fn guides(&self) -> Result<Vec<GuideView>, Fault>;
+    async fn guide(&self, path: String) -> Result<GuideContent, Fault>;
     async fn tasks(&self, query: TaskQuery) -> Result<Page<TaskView>, Fault>;
     async fn task(&self, id: TaskId) -> Result<TaskDetail, Fault>;
     async fn create_task(&self, new: CreateTask) -> Result<TaskView, Fault>;

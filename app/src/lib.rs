@@ -27,7 +27,9 @@ use components::shortcuts::Shortcuts;
 use components::theme::Theme;
 use components::toast::{ToastList, Toasts};
 use live::Live;
-use pages::{NeedsYouPage, NewTaskPage, NotFoundPage, TaskListPage, TaskPage};
+use pages::{
+    GuidePage, GuidesPage, NeedsYouPage, NewTaskPage, NotFoundPage, TaskListPage, TaskPage,
+};
 
 /// The document around the pages, as the server sends it.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -68,6 +70,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=TaskListPage ssr=SsrMode::Async />
                     <Route path=path!("/needs-you") view=NeedsYouPage ssr=SsrMode::Async />
                     <Route path=path!("/tasks/new") view=NewTaskPage ssr=SsrMode::Async />
+                    <Route path=path!("/guides") view=GuidesPage ssr=SsrMode::Async />
+                    <Route path=path!("/guides/:group/:name") view=GuidePage ssr=SsrMode::Async />
                     <Route path=path!("/tasks/:id/:tab?") view=TaskPage ssr=SsrMode::Async />
                 </Routes>
             </Frame>

@@ -3,6 +3,7 @@
 mod activity;
 mod changes;
 mod files;
+mod guides;
 mod history;
 mod list;
 mod list_row;
@@ -24,6 +25,7 @@ mod task_attention;
 mod task_header;
 mod task_state;
 
+pub use guides::{GuidePage, GuidesPage};
 pub use list::TaskListPage;
 pub use needs_you::NeedsYouPage;
 pub use new_task::NewTaskPage;

@@ -59,6 +59,12 @@ test("every page is accessible in both themes and on a phone", async ({ page }) 
   await expectAccessible(page, "the list");
   await page.goto("/needs-you");
   await expectAccessible(page, "what needs you");
+  await page.goto("/guides");
+  await expectAccessible(page, "the guides");
+  for (const guide of ["planning/01_idea", "design/04_api", "review/01_review_gate"]) {
+    await page.goto(`/guides/${guide}`);
+    await expectAccessible(page, `the guide ${guide}`);
+  }
 });
 
 test.describe("an address that leads nowhere", () => {

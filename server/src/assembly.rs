@@ -68,10 +68,12 @@ pub async fn assemble(
     let live = Live::default();
     let workspaces = Workspaces::new(&config.storage.data_dir, &config.search_path)
         .with_allowed_roots(&config.agents.allowed_roots);
+    let guides = Guides::new(config.agents.guide_dir.clone());
     let service = Service::new(Parts {
         store: store.clone(),
         workspaces: workspaces.clone(),
         workflows: Workflows::built_in()?,
+        guides: guides.clone(),
         live: live.clone(),
         installation: installation(config, &models, &sandbox, cli.as_ref().err()),
     });
@@ -88,7 +90,7 @@ pub async fn assemble(
                 store,
                 logs,
                 workspaces,
-                guides: Guides::new(config.agents.guide_dir.clone()),
+                guides,
                 launcher: Launcher::new(sandbox, &config.storage.data_dir),
                 mcp,
                 models,

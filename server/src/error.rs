@@ -3,6 +3,7 @@
 use app::domain::task::{Action, Refusal};
 use app::fault::FieldFault;
 
+use crate::guides::GuideError;
 use crate::store::StoreError;
 use crate::workspace::WorkspaceError;
 
@@ -48,6 +49,9 @@ pub enum Error {
     /// The database failed.
     #[error("the store failed")]
     Store(#[source] StoreError),
+    /// A guide of this installation can't be read.
+    #[error(transparent)]
+    Guide(#[from] GuideError),
     /// The task's files can't be read, or should not be.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),

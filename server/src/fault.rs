@@ -44,6 +44,7 @@ impl From<Error> for Fault {
                 | WorkspaceError::Io(_),
             )
             | Error::Store(_)
+            | Error::Guide(_)
             | Error::OutOfTurn(_)
             | Error::Undecodable(_) => {
                 tracing::error!(

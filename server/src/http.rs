@@ -6,6 +6,7 @@ mod envelope;
 mod extract;
 mod files;
 pub mod gate;
+mod guides;
 mod idempotency;
 mod inbound;
 mod installation;
@@ -82,6 +83,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(files::routes())
         .merge(sse::routes())
         .merge(installation::routes())
+        .merge(guides::routes())
 }
 
 /// The site's files, and what isn't there.

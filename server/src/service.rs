@@ -2,6 +2,7 @@
 
 mod backend;
 mod commands;
+mod guides;
 mod new_task;
 mod queries;
 mod seed;
@@ -17,6 +18,7 @@ use app::domain::task::{Actor, Refusal, RunCommand, Task, TaskCommand};
 use rand::Rng as _;
 
 use crate::error::Error;
+use crate::guides::Guides;
 use crate::orchestrator::Live;
 use crate::store::{Append, Appended, Fence, Store, StoreError};
 use crate::workflows::Workflows;
@@ -38,6 +40,7 @@ pub struct Parts {
     pub store: Store,
     pub workspaces: Workspaces,
     pub workflows: Workflows,
+    pub guides: Guides,
     pub live: Live,
     pub installation: Installation,
 }

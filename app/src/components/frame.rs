@@ -112,6 +112,11 @@ fn Rail() -> impl IntoView {
                         <Glyph icon=Icon::List /> <span>"Tasks"</span>
                     </a>
                 </li>
+                <li>
+                    <A href="/guides" attr:class="rail-item" attr:data-key="g d">
+                        <Glyph icon=Icon::Book /> <span>"Guides"</span>
+                    </A>
+                </li>
             </ul>
             <RailFoot />
         </nav>

@@ -7,12 +7,13 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlDialogElement, HtmlElement, KeyboardEvent};
 
 /// What the help lists.
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 17] = [
     ("?", "This help"),
     ("/", "Search"),
     ("c", "New task"),
     ("g t", "Tasks"),
     ("g n", "Needs you"),
+    ("g d", "Guides"),
     ("j", "Next row"),
     ("k", "Previous row"),
     ("Enter", "Open"),

@@ -236,6 +236,7 @@ impl From<Error> for Problem {
                 | WorkspaceError::Io(_),
             )
             | Error::Store(_)
+            | Error::Guide(_)
             | Error::Undecodable(_)
             | Error::OutOfTurn(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "request failed");

@@ -2,8 +2,8 @@
 
 use app::api::{
     BranchView, CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView,
-    LogPage, LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail, TaskQuery, TaskView,
-    WorkflowView,
+    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail,
+    TaskQuery, TaskView, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{ReviewId, TaskId};
@@ -22,6 +22,14 @@ impl Backend for Service {
 
     async fn workflows(&self) -> Result<Vec<WorkflowView>, Fault> {
         Ok(self.workflow_list())
+    }
+
+    async fn guides(&self) -> Result<Vec<GuideView>, Fault> {
+        Ok(self.guide_list().await?)
+    }
+
+    async fn guide(&self, path: String) -> Result<GuideContent, Fault> {
+        Ok(self.read_guide(&path).await?)
     }
 
     async fn tasks(&self, query: TaskQuery) -> Result<Page<TaskView>, Fault> {

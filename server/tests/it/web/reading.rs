@@ -173,15 +173,17 @@ async fn the_api_describes_all_of_itself() {
     routes.sort();
     insta::assert_snapshot!(routes.join("\n"), @r"
     DELETE /api/tasks/{id}
+    GET /api/guides
+    GET /api/guides/{path}
     GET /api/overview
     GET /api/reviews/{id}
     GET /api/stream
     GET /api/tasks
     GET /api/tasks/{id}
+    GET /api/tasks/{id}/archive.zip
     GET /api/tasks/{id}/branch
     GET /api/tasks/{id}/deliverables
     GET /api/tasks/{id}/deliverables/{path}
-    GET /api/tasks/{id}/archive.zip
     GET /api/tasks/{id}/dependencies
     GET /api/tasks/{id}/detail
     GET /api/tasks/{id}/diff

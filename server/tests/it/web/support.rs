@@ -12,6 +12,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use server::config;
+use server::guides::Guides;
 use server::http::assets::Site;
 use server::http::board::Board;
 use server::http::gate::Gate;
@@ -70,6 +71,7 @@ impl TestApp {
             store: store.clone(),
             workspaces,
             workflows: Workflows::built_in().unwrap(),
+            guides: Guides::new(Some(data.path().join("guides"))),
             live: Live::default(),
             installation: Installation {
                 agents_max: 3,
