@@ -7,8 +7,8 @@ use leptos::prelude::use_context;
 
 use crate::api::{
     BranchView, CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView,
-    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail,
-    TaskQuery, TaskView, WorkflowView,
+    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView,
+    TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
 use crate::domain::id::{ReviewId, TaskId};
 use crate::domain::task::{ChangeRequest, Comment, TaskEdit};

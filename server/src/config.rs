@@ -13,6 +13,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use app::domain::task::ReviewHours;
 use clap::{Arg, ArgMatches, Command as ClapCommand};
 use sources::{Origin, Sources};
 
@@ -23,6 +24,8 @@ pub struct Config {
     pub http: Http,
     pub storage: Storage,
     pub agents: Agents,
+    /// When an undecided review leads to what.
+    pub reviews: ReviewHours,
     pub log: Log,
     /// Where programs are looked for: folders, separated as in `PATH`.
     pub search_path: OsString,

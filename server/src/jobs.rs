@@ -4,6 +4,10 @@
 //! never shrinks, so a holder that was frozen and comes back can't write any more. Only the
 //! database's clock counts.
 
+mod review;
+
+pub use review::{ReviewTimer, TimerPurpose};
+
 use std::time::Duration;
 
 use app::domain::id::TaskId;
@@ -248,12 +252,13 @@ pub(crate) fn may_release_work(before: Option<&Task>, after: &Task) -> bool {
         || before.is_some_and(|before| queued && before.priority != after.priority)
 }
 
-/// Moves the task's job to where the task's new state wants it.
+/// Moves the task's jobs to where the task's new state wants it.
 pub(crate) async fn follow(
     tx: &DatabaseTransaction,
     before: Option<&Task>,
     after: &Task,
 ) -> Result<(), StoreError> {
+    review::follow(tx, before, after).await?;
     let backend = tx.get_database_backend();
     let place = Place::of(after);
     let Some(before) = before else {

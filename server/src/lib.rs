@@ -140,6 +140,11 @@ async fn serve(config: Config, only_scripted: bool) -> Result<(), RunError> {
         shutdown: shutdown.clone(),
     };
     background.spawn(state.board.clone().run(shutdown.clone()));
+    let watching = state
+        .service
+        .clone()
+        .watch_reviews(config.reviews, shutdown.clone());
+    background.spawn(watching);
     tracing::info!(%bound, data = %config.storage.data_dir.display(), "serving http://{bound}");
     let agents = async {
         if let Some(deps) = orchestrator {

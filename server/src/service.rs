@@ -5,6 +5,7 @@ mod commands;
 mod guides;
 mod new_task;
 mod queries;
+mod reminders;
 mod seed;
 
 pub use seed::Seed;

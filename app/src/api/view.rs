@@ -11,9 +11,9 @@ use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
 use crate::domain::plan::TaskType;
 use crate::domain::task::{
-    Action, Check, Choice, Delivery, FeedbackStatus, Phase, PhaseStatus, Priority, Review,
-    ReviewState, ReviewStatus, Status, StatusName, StepStatus, Task, Tokens, Verification, Waiting,
-    WaitingReason,
+    Action, Check, Choice, Delivery, FeedbackStatus, Phase, PhaseStatus, Priority, ReminderLevel,
+    Review, ReviewState, ReviewStatus, Status, StatusName, StepStatus, Task, Tokens, Verification,
+    Waiting, WaitingReason,
 };
 
 /// A task.
@@ -217,6 +217,9 @@ pub struct ReviewView {
     pub cost_usd: Usd,
     pub created_at: DateTime<Utc>,
     pub decided_at: Option<DateTime<Utc>>,
+    /// How urgently it was called to mind so far.
+    #[serde(default)]
+    pub reminded: Option<ReminderLevel>,
 }
 
 /// A comment on a review.
@@ -275,6 +278,7 @@ impl ReviewView {
             cost_usd: review.cost,
             created_at: review.created_at,
             decided_at,
+            reminded: review.reminded,
         }
     }
 }

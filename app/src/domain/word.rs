@@ -30,7 +30,7 @@ mod tests {
     use crate::domain::log::{LogKind, LogStream};
     use crate::domain::permission::PermissionMode;
     use crate::domain::plan::TaskType;
-    use crate::domain::task::{Action, Actor, Priority, StatusName, WaitingReason};
+    use crate::domain::task::{Action, Actor, Priority, ReminderLevel, StatusName, WaitingReason};
 
     #[test]
     fn every_word_is_stored_as_it_is_printed_and_reads_back() {
@@ -52,6 +52,7 @@ mod tests {
             LogStream,
             PermissionMode,
             Priority,
+            ReminderLevel,
             StatusName,
             TaskType
         );

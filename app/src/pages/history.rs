@@ -133,9 +133,9 @@ fn words(name: &str) -> String {
 
 /// The one field that tells most, as people say it.
 fn detail(data: &Value, phases: &[PhaseView]) -> String {
-    const TELLING: [&str; 13] = [
+    const TELLING: [&str; 15] = [
         "step", "summary", "reason", "feedback", "text", "question", "name", "message", "label",
-        "title", "cost", "phase", "until",
+        "title", "level", "comment", "cost", "phase", "until",
     ];
     let told = TELLING
         .iter()
@@ -176,6 +176,7 @@ mod tests {
             detail(json!({"until": "2026-11-22T15:30:07.5Z"})),
             "22 Nov 2026, 15:30 UTC"
         );
+        assert_eq!(detail(json!({"review": "x", "level": "urgent"})), "urgent");
         assert_eq!(detail(json!({"at": {}})), "");
     }
 }

@@ -159,7 +159,7 @@ pub fn MoreFields(form: TaskForm, only_scripted: bool) -> impl IntoView {
                 <PermissionField chosen=form.permission_mode />
                 <label class="check-field">
                     <input type="checkbox" class="checkbox checkbox-sm" name="form[auto_approve]" value="on" checked=auto_approve />
-                    <span>"Approve every gate by itself" <small>"Phases follow one another without you."</small></span>
+                    <span>"Approve every gate by itself" <small>"Phases follow one another without you. Only failed checks wait for you, up to a week."</small></span>
                 </label>
             </div>
         </details>

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use app::domain::task::ReviewHours;
 use base64::Engine as _;
 use secrecy::SecretString;
 
@@ -133,6 +134,9 @@ pub enum LogFormat {
 /// Where the set-up script puts the CLI, seen from the repository.
 const INSTALLED_CLI: &str = ".tools/bin/claude";
 
+/// A year of waiting for a decision.
+const MOST_HOURS: u32 = 8_760;
+
 /// All settings; `stores` says whether what is asked for keeps anything.
 pub(super) fn read(sources: &Sources, stores: bool) -> Result<Config, ConfigError> {
     if let Some((_, origin)) = sources.get("redis_url") {
@@ -146,6 +150,7 @@ pub(super) fn read(sources: &Sources, stores: bool) -> Result<Config, ConfigErro
         http: http(sources)?,
         storage: storage(sources, stores)?,
         agents: agents(sources)?,
+        reviews: reviews(sources)?,
         log: log(sources)?,
         search_path: sources.search_path(),
     })
@@ -365,6 +370,25 @@ fn lease(sources: &Sources) -> Result<Option<Duration>, ConfigError> {
         }
         (seconds, _) => Ok(seconds.map(Duration::from_secs)),
     }
+}
+
+fn reviews(sources: &Sources) -> Result<ReviewHours, ConfigError> {
+    let defaults = ReviewHours::default();
+    let hours = |key, default| -> Result<u32, ConfigError> {
+        match (parsed(sources, key)?, sources.get(key)) {
+            (Some(hours), Some((_, origin))) if hours > MOST_HOURS => Err(ConfigError::malformed(
+                origin,
+                format!("must be between 0 and {MOST_HOURS}"),
+            )),
+            (hours, _) => Ok(hours.unwrap_or(default)),
+        }
+    };
+    Ok(ReviewHours {
+        reminder: hours("review_reminder_hours", defaults.reminder)?,
+        urgent: hours("review_urgent_hours", defaults.urgent)?,
+        escalation: hours("review_escalation_hours", defaults.escalation)?,
+        approval: hours("review_approval_hours", defaults.approval)?,
+    })
 }
 
 fn log(sources: &Sources) -> Result<Log, ConfigError> {

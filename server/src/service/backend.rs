@@ -2,8 +2,8 @@
 
 use app::api::{
     BranchView, CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView,
-    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView, TaskDetail,
-    TaskQuery, TaskView, WorkflowView,
+    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView,
+    TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{ReviewId, TaskId};

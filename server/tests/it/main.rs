@@ -9,6 +9,7 @@ mod changing;
 mod commands;
 mod crash;
 mod installation;
+mod reminders;
 mod scripted_model;
 mod store;
 mod support;

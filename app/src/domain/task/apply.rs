@@ -107,6 +107,7 @@ impl Task {
             | TaskEvent::VerificationUnreadable { .. } => self.change_verifications(record),
             TaskEvent::ReviewCreated { .. }
             | TaskEvent::ReviewRequested {}
+            | TaskEvent::ReviewReminded { .. }
             | TaskEvent::FeedbackAdded { .. }
             | TaskEvent::FeedbackResolved { .. }
             | TaskEvent::ReviewApproved { .. }
@@ -189,6 +190,9 @@ impl Task {
                     status: FeedbackStatus::Open,
                 };
                 self.with_review(*review, |review| review.feedback.push(feedback));
+            }
+            TaskEvent::ReviewReminded { review, level } => {
+                self.with_review(*review, |review| review.reminded = Some(*level));
             }
             TaskEvent::FeedbackResolved { feedback } => self.resolve_feedback(*feedback),
             TaskEvent::ReviewApproved { review, comment } => {
@@ -389,6 +393,7 @@ impl Task {
             feedback: Vec::new(),
             cost: known.map_or(Usd::ZERO, |phase| phase.cost),
             created_at: record.at,
+            reminded: None,
         });
         self.review_requested = false;
         self.with_phase(*phase, |phase| {

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, AskedQuestion, Check, NeededDependency, Priority, RunEnd, TurnOutcome, TurnPurpose,
-    UsageDelta,
+    Action, AskedQuestion, Check, NeededDependency, Priority, ReminderLevel, RunEnd, TurnOutcome,
+    TurnPurpose, UsageDelta,
 };
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId,
@@ -119,6 +119,16 @@ pub enum TaskCommand {
         /// May be left out if the review has comments, these included.
         feedback: Option<Note>,
         comments: Vec<(FeedbackId, Comment)>,
+    },
+    /// Call a review to mind that nobody decides.
+    RemindReview {
+        review: ReviewId,
+        level: ReminderLevel,
+    },
+    /// Approve a review that nobody has decided for so many hours, if the task is to go on by itself.
+    ApproveByItself {
+        review: ReviewId,
+        hours: u32,
     },
     /// A run claims the task.
     StartRun {

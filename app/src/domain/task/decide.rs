@@ -51,6 +51,8 @@ impl Task {
                 feedback,
                 comments,
             } => self.request_changes(review, feedback, comments),
+            TaskCommand::RemindReview { review, level } => self.remind(review, level),
+            TaskCommand::ApproveByItself { review, hours } => self.approve_by_itself(review, hours),
             TaskCommand::StartRun { run, epoch } => self.start_run(run, epoch),
             TaskCommand::Run { run, command } => {
                 let run = self.held_by(run)?;
@@ -152,7 +154,7 @@ impl Task {
         Ok(vec![TaskEvent::ReviewRequested {}])
     }
 
-    fn review(&self, id: ReviewId) -> Result<&Review, Refusal> {
+    pub(super) fn review(&self, id: ReviewId) -> Result<&Review, Refusal> {
         let found = self.reviews.iter().find(|review| review.id == id);
         found.ok_or(Refusal::UnknownReview)
     }
@@ -206,7 +208,7 @@ impl Task {
         }
     }
 
-    fn approve(&self, id: ReviewId, comment: Option<Note>) -> Decision {
+    pub(super) fn approve(&self, id: ReviewId, comment: Option<Note>) -> Decision {
         let review = self.review(id)?;
         // A second click is harmless.
         if matches!(review.status, ReviewStatus::Approved { .. }) {

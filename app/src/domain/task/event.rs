@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Priority, TaskEdit, Tokens};
+use super::{Priority, ReminderLevel, TaskEdit, Tokens};
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId,
     TaskId,
@@ -165,7 +165,12 @@ pub enum TaskEvent {
     },
     /// A comment is settled.
     FeedbackResolved { feedback: FeedbackId },
-    /// A person approved.
+    /// A review that nobody decides was called to mind.
+    ReviewReminded {
+        review: ReviewId,
+        level: ReminderLevel,
+    },
+    /// A person approved, or nobody did for so long that the platform does.
     ReviewApproved {
         review: ReviewId,
         #[serde(default, skip_serializing_if = "Option::is_none")]

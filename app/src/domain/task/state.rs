@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::phase::{Phase, PhaseStatus, StepStatus, Verification};
-use super::{AskedQuestion, EventRecord, NeededDependency, Priority, Tokens, TurnPurpose};
+use super::{
+    AskedQuestion, EventRecord, NeededDependency, Priority, ReminderLevel, Tokens, TurnPurpose,
+};
 use crate::domain::id::{
     DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId, TaskId,
 };
@@ -175,6 +177,9 @@ pub struct Review {
     pub feedback: Vec<Feedback>,
     pub cost: Usd,
     pub created_at: DateTime<Utc>,
+    /// How urgently it was called to mind so far.
+    #[serde(default)]
+    pub reminded: Option<ReminderLevel>,
 }
 
 /// What came of a review.

@@ -4,6 +4,7 @@
 mod contract;
 mod orders;
 mod properties;
+mod reminders;
 mod runs;
 mod verification;
 

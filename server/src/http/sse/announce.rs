@@ -115,6 +115,7 @@ impl Own {
             | TaskEvent::TurnStarted { .. }
             | TaskEvent::TurnEnded { .. }
             | TaskEvent::ReviewRequested {}
+            | TaskEvent::ReviewReminded { .. }
             | TaskEvent::FeedbackAdded { .. }
             | TaskEvent::FeedbackResolved { .. }
             | TaskEvent::ReviewApproved { .. }

@@ -160,6 +160,10 @@ fn of_reviews() -> Vec<TaskEvent> {
             text: note("Too vague."),
         },
         TaskEvent::FeedbackResolved { feedback: FEEDBACK },
+        TaskEvent::ReviewReminded {
+            review: REVIEW,
+            level: ReminderLevel::Urgent,
+        },
         TaskEvent::ReviewApproved {
             review: REVIEW,
             comment: Some(note("Good.")),
@@ -472,6 +476,11 @@ fn feedback_added() {
 #[test]
 fn feedback_resolved() {
     insta::assert_snapshot!(stored("FeedbackResolved"), @r#"{"type":"FeedbackResolved","data":{"feedback":"00000000-0000-0000-0000-0000000000fe"}}"#);
+}
+
+#[test]
+fn review_reminded() {
+    insta::assert_snapshot!(stored("ReviewReminded"), @r#"{"type":"ReviewReminded","data":{"review":"00000000-0000-0000-0000-00000000004e","level":"urgent"}}"#);
 }
 
 #[test]

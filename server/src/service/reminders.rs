@@ -1,0 +1,69 @@
+//! What happens to reviews that nobody decides.
+
+use std::time::Duration;
+
+use app::domain::task::{Actor, ReviewHours, TaskCommand};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::Service;
+use crate::error::Error;
+use crate::jobs::{ReviewTimer, TimerPurpose};
+
+/// How often the timers are looked at. They count in hours.
+const PACE: Duration = Duration::from_secs(30);
+
+impl Service {
+    /// Calls reviews to mind and approves what is due for it, until `stop` is cancelled. Several
+    /// processes may do so at once: what one has done, another finds done.
+    pub async fn watch_reviews(self, hours: ReviewHours, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.see_to_reviews(hours).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the timers of reviews can't be read"
+                );
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = sleep(PACE) => {}
+            }
+        }
+    }
+
+    /// Does what is due now. A task that fails is left for the next time.
+    pub async fn see_to_reviews(&self, hours: ReviewHours) -> Result<(), Error> {
+        for timer in self.parts.store.review_timers().await? {
+            let Some(command) = due(timer, hours) else {
+                continue;
+            };
+            if let Err(error) = self.execute(timer.task, Actor::Platform, command).await {
+                tracing::error!(
+                    task.id = %timer.task,
+                    error = &error as &dyn std::error::Error,
+                    "a review could not be seen to"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn due(timer: ReviewTimer, hours: ReviewHours) -> Option<TaskCommand> {
+    let review = timer.review;
+    match timer.purpose {
+        TimerPurpose::Reminder { reached } => {
+            let level = hours.due(reached, timer.age)?;
+            Some(TaskCommand::RemindReview { review, level })
+        }
+        TimerPurpose::Approval => {
+            hours
+                .is_approval_due(timer.age)
+                .then_some(TaskCommand::ApproveByItself {
+                    review,
+                    hours: hours.approval,
+                })
+        }
+    }
+}
