@@ -23,11 +23,6 @@ use crate::domain::task::{Action, PhaseStatus, StatusName};
 pub fn TaskHeader(state: TaskState) -> impl IntoView {
     let task = state.task;
     let act = task_action(state);
-    let activity = move || {
-        let is_running = task.with(|task| task.status == StatusName::Running);
-        let doing = state.doing.get();
-        doing.filter(|_| is_running).map(|action| view! { <p class="task-doing"><span class="dot" aria-hidden="true"></span> {action}</p> })
-    };
     view! {
         <header class="task-head">
             <div class="task-head-main">
@@ -36,13 +31,38 @@ pub fn TaskHeader(state: TaskState) -> impl IntoView {
                     <h1>{move || task.with(|task| task.title.clone())}</h1>
                 </div>
                 <Facts state />
-                {activity}
+                <Doing state />
             </div>
             <div class="task-head-actions">
                 <PrimaryAction state act />
                 <ActionMenu state act />
             </div>
         </header>
+    }
+    .into_any()
+}
+
+/// What the agent is doing, and what it did before.
+#[component]
+fn Doing(state: TaskState) -> impl IntoView {
+    let is_running = move || state.task.with(|task| task.status == StatusName::Running);
+    let doing = move || {
+        let doing = state.doing.get().filter(|_| is_running());
+        doing.map(|action| view! { <p class="task-doing"><span class="dot" aria-hidden="true"></span> {action}</p> })
+    };
+    let before = move || {
+        let row = |action: &String| view! { <li>{action.clone()}</li> };
+        state
+            .recent
+            .with(|recent| recent.iter().skip(1).map(row).collect_view())
+    };
+    let is_first = move || state.recent.with(|recent| recent.len() < 2);
+    view! {
+        {doing}
+        <details class="task-before" hidden=move || !is_running() || is_first()>
+            <summary>"Before that"</summary>
+            <ol>{before}</ol>
+        </details>
     }
     .into_any()
 }

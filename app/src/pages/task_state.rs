@@ -11,6 +11,9 @@ use crate::domain::task::{Action, ReviewState, StatusName, WaitingReason};
 use crate::live::{Live, LiveEvent};
 use crate::resource::from_json;
 
+/// How many of the agent's actions are shown.
+const ACTIONS: usize = 5;
+
 /// What every part of a task's page reads.
 #[derive(Clone, Copy)]
 pub struct TaskState {
@@ -24,6 +27,8 @@ pub struct TaskState {
     pub dependencies: RwSignal<Vec<DependencyView>>,
     /// What the agent is doing, in words, while one is at work.
     pub doing: RwSignal<Option<String>>,
+    /// What it did last, the newest first, with what it is doing.
+    pub recent: RwSignal<Vec<String>>,
     /// The newest log line when the page was rendered.
     pub log_seq: u64,
     /// The newest log line that is known of.
@@ -33,6 +38,9 @@ pub struct TaskState {
 impl TaskState {
     /// The state as it was loaded.
     pub fn new(detail: TaskDetail) -> Self {
+        let (doing, recent) = detail
+            .agent
+            .map_or_else(Default::default, |agent| (agent.action, agent.recent));
         Self {
             id: detail.task.id,
             task: RwSignal::new(detail.task),
@@ -41,7 +49,8 @@ impl TaskState {
             messages: RwSignal::new(detail.messages),
             questions: RwSignal::new(detail.questions),
             dependencies: RwSignal::new(detail.dependencies),
-            doing: RwSignal::new(detail.agent.and_then(|agent| agent.action)),
+            doing: RwSignal::new(doing),
+            recent: RwSignal::new(recent),
             log_seq: detail.log_seq,
             log_total: StoredValue::new(detail.log_seq),
         }
@@ -154,17 +163,26 @@ impl TaskState {
 
     /// The newest tool call is what the agent is doing.
     fn note_action(self, lines: &[crate::domain::log::LogLine]) {
-        let call = lines
-            .iter()
-            .rev()
-            .find(|line| line.kind == LogKind::ToolUse);
-        let action = call.and_then(|line| from_json::<ToolUse>(&line.text).ok());
         let is_running = self
             .task
             .with_untracked(|task| task.status == StatusName::Running);
-        if let Some(call) = action.filter(|_| is_running) {
-            let doing = format!("{} {}", call.verb, call.target);
-            self.doing.set(Some(doing));
+        if !is_running {
+            return;
         }
+        let calls = lines.iter().rev();
+        let calls = calls.filter(|line| line.kind == LogKind::ToolUse);
+        let told = calls
+            .filter_map(|line| from_json::<ToolUse>(&line.text).ok())
+            .map(|call| format!("{} {}", call.verb, call.target));
+        let mut newest: Vec<String> = told.take(ACTIONS).collect();
+        let Some(doing) = newest.first().cloned() else {
+            return;
+        };
+        self.doing.set(Some(doing));
+        self.recent.update(|recent| {
+            newest.append(recent);
+            newest.truncate(ACTIONS);
+            *recent = newest;
+        });
     }
 }
