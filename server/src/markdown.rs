@@ -12,6 +12,8 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .link_rel(Some("noopener noreferrer nofollow"))
         .add_tag_attributes("code", ["class"])
+        // Wide code scrolls, so the keyboard must reach it.
+        .set_tag_attribute_value("pre", "tabindex", "0")
         .attribute_filter(|element, attribute, value| match (element, attribute) {
             // The language of a fenced block is all that a class may say.
             ("code", "class") => value.starts_with("language-").then(|| value.into()),
@@ -55,7 +57,7 @@ mod tests {
         <table><thead><tr><th>a</th><th>b</th></tr></thead><tbody>
         <tr><td>1</td><td>2</td></tr>
         </tbody></table>
-        <pre><code class="language-rust">let x;
+        <pre tabindex="0"><code class="language-rust">let x;
         </code></pre>
         "#);
     }
