@@ -270,6 +270,9 @@ pub struct Overview {
     pub problems: Vec<String>,
     /// How agents are contained: `bwrap` or `none`.
     pub sandbox: String,
+    /// The path of a repository on the server to try changes on; only in the demo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_repository: Option<String>,
     pub version: String,
 }
 

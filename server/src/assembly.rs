@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -24,7 +24,7 @@ use crate::scripted_model::{self, ScriptedModel};
 use crate::service::{Installation, Parts, Service};
 use crate::store::Store;
 use crate::workflows::{WorkflowError, Workflows};
-use crate::workspace::Workspaces;
+use crate::workspace::{WorkspaceError, Workspaces, sample};
 
 /// Everything that serves, and what it runs on.
 pub struct Assembly {
@@ -44,6 +44,8 @@ pub enum AssemblyError {
     Workflow(#[from] WorkflowError),
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    #[error("the demo's sample repository can't be laid out")]
+    Sample(#[from] WorkspaceError),
     #[error("the listener for the agents' tools can't be opened")]
     Tools(#[source] io::Error),
 }
@@ -66,8 +68,17 @@ pub async fn assemble(
     let models = models(&config.agents, only_scripted, &background, &services);
     let cli = find_cli(sandbox.spawner(), &config.agents.claude_bins).await;
     let live = Live::default();
+    let mut allowed_roots = config.agents.allowed_roots.clone();
+    let mut sample_repository = None;
+    if only_scripted {
+        // Beside the demo's data: what is the platform's own is nobody's source.
+        let samples = config.storage.data_dir.with_file_name("samples");
+        let sample = sample::lay_out(&samples, &config.search_path).await?;
+        allowed_roots.extend(sample.parent().map(Path::to_owned));
+        sample_repository = Some(sample);
+    }
     let workspaces = Workspaces::new(&config.storage.data_dir, &config.search_path)
-        .with_allowed_roots(&config.agents.allowed_roots);
+        .with_allowed_roots(&allowed_roots);
     let guides = Guides::new(config.agents.guide_dir.clone());
     let service = Service::new(Parts {
         store: store.clone(),
@@ -75,7 +86,10 @@ pub async fn assemble(
         workflows: Workflows::built_in()?,
         guides: guides.clone(),
         live: live.clone(),
-        installation: installation(config, &models, &sandbox, cli.as_ref().err()),
+        installation: Installation {
+            sample_repository,
+            ..installation(config, &models, &sandbox, cli.as_ref().err())
+        },
     });
     let orchestrator = match cli {
         Ok((program, version)) => {
@@ -144,6 +158,7 @@ fn installation(
         model_source: models.source(),
         problems,
         sandbox: sandbox.tier().to_string(),
+        sample_repository: None,
     }
 }
 

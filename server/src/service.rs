@@ -10,6 +10,7 @@ mod seed;
 
 pub use seed::Seed;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ pub struct Installation {
     pub problems: Vec<String>,
     /// How agents are contained: `bwrap` or `none`.
     pub sandbox: String,
+    /// A repository that the scripted model knows how to change; only in the demo.
+    pub sample_repository: Option<PathBuf>,
 }
 
 impl Service {

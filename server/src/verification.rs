@@ -10,7 +10,7 @@ use app::api::{Diff, FileChange, FileDiff};
 use app::domain::plan::DeliverableRule;
 use app::domain::task::{Check, Phase, Task};
 
-use crate::workspace::{WorkspaceError, Workspaces};
+use crate::workspace::{RECORDED_FILE_LIMIT, WorkspaceError, Workspaces};
 
 /// The most secrets and `.env` files that are reported one by one.
 const MAX_NAMED: usize = 20;
@@ -64,6 +64,13 @@ async fn due_files(
 
 fn check_text(due: &DeliverableRule, text: Option<&str>, size: u64) -> Vec<Check> {
     let path = due.path.as_str();
+    if size > RECORDED_FILE_LIMIT {
+        let evidence = format!(
+            "{path} has {size} bytes; files of more than {RECORDED_FILE_LIMIT} are not recorded, \
+             so no review can show it"
+        );
+        return vec![check("deliverable", path, false, evidence)];
+    }
     let Some(text) = text else {
         let evidence = format!("{path} is not readable text ({size} bytes)");
         return vec![check("deliverable", path, false, evidence)];
@@ -233,6 +240,14 @@ mod tests {
     fn what_is_not_text_is_no_deliverable() {
         let checks = check_text(&rule(), None, 7);
         assert!(!checks[0].passed && checks[0].evidence.contains("7 bytes"));
+    }
+
+    #[test]
+    fn what_is_too_large_to_be_recorded_is_no_deliverable() {
+        let text = Some("long enough it is");
+        let checks = check_text(&rule(), text, RECORDED_FILE_LIMIT + 1);
+        assert!(!checks[0].passed && checks[0].evidence.contains("33554433 bytes"));
+        assert!(check_text(&rule(), text, RECORDED_FILE_LIMIT)[0].passed);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod git;
 mod known;
 mod patch;
 mod record;
+pub mod sample;
 mod scratch;
 mod source;
 mod walk;
@@ -37,6 +38,7 @@ pub use file::FileContent;
 pub use git::GitError;
 pub use patch::Patch;
 pub use source::SourceError;
+pub use walk::FILE_LIMIT as RECORDED_FILE_LIMIT;
 
 use git::Git;
 use record::Record;

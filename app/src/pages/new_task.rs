@@ -47,14 +47,18 @@ pub fn NewTaskPage() -> impl IntoView {
     Effect::new(move |_| live.follow(Follow::Tasks));
     let workflows = resource(|| (), |()| list_workflows());
     let installation = expect_context::<Installation>();
+    // What agents do elsewhere must not make the form anew under somebody's hands.
+    let model = Memo::new(move |_| {
+        let overview = installation.overview()?;
+        Some((overview.model_source, overview.sample_repository))
+    });
     let form = move || {
-        let only_scripted = installation
-            .overview()
-            .is_some_and(|overview| overview.model_source == ModelSource::None);
+        let (source, sample) = model.get().unwrap_or((ModelSource::Account, None));
+        let only_scripted = source == ModelSource::None;
         Suspend::new(async move {
             workflows
                 .await
-                .map(|workflows| view! { <NewTask workflows only_scripted /> })
+                .map(|workflows| view! { <NewTask workflows only_scripted sample /> })
         })
     };
     view! {
@@ -86,7 +90,11 @@ impl FieldFaults {
 }
 
 #[component]
-fn NewTask(workflows: Vec<WorkflowView>, only_scripted: bool) -> impl IntoView {
+fn NewTask(
+    workflows: Vec<WorkflowView>,
+    only_scripted: bool,
+    sample: Option<String>,
+) -> impl IntoView {
     let takes_repository = workflows
         .iter()
         .any(|workflow| workflow.id == TaskType::ModifyApp);
@@ -128,7 +136,7 @@ fn NewTask(workflows: Vec<WorkflowView>, only_scripted: bool) -> impl IntoView {
             {summary}
             <TypeCards workflows chosen=form.task_type.clone() />
             <DescriptionField title=form.title.clone() description=form.description.clone() />
-            {takes_repository.then(|| view! { <RepositoryField repository=form.repository.clone() /> })}
+            {takes_repository.then(|| view! { <RepositoryField repository=form.repository.clone() sample /> })}
             <MoreFields form only_scripted />
             <div class="form-actions">
                 <button class="btn btn-primary" name="form[start]" value="true" disabled=pending>

@@ -170,10 +170,20 @@ pub fn MoreFields(form: TaskForm, only_scripted: bool) -> impl IntoView {
 /// What is to be changed. Shown while the card of a change is chosen, which the style sheet sees to:
 /// so it works without script.
 #[component]
-pub fn RepositoryField(repository: String) -> impl IntoView {
+pub fn RepositoryField(repository: String, sample: Option<String>) -> impl IntoView {
+    let hint = if sample.is_some() {
+        "The demo's scripted model knows how to change this sample. The result is a branch that you fetch."
+    } else {
+        "An https address, or a path on the server. It is copied: the result is a branch that you fetch."
+    };
+    let value = if repository.is_empty() {
+        sample.unwrap_or_default()
+    } else {
+        repository
+    };
     view! {
         <div class="repository-field">
-            <TextField name="repository" label="Repository" hint="An https address, or a path on the server. It is copied: the result is a branch that you fetch." value=repository />
+            <TextField name="repository" label="Repository" hint value />
         </div>
     }
     .into_any()

@@ -291,6 +291,10 @@ impl Service {
             model_source: known.model_source,
             problems: known.problems.clone(),
             sandbox: known.sandbox.clone(),
+            sample_repository: known
+                .sample_repository
+                .as_ref()
+                .map(|path| path.display().to_string()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }

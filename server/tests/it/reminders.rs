@@ -32,6 +32,7 @@ fn service(store: &Store) -> Service {
             model_source: ModelSource::Account,
             problems: Vec::new(),
             sandbox: "none".to_owned(),
+            sample_repository: None,
         },
     })
 }

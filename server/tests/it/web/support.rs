@@ -78,6 +78,7 @@ impl TestApp {
                 model_source: ModelSource::Account,
                 problems: Vec::new(),
                 sandbox: "none".to_owned(),
+                sample_repository: None,
             },
         });
         let shutdown = CancellationToken::new();
