@@ -5,7 +5,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::result::TakeAlong;
 use super::task_state::TaskState;
-use crate::api::Diff;
+use crate::api::{Diff, PhaseView};
 use crate::components::changes::{ChangedFile, change_mark};
 use crate::components::faults::fault_panels;
 use crate::components::number::counted;
@@ -26,7 +26,7 @@ pub fn Changes(state: TaskState) -> impl IntoView {
     let address = use_query_map();
     let phase = Memo::new(move |_| {
         let named = address.with(|address| address.get("phase")?.parse().ok());
-        named.or_else(|| state.task.with_untracked(|task| task.phase))
+        named.or_else(|| newest_phase(state))
     });
     let id = state.id;
     let version = move || state.task.with(|task| task.version);
@@ -38,6 +38,7 @@ pub fn Changes(state: TaskState) -> impl IntoView {
     let files =
         move || Suspend::new(async move { diff.await.map(|diff| view! { <ChangedFiles diff /> }) });
     view! {
+        <TakeAlong state />
         <PhaseChips state phase />
         <p class="news" hidden=move || loaded.get() == version()>
             <button type="button" class="btn btn-sm" on:click=move |_| loaded.set(version())>"Show the newest changes"</button>
@@ -45,9 +46,18 @@ pub fn Changes(state: TaskState) -> impl IntoView {
         <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
             <ErrorBoundary fallback=fault_panels>{files}</ErrorBoundary>
         </Transition>
-        <TakeAlong state />
     }
     .into_any()
+}
+
+/// The present phase, or the last one that had begun.
+fn newest_phase(state: TaskState) -> Option<u32> {
+    state.task.with_untracked(|task| task.phase).or_else(|| {
+        state.phases.with_untracked(|phases| {
+            let begun = |phase: &&PhaseView| phase.status != PhaseStatus::Pending;
+            phases.iter().rev().find(begun).map(|phase| phase.number)
+        })
+    })
 }
 
 #[component]
@@ -58,7 +68,7 @@ fn PhaseChips(state: TaskState, phase: Memo<Option<u32>>) -> impl IntoView {
             .get()
             .into_iter()
             .filter(|each| each.status != PhaseStatus::Pending);
-        let chip = |each: crate::api::PhaseView| {
+        let chip = |each: PhaseView| {
             let number = each.number;
             let current = move || (phase.get() == Some(number)).then_some("true");
             view! { <li><a class="chip" href=format!("?phase={number}") aria-current=current>{each.name}</a></li> }

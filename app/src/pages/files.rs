@@ -195,17 +195,26 @@ fn FileLinks(state: TaskState, files: Vec<DeliverableView>, path: Option<String>
         let is_open = path.with_value(|path| path.as_ref() == Some(&file.path));
         let current = is_open.then_some("true");
         if !file.exists && file.problem.is_none() {
-            return view! { <li><span class="file-link" aria-disabled="true"><Glyph icon=Icon::File /> {file.path}</span></li> }.into_any();
+            return view! { <li><span class="file-link" aria-disabled="true"><Glyph icon=Icon::File /> <FileName path=file.path /></span></li> }.into_any();
         }
         let (icon, note) = match file.problem {
             Some(_) => (Icon::Alert, "refused".to_owned()),
             None => (Icon::File, size_of_file(file.size)),
         };
         let href = format!("/tasks/{}/files?file={}", state.id, Url::escape(&file.path));
-        view! { <li><a class="file-link" href=href aria-current=current><Glyph icon /> <span class="file-name">{file.path}</span> <span class="file-note">{note}</span></a></li> }.into_any()
+        view! { <li><a class="file-link" href=href aria-current=current><Glyph icon /> <FileName path=file.path /> <span class="file-note">{note}</span></a></li> }.into_any()
     };
     let group = move |(name, files): (String, Vec<DeliverableView>)| {
         view! { <h2 class="file-group">{name}</h2> <ul>{files.into_iter().map(link).collect_view()}</ul> }
     };
     groups.map(group).collect_view().into_any()
+}
+
+/// The name, which is looked for, before the folder, which many share.
+#[component]
+fn FileName(path: String) -> impl IntoView {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+    let (folder, name) = (folder.to_owned(), name.to_owned());
+    let folder = (!folder.is_empty()).then(|| view! { " " <small>{folder}</small> });
+    view! { <span class="file-name" title=path>{name} {folder}</span> }
 }

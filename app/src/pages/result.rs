@@ -49,6 +49,8 @@ fn Branch(id: TaskId) -> impl IntoView {
             })
         })
     };
-    view! { <Transition><ErrorBoundary fallback=crate::components::faults::fault_panels>{shown}</ErrorBoundary></Transition> }
+    // Keeps the room, so that what follows doesn't jump.
+    let room = || view! { <p class="take-along">"\u{a0}"</p> };
+    view! { <Transition fallback=room><ErrorBoundary fallback=crate::components::faults::fault_panels>{shown}</ErrorBoundary></Transition> }
         .into_any()
 }
