@@ -79,6 +79,15 @@ pub struct AgentView {
     pub recent: Vec<String>,
 }
 
+/// What an agent is writing, as a stream tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WritingView {
+    /// Words; none of them: nothing is being written.
+    pub text: String,
+    /// Whether they are added to what was told before, or take its place.
+    pub append: bool,
+}
+
 words! {
     /// What a live agent is busy with.
     pub enum AgentState {

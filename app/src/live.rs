@@ -16,6 +16,8 @@ pub use event::LiveEvent;
 use crate::api::TaskView;
 use crate::components::pill::Look;
 use crate::domain::id::TaskId;
+#[cfg(feature = "hydrate")]
+use crate::domain::log::LogLine;
 
 /// What a page follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub struct Live {
     next: StoredValue<u32>,
     /// What this connection has told of each task, for listeners that come later.
     statuses: StoredValue<Vec<TaskView>>,
+    /// What the followed task's agent is writing.
+    writing: StoredValue<String>,
 }
 
 impl Live {
@@ -71,6 +75,7 @@ impl Live {
             listeners: StoredValue::new(Vec::new()),
             next: StoredValue::new(0),
             statuses: StoredValue::new(Vec::new()),
+            writing: StoredValue::new(String::new()),
         };
         provide_context(live);
         live.connect();
@@ -100,6 +105,7 @@ impl Live {
     pub fn follow(self, what: Follow) {
         if self.follow.get_untracked() != Some(what) {
             self.statuses.update_value(Vec::clear);
+            self.writing.set_value(String::new());
             self.follow.set(Some(what));
         }
     }
@@ -107,6 +113,11 @@ impl Live {
     /// Whether the connection is lost at present.
     pub fn is_lost(self) -> bool {
         self.lost.get()
+    }
+
+    /// What the followed task's agent is writing, before it is a line of the log.
+    pub fn writing(self) -> String {
+        self.writing.get_value()
     }
 
     /// What people who listen to the page are told.
@@ -147,6 +158,16 @@ impl Live {
                 }
             }
             LiveEvent::Gone(id) => statuses.retain(|known| known.id != *id),
+            _ => {}
+        });
+        self.writing.update_value(|writing| match event {
+            LiveEvent::Writing(view) => {
+                if !view.append {
+                    writing.clear();
+                }
+                writing.push_str(&view.text);
+            }
+            LiveEvent::Log(lines) if lines.iter().any(LogLine::is_agent_text) => writing.clear(),
             _ => {}
         });
         for (_, listener) in self.listeners.get_value() {

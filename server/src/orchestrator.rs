@@ -16,6 +16,7 @@ mod run;
 mod serve;
 mod session;
 mod turn;
+mod writing;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -33,6 +34,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 pub use live::Live;
+pub use writing::Writing;
 
 use crate::agent::driver::Launcher;
 use crate::agent::mcp::McpServer;

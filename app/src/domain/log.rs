@@ -100,3 +100,11 @@ pub struct LogLine {
     /// Plain text, Markdown or JSON, by `kind`.
     pub text: String,
 }
+
+impl LogLine {
+    /// Whether an agent's text ends with this line: what was shown of it while it was being
+    /// written gives way.
+    pub fn is_agent_text(&self) -> bool {
+        self.stream == LogStream::Agent && self.kind == LogKind::Text
+    }
+}

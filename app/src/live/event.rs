@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::api::{
     DependencyView, MessageView, PhaseView, QuestionView, ReviewView, TaskView, UsageView,
+    WritingView,
 };
 use crate::domain::id::TaskId;
 use crate::domain::log::LogLine;
@@ -27,6 +28,8 @@ pub enum LiveEvent {
     Usage(UsageView),
     /// New lines of the followed task's log, in order.
     Log(Vec<LogLine>),
+    /// The followed task's agent goes on writing: [`super::Live::writing`] is the text so far.
+    Writing(WritingView),
     /// The task was put away.
     Gone(TaskId),
     /// What the page knows is too old to go on from: load it again.
@@ -43,7 +46,7 @@ struct PutAway {
 #[cfg(any(feature = "hydrate", test))]
 impl LiveEvent {
     /// Every name the stream uses.
-    pub const NAMES: [&'static str; 12] = [
+    pub const NAMES: [&'static str; 13] = [
         "status",
         "phase_update",
         "step_update",
@@ -55,6 +58,7 @@ impl LiveEvent {
         "error",
         "usage",
         "log",
+        "writing",
         "reset",
     ];
 
@@ -72,6 +76,7 @@ impl LiveEvent {
             "dependency_request" => json(data).map(Self::Dependency),
             "usage" => json(data).map(Self::Usage),
             "log" => json(data).map(Self::Log),
+            "writing" => json(data).map(Self::Writing),
             "reset" => {
                 Some(json(data).map_or(Self::Reset, |PutAway { task_id }| Self::Gone(task_id)))
             }
@@ -106,6 +111,9 @@ mod tests {
             );
             let is_log = matches!(read("[]"), Some(LiveEvent::Log(lines)) if lines.is_empty());
             assert_eq!(is_log, name == "log");
+            let words = r#"{"text":"Once","append":true}"#;
+            let is_writing = matches!(read(words), Some(LiveEvent::Writing(view)) if view.append);
+            assert_eq!(is_writing, name == "writing");
             let is_reset = matches!(read("nonsense"), Some(LiveEvent::Reset));
             assert_eq!(is_reset, name == "reset");
         }

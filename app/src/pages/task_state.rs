@@ -143,7 +143,10 @@ impl TaskState {
                 }
                 self.note_action(lines);
             }
-            LiveEvent::Status(_) | LiveEvent::Gone(_) | LiveEvent::Reset => {}
+            LiveEvent::Status(_)
+            | LiveEvent::Writing(_)
+            | LiveEvent::Gone(_)
+            | LiveEvent::Reset => {}
         }
     }
 

@@ -80,6 +80,8 @@ pub struct Store {
     /// Which lines the reader wants to see; all of them, if it is none.
     pub filter: RwSignal<Option<LogFilter>>,
     pub filtering: RwSignal<Filtering>,
+    /// What the agent is writing: the text of a line that is yet to come.
+    pub writing: RwSignal<String>,
     /// The line that was jumped to.
     pub current: RwSignal<Option<u64>>,
     /// The chunks that are on their way.
@@ -121,6 +123,7 @@ impl Store {
             is_following: RwSignal::new(true),
             filter: RwSignal::new(None),
             filtering: RwSignal::new(Filtering::default()),
+            writing: RwSignal::new(String::new()),
             current: RwSignal::new(None),
             fetching: StoredValue::new(HashSet::new()),
             arrived: StoredValue::new(BTreeSet::new()),
@@ -151,6 +154,15 @@ impl Store {
     /// The same, for those who don't wait for the next.
     pub fn newest_untracked(self) -> u64 {
         self.buffer.with_value(|buffer| buffer.cache.newest())
+    }
+
+    /// Whether the text that is being written would be the next line that is shown.
+    pub fn shows_writing(self) -> bool {
+        self.revision.track();
+        let is_wanted = matches!(self.filter.get(), None | Some(LogFilter::Conversation));
+        is_wanted
+            && self.writing.with(|text| !text.is_empty())
+            && self.buffer.with_value(|buffer| buffer.cache.reaches_end())
     }
 
     /// Before which line the filter may show more.

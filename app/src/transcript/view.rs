@@ -8,6 +8,7 @@ use wasm_bindgen::JsCast;
 
 use super::row::{Results, row_view};
 use super::store::Store;
+use super::text::rendered;
 use super::toolbar::{LivePill, Toolbar};
 use crate::components::toast::Toasts;
 use crate::domain::id::TaskId;
@@ -67,6 +68,12 @@ pub fn Transcript(
                     <For each=blocks key=|block| *block let:block><Block store block /></For>
                 </Show>
                 <div node_ref=below class="log-spacer"></div>
+                <Show when=move || store.shows_writing()>
+                    <div class="log-writing" data-busy="">
+                        <span class="dot" aria-hidden="true"></span>
+                        <div class="log-said">{move || store.writing.with(|text| rendered(text))}</div>
+                    </div>
+                </Show>
             </div>
             <LivePill store is_running />
         </section>
@@ -94,13 +101,19 @@ fn start(store: Store) {
     let waiting = StoredValue::new(Vec::new());
     let is_due = StoredValue::new(false);
     live.subscribe(move |event| {
-        let LiveEvent::Log(lines) = event else { return };
-        waiting.update_value(|waiting| waiting.extend(lines.iter().cloned()));
+        match event {
+            LiveEvent::Log(lines) => {
+                waiting.update_value(|waiting| waiting.extend(lines.iter().cloned()));
+            }
+            LiveEvent::Writing(_) => {}
+            _ => return,
+        }
         if !is_due.get_value() {
             is_due.set_value(true);
-            set_timeout(move || show_waiting(store, waiting, is_due), PACE);
+            set_timeout(move || show_waiting(store, live, waiting, is_due), PACE);
         }
     });
+    store.writing.set(live.writing());
     let resized = window_event_listener(ev::resize, move |_| store.remeasure());
     let opened = window_event_listener(ev::hashchange, move |_| {
         jump_to_address(store);
@@ -116,14 +129,27 @@ fn start(store: Store) {
     });
 }
 
-fn show_waiting(store: Store, waiting: StoredValue<Vec<LogLine>>, is_due: StoredValue<bool>) {
+/// Shows what has come: lines, and at the same moment that what was being written is one of them.
+fn show_waiting(
+    store: Store,
+    live: Live,
+    waiting: StoredValue<Vec<LogLine>>,
+    is_due: StoredValue<bool>,
+) {
     let lines = waiting.try_update_value(std::mem::take).unwrap_or_default();
     is_due.try_update_value(|is_due| *is_due = false);
-    if lines.is_empty() || store.is_gone() {
+    if store.is_gone() {
         return;
     }
-    store.take(lines);
-    if store.is_following.get_untracked() {
+    let has_grown = !lines.is_empty();
+    if has_grown {
+        store.take(lines);
+    }
+    let text = live.writing();
+    if store.writing.with_untracked(|shown| *shown != text) {
+        store.writing.set(text);
+    }
+    if has_grown && store.is_following.get_untracked() {
         store.follow();
     } else {
         store.measure_soon();

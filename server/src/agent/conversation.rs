@@ -113,6 +113,8 @@ pub(super) struct Conversation {
     next_request: u64,
     stderr_tail: VecDeque<String>,
     in_turn: bool,
+    /// There were words since the last end of a text.
+    in_text: bool,
     stage: Stage,
     deadline: Instant,
     grace: Duration,
@@ -161,6 +163,7 @@ impl Conversation {
             next_request: 0,
             stderr_tail: VecDeque::new(),
             in_turn: false,
+            in_text: false,
             stage: Stage::Running,
             deadline: Instant::now(),
             grace: Duration::ZERO,
@@ -318,6 +321,11 @@ impl Conversation {
     /// Adds an event; lines that follow each other become one event, and so do words.
     fn queue(&mut self, event: AgentEvent) {
         let is_behind = self.outgoing.len() >= BACKLOG;
+        match event {
+            AgentEvent::TextDelta(_) => self.in_text = true,
+            AgentEvent::TextEnded { .. } if !std::mem::take(&mut self.in_text) => return,
+            _ => {}
+        }
         match (self.outgoing.back_mut(), event) {
             (Some(AgentEvent::Log(lines)), AgentEvent::Log(more))
                 if lines.len() < LINES_AT_ONCE =>

@@ -19,6 +19,12 @@ pub enum AgentEvent {
     /// Words of the main agent as they are being written. Lossy: when the session is behind, some
     /// are left out; the finished text comes as a log line.
     TextDelta(String),
+    /// The words before belong to a text that is finished, or that is given up because its request
+    /// failed. Comes only after words.
+    TextEnded {
+        /// Whether the finished text is the next log line.
+        is_logged: bool,
+    },
     /// What the agent is doing now, for the live view.
     Acting(Action),
     /// A turn begins.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use app::domain::action::describe;
+use app::domain::log::{LogKind, NewLine};
 use chrono::{DateTime, Utc};
 
 use super::control::{CanUseTool, ControlOutcome, ControlRequest, ControlRequestBody, HookInput};
@@ -10,7 +11,7 @@ use super::event::{AgentEvent, PermissionRequest, StopHook, ToolHook};
 use super::lines::Line;
 use super::log_lines::{log_lines, note, raw_line};
 use super::marker;
-use super::message::{Assistant, Block};
+use super::message::{ApiEvent, Assistant, Block, StreamEvent};
 use super::protocol::{Message, ParseError, parse};
 use super::stdin;
 use super::system::{Init, SystemMessage};
@@ -62,6 +63,9 @@ pub(super) fn translate(line: &Line, workspace: &Path, at: DateTime<Utc>) -> Tra
 
 fn understood(message: Message, workspace: &str, at: DateTime<Utc>, into: &mut Translation) {
     let lines = log_lines(&message, workspace, at);
+    if let Message::Assistant(assistant) = &message {
+        into.events.extend(text_end(assistant, &lines));
+    }
     if !lines.is_empty() {
         into.events.push(AgentEvent::Log(lines));
     }
@@ -71,11 +75,9 @@ fn understood(message: Message, workspace: &str, at: DateTime<Utc>, into: &mut T
             into.events.extend(markers(&assistant));
             return;
         }
-        Message::StreamEvent(event) => match event.text() {
-            Some(text) if event.parent_tool_use_id.is_none() => {
-                AgentEvent::TextDelta(text.to_owned())
-            }
-            _ => return,
+        Message::StreamEvent(event) => match written(&event) {
+            Some(event) => event,
+            None => return,
         },
         Message::System(system) => match system_event(system, into) {
             Some(event) => event,
@@ -109,6 +111,28 @@ fn understood(message: Message, workspace: &str, at: DateTime<Utc>, into: &mut T
         | Message::ConversationReset { .. } => return,
     };
     into.events.push(event);
+}
+
+/// What the main agent's stream says of the text it is writing.
+fn written(stream: &StreamEvent) -> Option<AgentEvent> {
+    if stream.parent_tool_use_id.is_some() {
+        return None;
+    }
+    if matches!(stream.event, ApiEvent::MessageStart) {
+        // If a text is unfinished, its request had failed and is repeated.
+        return Some(AgentEvent::TextEnded { is_logged: false });
+    }
+    let words = stream.text()?;
+    Some(AgentEvent::TextDelta(words.to_owned()))
+}
+
+/// Comes before the text's line.
+fn text_end(assistant: &Assistant, lines: &[NewLine]) -> Option<AgentEvent> {
+    let is_text = |block: &Block| matches!(block, Block::Text { .. });
+    let is_end =
+        assistant.parent_tool_use_id.is_none() && assistant.message.content.iter().any(is_text);
+    let is_logged = lines.iter().any(|line| line.kind == LogKind::Text);
+    is_end.then_some(AgentEvent::TextEnded { is_logged })
 }
 
 fn system_event(system: SystemMessage, into: &mut Translation) -> Option<AgentEvent> {
@@ -256,15 +280,18 @@ mod tests {
     #[test]
     fn a_marker_counts_only_in_the_main_agents_own_words() {
         let done = "Done.\n=== PHASE 1 COMPLETE ===";
-        assert_eq!(events(&says(done, &json!({}))), "Log Marker");
-        assert_eq!(events(&says("[ERROR]", &json!({}))), "Log Warning");
+        assert_eq!(events(&says(done, &json!({}))), "TextEnded Log Marker");
+        assert_eq!(
+            events(&says("[ERROR]", &json!({}))),
+            "TextEnded Log Warning"
+        );
         assert_eq!(
             events(&says(done, &json!({"parent_tool_use_id": "t"}))),
             "Log"
         );
         assert_eq!(
             events(&says(done, &json!({"is_api_error_message": true}))),
-            "Log"
+            "TextEnded Log"
         );
         let result = json!({"type": "user", "message": {"content": [
             {"type": "tool_result", "tool_use_id": "t", "content": done},
@@ -272,6 +299,19 @@ mod tests {
         assert_eq!(events(&result), "Log");
         let prompt = json!({"type": "user", "message": {"content": done}});
         assert_eq!(events(&prompt), "Log");
+    }
+
+    #[test]
+    fn words_are_the_main_agents_and_a_message_that_begins_anew_ends_them() {
+        let stream = |event: Value, parent: Value| json!({"type": "stream_event", "event": event, "parent_tool_use_id": parent});
+        let words =
+            json!({"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Once"}});
+        assert_eq!(events(&stream(words.clone(), Value::Null)), "TextDelta");
+        assert_eq!(events(&stream(words, json!("t"))), "");
+        let start = json!({"type": "message_start", "message": {}});
+        assert_eq!(events(&stream(start.clone(), Value::Null)), "TextEnded");
+        assert_eq!(events(&stream(start, json!("t"))), "");
+        assert_eq!(events(&says(" ", &json!({}))), "TextEnded");
     }
 
     #[test]

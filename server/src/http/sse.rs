@@ -3,6 +3,7 @@
 
 mod announce;
 mod tail;
+mod writing;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -88,7 +89,11 @@ async fn task(
         description = "`status` without an id for every task, first as it is and then on every change. \
                        Without `task`, a task that was put away is told by `reset` with \
                        `{\"task_id\": …}`. With `task`, beside them the events of its own stream, \
-                       where `reset` has an id and the task as it is now"), Problems))]
+                       where `reset` has an id and the task as it is now, and `writing` without an id: the \
+                       text that the agent is writing, as `{\"text\": …, \"append\": …}`. It is added to what \
+                       was told of that text, or takes its place; empty, nothing is being written. A text that \
+                       begins with `…` lacks its beginning. A `log` event with a line of stream `agent` and \
+                       kind `text` ends it. It is told at most ten times a second and never again"), Problems))]
 async fn tab(
     State(state): State<AppState>,
     Params(watched): Params<Watched>,
@@ -100,7 +105,7 @@ async fn tab(
         return Ok(answer(&state, statuses));
     };
     let after = cursor(&headers, watched.after.as_deref())?;
-    let tail = Tail::open(&state.service, id, after).await?;
+    let tail = Tail::open(&state.service, id, after).await?.with_writing();
     Ok(answer(
         &state,
         stream::select(

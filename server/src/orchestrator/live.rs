@@ -5,18 +5,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::api::{AgentState, AgentView};
 use app::domain::id::TaskId;
+use tokio::sync::watch;
+
+use super::writing::{Writing, Writings};
 
 /// How many past actions are shown.
 const RECENT: usize = 5;
 
 /// The live agents of this process.
 #[derive(Clone, Debug, Default)]
-pub struct Live(Arc<Mutex<HashMap<TaskId, AgentView>>>);
+pub struct Live {
+    agents: Arc<Mutex<HashMap<TaskId, AgentView>>>,
+    writings: Writings,
+}
 
 impl Live {
     fn agents(&self) -> MutexGuard<'_, HashMap<TaskId, AgentView>> {
         // The map is whole after every statement, also of a thread that panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the task's agent is doing, if one is live.
@@ -27,6 +33,23 @@ impl Live {
     /// How many agents are live.
     pub fn running(&self) -> u32 {
         u32::try_from(self.agents().len()).unwrap_or(u32::MAX)
+    }
+
+    /// The text that the task's agent is writing. It changes with every word, so readers take their
+    /// time between two looks.
+    pub fn writing(&self, task: TaskId) -> watch::Receiver<Writing> {
+        self.writings.watch(task)
+    }
+
+    /// The task's agent writes more of its text.
+    pub fn write(&self, task: TaskId, words: &str) {
+        self.writings.push(task, words);
+    }
+
+    /// The text is finished, and on its way as a line of the log if `is_logged`. To be said before
+    /// the line is handed over: whoever sees the line knows then that it takes the text's place.
+    pub fn end_text(&self, task: TaskId, is_logged: bool) {
+        self.writings.end(task, is_logged);
     }
 
     /// Shows the task's agent until the guard is dropped.
@@ -55,6 +78,7 @@ impl Live {
     }
 
     pub(super) fn rest(&self, task: TaskId) {
+        self.end_text(task, false);
         if let Some(view) = self.agents().get_mut(&task) {
             view.action = None;
         }
@@ -70,5 +94,30 @@ pub(super) struct Shown {
 impl Drop for Shown {
     fn drop(&mut self) {
         self.live.agents().remove(&self.task);
+        self.live.writings.forget(self.task);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_agent_that_rests_or_is_gone_writes_nothing() {
+        let live = Live::default();
+        let task = TaskId::from_uuid(Uuid::from_u128(1));
+        let text = live.writing(task);
+        let shown = live.show(task);
+        live.write(task, "half a sen");
+        live.rest(task);
+        assert_eq!(text.borrow().text(), "");
+        live.write(task, "another ha");
+        assert_eq!(text.borrow().text(), "another ha");
+        // As after a cancellation, a failure or a panic.
+        drop(shown);
+        assert_eq!(text.borrow().text(), "");
+        assert!(live.agent(task).is_none());
     }
 }

@@ -93,6 +93,7 @@ impl Run {
             () = lost.cancelled() => Ok(Ending::Settled),
             driven = self.work() => driven,
         };
+        self.deps.live.rest(self.task);
         if let Some(session) = self.session.take() {
             session.stop().await;
         }

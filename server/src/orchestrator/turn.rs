@@ -242,8 +242,9 @@ impl Run {
                 self.follow(session, message, state).await?;
             }
             AgentEvent::Exited(exit) => return Ok(Progress::Gone(exit)),
-            AgentEvent::TextDelta(_)
-            | AgentEvent::Withdrawn { .. }
+            AgentEvent::TextDelta(words) => self.deps.live.write(self.task, &words),
+            AgentEvent::TextEnded { is_logged } => self.deps.live.end_text(self.task, is_logged),
+            AgentEvent::Withdrawn { .. }
             | AgentEvent::Retry(_)
             | AgentEvent::State(_)
             | AgentEvent::Unknown { .. } => {}

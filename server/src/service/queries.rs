@@ -9,12 +9,14 @@ use app::domain::id::{ReviewId, TaskId};
 use app::domain::plan::Workflow;
 use app::domain::task::{EventRecord, Review, Task};
 use app::domain::text::Title;
+use tokio::sync::watch;
 
 use super::Service;
 use super::commands::review_view;
 use crate::error::Error;
 use crate::logs::Wanted;
 use crate::markdown;
+use crate::orchestrator::Writing;
 use crate::store::TaskFilter;
 use crate::workspace::{Archive, FileContent, Patch};
 
@@ -82,6 +84,11 @@ impl Service {
             agent: self.parts.live.agent(id),
             task: TaskView::from(&task),
         })
+    }
+
+    /// The text that the task's agent is writing, if one runs in this process.
+    pub fn writing(&self, id: TaskId) -> watch::Receiver<Writing> {
+        self.parts.live.writing(id)
     }
 
     pub async fn status(&self, id: TaskId) -> Result<TaskStatus, Error> {

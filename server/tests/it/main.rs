@@ -8,6 +8,7 @@ mod agent;
 mod changing;
 mod commands;
 mod crash;
+mod growing_text;
 mod installation;
 mod reminders;
 mod scripted_model;

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::announce::announce;
+use super::writing::WritingTail;
 use super::{Events, event};
 use crate::error::Error;
 use crate::service::Service;
@@ -69,8 +70,9 @@ pub struct Tail {
     service: Service,
     id: TaskId,
     head: watch::Receiver<Moved>,
-    /// What the head showed at the latest look, and when that was.
+    /// What the head showed at the latest look.
     seen: Moved,
+    /// When events and lines were both looked for.
     looked: Instant,
     /// There may be events after the cursor.
     events_due: bool,
@@ -79,6 +81,8 @@ pub struct Tail {
     cursor: Cursor,
     /// The task as it was at the cursor.
     task: Option<Task>,
+    /// What the agent is writing, for those who watch.
+    writing: Option<WritingTail>,
     /// What is sent before the first look.
     greeting: Option<Event>,
     ended: bool,
@@ -102,6 +106,7 @@ impl Tail {
             lines_due: true,
             cursor: after,
             task: None,
+            writing: None,
             greeting: None,
             ended: false,
         };
@@ -119,6 +124,12 @@ impl Tail {
             tail.task = service.store().load_at(id, after.version).await?;
         }
         Ok(tail)
+    }
+
+    /// Tells of the text that the agent is writing, too.
+    pub fn with_writing(self) -> Self {
+        let writing = Some(WritingTail::new(self.service.writing(self.id)));
+        Self { writing, ..self }
     }
 
     /// Everything from here on, without an end.
@@ -139,16 +150,39 @@ impl Tail {
             let overdue = self.service.store().heads().is_overdue(self.looked);
             self.events_due |= overdue || moved.events != self.seen.events;
             self.lines_due |= overdue || moved.lines != self.seen.lines;
-            (self.seen, self.looked) = (moved, Instant::now());
-            let page = self.look().await?;
+            self.seen = moved;
+            if self.events_due && self.lines_due {
+                // Words that are being written bring us here too, and are no look at the store.
+                self.looked = Instant::now();
+            }
+            let mut page = self.look().await?;
+            let writing = self.writing.as_mut();
+            let writing = writing.and_then(|writing| writing.news(Instant::now()));
+            if let Some(view) = writing {
+                page.push(event("writing", &view)?);
+            }
             if !page.is_empty() {
                 return Ok(Some((page, self)));
             }
             if !self.events_due && !self.lines_due {
-                self.service.store().heads().call(&mut self.head).await;
+                self.wait().await;
             }
         }
         Ok(None)
+    }
+
+    /// Waits until there is a reason to look again.
+    async fn wait(&mut self) {
+        let writing = async {
+            match &mut self.writing {
+                Some(writing) => writing.due().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.service.store().heads().call(&mut self.head) => {}
+            () = writing => {}
+        }
     }
 
     async fn look(&mut self) -> Result<Vec<Event>, Error> {
@@ -173,6 +207,11 @@ impl Tail {
             if let Some(task) = &self.task {
                 page.extend(announce(record, before.as_ref(), task, self.cursor)?);
             }
+        }
+        if let Some(writing) = &mut self.writing
+            && lines.iter().any(LogLine::is_agent_text)
+        {
+            writing.replaced(Instant::now());
         }
         for batch in batches(&lines) {
             self.cursor.log_seq = batch.last().map_or(self.cursor.log_seq, |line| line.seq);

@@ -57,6 +57,18 @@ async fn a_conversation_of_two_turns_works_and_ends_in_order() {
     assert!(text.contains(r#""output":"hello\n"#), "{text}");
     let has = |wanted: fn(&AgentEvent) -> bool| events.iter().any(wanted);
     assert!(has(|event| matches!(event, AgentEvent::TextDelta(_))));
+    let says_done = |event: &AgentEvent| match event {
+        AgentEvent::Log(lines) => lines[0].text.starts_with("Done."),
+        _ => false,
+    };
+    let done = events.iter().position(says_done).unwrap();
+    assert!(matches!(
+        events[done - 2..done],
+        [
+            AgentEvent::TextDelta(_),
+            AgentEvent::TextEnded { is_logged: true }
+        ]
+    ));
     assert!(has(|event| matches!(event, AgentEvent::Marker(_))));
     assert!(has(|event| matches!(event, AgentEvent::Acting(_))));
     assert!(has(|event| matches!(

@@ -8,6 +8,7 @@ use app::domain::task::{Actor, TaskCommand, TaskEdit};
 use axum::body::Body;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use server::jobs::Claim;
 use server::logs::LogWriter;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -172,6 +173,45 @@ async fn a_client_that_is_cut_again_and_again_gets_every_event_once_and_in_order
     assert_eq!(versions, (1..=EVENTS).collect::<Vec<_>>());
 }
 
+/// The log of a task's run, without the run.
+struct Log {
+    writer: LogWriter,
+    claim: Claim,
+    run: RunId,
+    _background: JoinSet<()>,
+}
+
+impl Log {
+    /// Of the task that is next.
+    async fn of_next(app: &TestApp) -> Self {
+        let claim = app.store.claim("test", Duration::from_mins(1)).await;
+        let (writer, work) = LogWriter::start(app.store.clone(), CancellationToken::new());
+        let mut background = JoinSet::new();
+        background.spawn(work);
+        Self {
+            writer,
+            claim: claim.unwrap().unwrap(),
+            run: RunId::from_uuid(uuid::Uuid::now_v7()),
+            _background: background,
+        }
+    }
+
+    /// Stores texts of the agent.
+    async fn write(&self, texts: &[String]) {
+        let line = |text: &String| NewLine {
+            at: chrono::Utc::now(),
+            stream: LogStream::Agent,
+            kind: LogKind::Text,
+            text: text.clone(),
+        };
+        let (task, epoch) = (self.claim.task, self.claim.epoch);
+        let lines = texts.iter().map(line).collect();
+        let append = self.writer.append(task, self.run, epoch, lines);
+        append.await.unwrap();
+        self.writer.flush(task, epoch).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn log_lines_come_in_batches_and_resume_too() {
     const LINES: u64 = 2_500;
@@ -181,30 +221,8 @@ async fn log_lines_come_in_batches_and_resume_too() {
         .unwrap()
         .to_owned();
     app.post(&format!("/api/tasks/{id}/execute")).await;
-    let claim = app
-        .store
-        .claim("test", Duration::from_mins(1))
-        .await
-        .unwrap()
-        .unwrap();
-    let run = RunId::from_uuid(uuid::Uuid::now_v7());
-    let stop = CancellationToken::new();
-    let (writer, work) = LogWriter::start(app.store.clone(), stop.clone());
-    let mut background = JoinSet::new();
-    background.spawn(work);
-    let line = |number: u64| NewLine {
-        at: chrono::Utc::now(),
-        stream: LogStream::Agent,
-        kind: LogKind::Text,
-        text: format!("line {number}"),
-    };
-    let written = (0..LINES).map(line).collect();
-    writer
-        .append(claim.task, run, claim.epoch, written)
-        .await
-        .unwrap();
-    writer.flush(claim.task, claim.epoch).await.unwrap();
-    stop.cancel();
+    let written: Vec<_> = (0..LINES).map(|number| format!("line {number}")).collect();
+    Log::of_next(&app).await.write(&written).await;
     let mut lines = 0;
     let mut last: Option<String> = None;
     while lines < LINES {
@@ -450,5 +468,96 @@ async fn an_old_task_is_told_to_its_end_and_newer_ones_put_nothing_away() {
             assert_eq!(seen.json(), json!({ "task_id": new["id"] }));
             break;
         }
+    }
+}
+
+/// The next event but those of the tasks' statuses.
+async fn beyond_status(reader: &mut Reader) -> Seen {
+    loop {
+        let seen = reader.next().await.unwrap();
+        if seen.name != "status" {
+            return seen;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_being_written_is_told_without_an_id_until_its_line_takes_its_place() {
+    let app = TestApp::new().await;
+    let id = app.create("custom").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let task: TaskId = id.parse().unwrap();
+    app.post(&format!("/api/tasks/{id}/execute")).await;
+    let log = Log::of_next(&app).await;
+    let head = app.get(&format!("/api/tasks/{id}")).await.json()["version"].clone();
+    let path = format!("/api/stream?task={id}&after={head}.0");
+    let mut reader = Reader::open(&app, &path, None).await;
+    let mut told = async |name: &str, id: Option<&str>, data: Value| {
+        let seen = beyond_status(&mut reader).await;
+        assert_eq!((seen.name.as_str(), seen.id.as_deref()), (name, id));
+        let data_seen = match name {
+            "log" => seen.json()[0]["text"].clone(),
+            _ => seen.json(),
+        };
+        assert_eq!(data_seen, data);
+    };
+    let writing = |text: &str, append: bool| json!({ "text": text, "append": append });
+
+    told("writing", None, writing("", false)).await;
+    app.live.write(task, "Once upon");
+    told("writing", None, writing("Once upon", false)).await;
+    app.live.write(task, " a time");
+    told("writing", None, writing(" a time", true)).await;
+
+    // Whoever comes in the middle is told at once what there is, and no event of another task.
+    let mut late = Reader::open(&app, &path, None).await;
+    let seen = beyond_status(&mut late).await;
+    assert_eq!(seen.json(), writing("Once upon a time", false));
+    let other = app.create("custom").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mut elsewhere = Reader::open(&app, &format!("/api/stream?task={other}"), None).await;
+    let seen = loop {
+        let seen = beyond_status(&mut elsewhere).await;
+        if seen.name == "writing" {
+            break seen;
+        }
+    };
+    assert_eq!(seen.json(), writing("", false));
+
+    app.live.end_text(task, true);
+    app.live.write(task, "The end");
+    log.write(&["Once upon a time".to_owned()]).await;
+    let at = |line: u64| format!("{head}.{line}");
+    told("log", Some(&at(1)), json!("Once upon a time")).await;
+    told("writing", None, writing("The end", false)).await;
+    app.live.end_text(task, true);
+    log.write(&["The end".to_owned()]).await;
+    told("log", Some(&at(2)), json!("The end")).await;
+    // Cut off by a crash: nothing stands for it in the log.
+    app.live.write(task, "And the");
+    told("writing", None, writing("And the", false)).await;
+    app.live.end_text(task, false);
+    told("writing", None, writing("", false)).await;
+    log.write(&["Good night".to_owned()]).await;
+    told("log", Some(&at(3)), json!("Good night")).await;
+}
+
+#[tokio::test]
+async fn the_stream_of_one_task_tells_of_finished_lines_only() {
+    let app = TestApp::new().await;
+    let id = app.create("custom").await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    app.live.write(id.parse().unwrap(), "Half a sen");
+    let path = format!("/api/tasks/{id}/stream");
+    let mut reader = Reader::open(&app, &path, None).await;
+    rename(&app, id.parse().unwrap(), "New".to_owned()).await;
+    for _ in 0..2 {
+        assert_eq!(reader.next().await.unwrap().name, "status");
     }
 }

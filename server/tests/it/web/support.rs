@@ -36,6 +36,8 @@ pub struct TestApp {
     pub router: Router,
     pub service: Service,
     pub store: Store,
+    /// What agents would be doing, if there were any.
+    pub live: Live,
     pub shutdown: CancellationToken,
     pub data: tempfile::TempDir,
     background: JoinSet<()>,
@@ -67,12 +69,13 @@ impl TestApp {
         let store = Store::open(&url).await.unwrap();
         store.migrate().await.unwrap();
         let workspaces = Workspaces::new(data.path(), OsStr::new("/usr/bin:/bin"));
+        let live = Live::default();
         let service = Service::new(Parts {
             store: store.clone(),
             workspaces,
             workflows: Workflows::built_in().unwrap(),
             guides: Guides::new(Some(data.path().join("guides"))),
-            live: Live::default(),
+            live: live.clone(),
             installation: Installation {
                 agents_max: 3,
                 model_source: ModelSource::Account,
@@ -102,6 +105,7 @@ impl TestApp {
             router,
             service,
             store,
+            live,
             shutdown,
             data,
             background,
