@@ -14,6 +14,7 @@ mod m20261122_000003_create_jobs;
 mod m20261122_000004_create_log_chunks;
 mod m20261122_000005_create_idempotency_keys;
 mod m20261122_000007_add_subject_to_jobs;
+mod m20261122_000010_create_secrets;
 
 /// Brings a database to the present schema.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_create_log_chunks::Migration),
             Box::new(m20261122_000005_create_idempotency_keys::Migration),
             Box::new(m20261122_000007_add_subject_to_jobs::Migration),
+            Box::new(m20261122_000010_create_secrets::Migration),
         ]
     }
 }

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use app::domain::task::ReviewHours;
-use clap::{Arg, ArgMatches, Command as ClapCommand};
+use clap::{Arg, ArgAction, ArgMatches, Command as ClapCommand};
 use sources::{Origin, Sources};
 
 /// Everything the server can be told, defaults filled in.
@@ -42,6 +42,11 @@ pub enum Command {
     Rebuild,
     /// Copy the database to a file while it is in use.
     Backup { to: PathBuf },
+    /// Encrypt all secrets with new keys.
+    RotateKeys {
+        /// Remove those that nobody can read any more.
+        forget_unreadable: bool,
+    },
     /// Serve with the scripted model in place of the real one.
     Demo,
     /// Only the scripted model.
@@ -122,6 +127,14 @@ fn command_line() -> ClapCommand {
     let backup = ClapCommand::new("backup")
         .about("Copy the database to a new file, also while the server runs")
         .arg(Arg::new("to").value_name("FILE").required(true));
+    let rotate_keys = ClapCommand::new("rotate-keys")
+        .about("Encrypt all secrets with new keys, while no server runs on them")
+        .arg(
+            Arg::new("forget_unreadable")
+                .long("forget-unreadable")
+                .action(ArgAction::SetTrue)
+                .help("Remove the secrets whose master key is lost"),
+        );
     ClapCommand::new("claude-code-server")
         .about("Runs Claude Code on jobs that people describe in a browser, phase by phase")
         .version(env!("CARGO_PKG_VERSION"))
@@ -132,6 +145,7 @@ fn command_line() -> ClapCommand {
         .subcommand(ClapCommand::new("migrate").about("Bring the database to the present schema"))
         .subcommand(ClapCommand::new("rebuild").about("Fill the read tables again from the events"))
         .subcommand(backup)
+        .subcommand(rotate_keys)
         .subcommand(
             ClapCommand::new("demo").about("Serve with a scripted model: no account needed"),
         )
@@ -145,6 +159,9 @@ fn command(matches: &ArgMatches) -> Result<Command, ConfigError> {
         Some(("migrate", _)) => Command::Migrate,
         Some(("rebuild", _)) => Command::Rebuild,
         Some(("demo", _)) => Command::Demo,
+        Some(("rotate-keys", matches)) => Command::RotateKeys {
+            forget_unreadable: matches.get_flag("forget_unreadable"),
+        },
         Some(("backup", matches)) => Command::Backup {
             to: path(matches, "to").unwrap_or_default(),
         },

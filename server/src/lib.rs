@@ -7,6 +7,7 @@ mod database;
 pub mod error;
 mod fault;
 pub mod guides;
+pub mod hardening;
 pub mod http;
 pub mod jobs;
 mod lock;
@@ -22,6 +23,7 @@ mod spelling;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+pub mod vault;
 pub mod verification;
 pub mod workflows;
 pub mod workspace;
@@ -46,6 +48,7 @@ use http::gate::Gate;
 use lock::DataLock;
 use state::AppState;
 use store::Store;
+use vault::Vault;
 
 /// How long background work may take to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -61,6 +64,8 @@ pub enum RunError {
     Assembly(#[from] assembly::AssemblyError),
     #[error(transparent)]
     Database(#[from] database::DatabaseError),
+    #[error(transparent)]
+    Vault(#[from] vault::VaultError),
     #[error("the scripted model failed")]
     ScriptedModel(#[from] scripted_model::Error),
     #[error("the address {addr} can't be listened on")]
@@ -101,6 +106,17 @@ pub async fn run(config: Config, command: Command) -> Result<(), RunError> {
             tracing::info!(?report, "rebuilt the read tables");
             Ok(())
         }
+        Command::RotateKeys { forget_unreadable } => {
+            database::check_present(&config.storage.database)?;
+            let _lock = DataLock::take(&config.storage.data_dir)?;
+            let store = database::open_existing(&config.storage.database, Access::Write).await?;
+            let rotation = Vault::rotate(&config.storage, store, forget_unreadable).await?;
+            tracing::info!(?rotation, "rotated the keys");
+            if rotation.new_master_key {
+                tracing::warn!("the master key is a new one; keep a copy of it, not of the old");
+            }
+            Ok(())
+        }
         Command::Backup { to } => {
             let store = database::open_existing(&config.storage.database, Access::Read).await?;
             Ok(database::backup(&store, &to).await?)
@@ -122,6 +138,7 @@ async fn serve(config: Config, only_scripted: bool) -> Result<(), RunError> {
         store,
         listener,
         bound,
+        vault,
         assembly,
     } = begun;
     let Assembly {
@@ -131,6 +148,7 @@ async fn serve(config: Config, only_scripted: bool) -> Result<(), RunError> {
         services,
     } = assembly;
     let state = AppState {
+        vault,
         board: Board::new(service.clone()),
         service,
         gate: Gate::new(&config.http, bound),
@@ -169,12 +187,14 @@ struct Begun {
     store: Store,
     listener: TcpListener,
     bound: SocketAddr,
+    vault: Vault,
     assembly: Assembly,
 }
 
 async fn begin(config: &Config, only_scripted: bool) -> Result<Begun, RunError> {
     let store = database::open(&config.storage.database).await?;
     store.migrate().await?;
+    let vault = Vault::open(&config.storage, store.clone()).await?;
     let addr = config.http.addr;
     let listen = |source| RunError::Listen { addr, source };
     let listener = TcpListener::bind(addr).await.map_err(listen)?;
@@ -184,6 +204,7 @@ async fn begin(config: &Config, only_scripted: bool) -> Result<Begun, RunError> 
         store,
         listener,
         bound,
+        vault,
         assembly,
     })
 }

@@ -3,17 +3,26 @@
 use std::process::ExitCode;
 
 use server::config::{self, ConfigError};
-use server::telemetry;
+use server::{hardening, telemetry};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let (config, command) = match config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(loaded) => loaded,
         Err(ConfigError::CommandLine(error)) => error.exit(),
         Err(error) => return refused(error.into()),
     };
+    let hardened = hardening::take_key_out_of_environment(std::env::args_os())
+        .and_then(|()| hardening::forget_standard_input())
+        .and_then(|()| hardening::protect());
+    if let Err(error) = hardened {
+        return refused(anyhow::Error::new(error).context("the process can't be protected"));
+    }
     telemetry::init(&config.log);
-    match server::run(config, command).await {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return refused(error.into()),
+    };
+    match runtime.block_on(server::run(config, command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refused(error.into()),
     }

@@ -7,12 +7,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use app::domain::task::ReviewHours;
-use base64::Engine as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::sources::{Origin, Sources};
 use super::{Config, ConfigError};
 use crate::sandbox::SandboxChoice;
+use crate::vault::MasterKeys;
 
 /// The web server's.
 #[derive(Clone, Debug)]
@@ -43,8 +43,8 @@ pub struct Storage {
     /// Database, workspaces and agents' folders live below it.
     pub data_dir: PathBuf,
     pub database: Database,
-    /// Checked at the start; nothing is encrypted yet.
-    pub master_key: Option<SecretString>,
+    /// What secrets are encrypted with; the server makes a key of its own unless one is given.
+    pub master_keys: Option<MasterKeys>,
 }
 
 impl Storage {
@@ -263,7 +263,7 @@ fn storage(sources: &Sources, stores: bool) -> Result<Storage, ConfigError> {
     Ok(Storage {
         data_dir,
         database,
-        master_key: master_key(sources)?,
+        master_keys: master_keys(sources)?,
     })
 }
 
@@ -290,12 +290,12 @@ fn database(url: &str, origin: Origin) -> Result<Database, ConfigError> {
     }
 }
 
-fn master_key(sources: &Sources) -> Result<Option<SecretString>, ConfigError> {
+fn master_keys(sources: &Sources) -> Result<Option<MasterKeys>, ConfigError> {
     let given = (
         secret(sources, "master_key"),
         path_given(sources, "master_key_file")?,
     );
-    let (key, origin) = match given {
+    let (text, origin) = match given {
         (None, None) => return Ok(None),
         (Some((_, origin)), Some((_, file))) => {
             let reason = format!("is set beside {file}; choose one");
@@ -305,17 +305,12 @@ fn master_key(sources: &Sources) -> Result<Option<SecretString>, ConfigError> {
         (None, Some((path, origin))) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| ConfigError::malformed(origin.clone(), error))?;
-            (SecretString::from(text.trim()), origin)
+            (SecretString::from(text), origin)
         }
     };
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(secrecy::ExposeSecret::expose_secret(&key));
-    match bytes {
-        Ok(bytes) if bytes.len() == 32 => Ok(Some(key)),
-        _ => Err(ConfigError::malformed(
-            origin,
-            "must hold 32 bytes in base64",
-        )),
+    match MasterKeys::parse(text.expose_secret()) {
+        Ok(keys) => Ok(Some(keys)),
+        Err(error) => Err(ConfigError::malformed(origin, error)),
     }
 }
 

@@ -14,6 +14,7 @@ mod reminders;
 mod scripted_model;
 mod store;
 mod support;
+mod vault;
 mod verification;
 mod watcher;
 mod web;

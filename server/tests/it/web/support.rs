@@ -20,6 +20,7 @@ use server::orchestrator::Live;
 use server::service::{Installation, Parts, Service};
 use server::state::AppState;
 use server::store::Store;
+use server::vault::{MasterKeys, Vault};
 use server::workflows::Workflows;
 use server::workspace::Workspaces;
 use tokio::net::TcpListener;
@@ -92,8 +93,11 @@ impl TestApp {
         let site = data.path().join("site");
         std::fs::create_dir_all(site.join("pkg")).unwrap();
         std::fs::write(site.join("pkg/app.css"), "body{}".repeat(100)).unwrap();
+        let keys = MasterKeys::parse(&format!("{}=", "A".repeat(43))).unwrap();
+        let vault = Vault::new(store.clone(), keys);
         let router = server::http::router(AppState {
             service: service.clone(),
+            vault,
             board,
             gate: Gate::new(&config::Http::default(), bound),
             site: Site::new(Some(site)),
