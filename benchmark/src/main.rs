@@ -9,6 +9,7 @@ mod generator;
 mod http;
 mod installation;
 mod log_lines;
+mod redaction;
 mod report;
 mod startup;
 mod stream;
@@ -40,6 +41,7 @@ async fn measure(server: PathBuf) -> anyhow::Result<()> {
     let mut report = Report::start();
     log_lines::measure(&server, &mut report).await?;
     append::measure(&mut report).await?;
+    redaction::measure(&report);
     startup::measure(&server, &mut report).await?;
     report.conclude();
     Ok(())

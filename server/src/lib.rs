@@ -16,6 +16,7 @@ mod markdown;
 pub mod orchestrator;
 pub mod projections;
 pub mod prompts;
+pub mod redaction;
 pub mod sandbox;
 pub mod scripted_model;
 pub mod service;

@@ -69,6 +69,11 @@ pub enum NameError {
 }
 
 impl SecretName {
+    /// For what has no name, or none that can be told.
+    pub fn unnamed() -> Self {
+        Self("unnamed".to_owned())
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
