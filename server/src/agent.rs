@@ -9,6 +9,7 @@ mod conversation;
 pub mod driver;
 pub mod event;
 pub mod exit;
+mod hearing;
 pub mod lines;
 pub mod log_lines;
 pub mod marker;

@@ -23,6 +23,7 @@ use crate::sandbox::{Sandbox, SandboxError};
 use crate::scripted_model::{self, ScriptedModel};
 use crate::service::{Installation, Parts, Service};
 use crate::store::Store;
+use crate::vault::Vault;
 use crate::workflows::{WorkflowError, Workflows};
 use crate::workspace::{WorkspaceError, Workspaces, sample};
 
@@ -53,6 +54,7 @@ pub enum AssemblyError {
 /// Builds all parts over a store whose schema is up to date.
 pub async fn assemble(
     config: &Config,
+    vault: Vault,
     store: Store,
     only_scripted: bool,
 ) -> Result<Assembly, AssemblyError> {
@@ -82,6 +84,7 @@ pub async fn assemble(
     let guides = Guides::new(config.agents.guide_dir.clone());
     let service = Service::new(Parts {
         store: store.clone(),
+        vault,
         workspaces: workspaces.clone(),
         workflows: Workflows::built_in()?,
         guides: guides.clone(),

@@ -5,6 +5,7 @@ use app::fault::FieldFault;
 
 use crate::guides::GuideError;
 use crate::store::StoreError;
+use crate::vault::VaultError;
 use crate::workspace::WorkspaceError;
 
 /// Why a use case did not come to its end.
@@ -49,6 +50,9 @@ pub enum Error {
     /// The database failed.
     #[error("the store failed")]
     Store(#[source] StoreError),
+    /// A secret can't be had or kept.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// A guide of this installation can't be read.
     #[error(transparent)]
     Guide(#[from] GuideError),

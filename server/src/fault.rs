@@ -45,6 +45,7 @@ impl From<Error> for Fault {
             )
             | Error::Store(_)
             | Error::Guide(_)
+            | Error::Vault(_)
             | Error::OutOfTurn(_)
             | Error::Undecodable(_) => {
                 tracing::error!(

@@ -139,7 +139,6 @@ async fn serve(config: Config, only_scripted: bool) -> Result<(), RunError> {
         store,
         listener,
         bound,
-        vault,
         assembly,
     } = begun;
     let Assembly {
@@ -149,7 +148,6 @@ async fn serve(config: Config, only_scripted: bool) -> Result<(), RunError> {
         services,
     } = assembly;
     let state = AppState {
-        vault,
         board: Board::new(service.clone()),
         service,
         gate: Gate::new(&config.http, bound),
@@ -188,7 +186,6 @@ struct Begun {
     store: Store,
     listener: TcpListener,
     bound: SocketAddr,
-    vault: Vault,
     assembly: Assembly,
 }
 
@@ -200,12 +197,11 @@ async fn begin(config: &Config, only_scripted: bool) -> Result<Begun, RunError> 
     let listen = |source| RunError::Listen { addr, source };
     let listener = TcpListener::bind(addr).await.map_err(listen)?;
     let bound = listener.local_addr().map_err(listen)?;
-    let assembly = assembly::assemble(config, store.clone(), only_scripted).await?;
+    let assembly = assembly::assemble(config, vault, store.clone(), only_scripted).await?;
     Ok(Begun {
         store,
         listener,
         bound,
-        vault,
         assembly,
     })
 }

@@ -22,7 +22,9 @@ use rand::Rng as _;
 use crate::error::Error;
 use crate::guides::Guides;
 use crate::orchestrator::Live;
+use crate::redaction::{KnownSecrets, Redactor};
 use crate::store::{Append, Appended, Fence, Store, StoreError};
+use crate::vault::Vault;
 use crate::workflows::Workflows;
 use crate::workspace::Workspaces;
 
@@ -40,6 +42,7 @@ pub struct Service {
 /// What the use cases need.
 pub struct Parts {
     pub store: Store,
+    pub vault: Vault,
     pub workspaces: Workspaces,
     pub workflows: Workflows,
     pub guides: Guides,
@@ -91,6 +94,16 @@ impl Service {
     /// The store, for those who read forward from a cursor.
     pub fn store(&self) -> &Store {
         &self.parts.store
+    }
+
+    /// The secrets of tasks and of the platform.
+    pub fn vault(&self) -> &Vault {
+        &self.parts.vault
+    }
+
+    /// Finds the secrets of a task in what its agents have written.
+    pub async fn redactor(&self, task: TaskId) -> Result<Redactor, Error> {
+        Ok(KnownSecrets::new(self.vault().of_task(task).await?).redactor())
     }
 
     /// Loads the task, lets the domain judge, appends; again if somebody else was faster.

@@ -9,14 +9,11 @@ use crate::http::assets::Site;
 use crate::http::board::Board;
 use crate::http::gate::Gate;
 use crate::service::Service;
-use crate::vault::Vault;
 
 /// The state of the router.
 #[derive(Clone)]
 pub struct AppState {
     pub service: Service,
-    /// The secrets of tasks and of the platform.
-    pub vault: Vault,
     /// The status of all tasks, for those who watch the list.
     pub board: Board,
     pub gate: Gate,

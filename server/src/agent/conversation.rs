@@ -2,7 +2,6 @@
 //! sees it to its end.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -18,11 +17,11 @@ use super::control::ControlOutcome;
 use super::driver::ControlError;
 use super::event::AgentEvent;
 use super::exit::{Exit, ExitCause};
+use super::hearing::Hearing;
 use super::lines::{self, LINE_LIMIT, Line};
 use super::log_lines::stderr_line;
 use super::process_tree::ProcessTree;
 use super::stdin;
-use super::translate::translate;
 
 /// The longest line of standard error that is kept whole, in bytes.
 const STDERR_LIMIT: usize = 64 * 1024;
@@ -100,7 +99,7 @@ pub(super) struct Conversation {
     child: Child,
     tree: ProcessTree,
     sandboxed: bool,
-    workspace: PathBuf,
+    hearing: Hearing,
     events: mpsc::Sender<AgentEvent>,
     commands: Option<mpsc::Receiver<Command>>,
     stop: watch::Receiver<Option<Duration>>,
@@ -125,7 +124,7 @@ impl Conversation {
         mut child: Child,
         tree: ProcessTree,
         sandboxed: bool,
-        workspace: PathBuf,
+        hearing: Hearing,
         events: mpsc::Sender<AgentEvent>,
         commands: mpsc::Receiver<Command>,
         stop: watch::Receiver<Option<Duration>>,
@@ -150,7 +149,7 @@ impl Conversation {
             child,
             tree,
             sandboxed,
-            workspace,
+            hearing,
             events,
             commands: Some(commands),
             stop,
@@ -291,7 +290,7 @@ impl Conversation {
         };
         let at = Utc::now();
         for line in batch {
-            let translation = translate(&line, &self.workspace, at);
+            let translation = self.hearing.stdout(&line, at);
             for event in translation.events {
                 self.note_turn(&event);
                 self.queue(event);
@@ -345,18 +344,23 @@ impl Conversation {
     fn overhear(&mut self, batch: Option<Vec<Line>>) {
         let Some(batch) = batch else {
             self.stderr = None;
-            return;
+            let last = self.hearing.end_of_stderr();
+            return self.note_stderr(last);
         };
+        for line in batch {
+            let lines = self.hearing.stderr(&line);
+            self.note_stderr(lines);
+        }
+    }
+
+    fn note_stderr(&mut self, lines: Vec<String>) {
         let at = Utc::now();
-        for line in batch
-            .into_iter()
-            .filter(|line| !line.text.trim().is_empty())
-        {
+        for line in lines.into_iter().filter(|line| !line.trim().is_empty()) {
             if self.stderr_tail.len() == STDERR_TAIL {
                 self.stderr_tail.pop_front();
             }
-            self.queue(AgentEvent::Log(vec![stderr_line(&line.text, at)]));
-            self.stderr_tail.push_back(line.text);
+            self.queue(AgentEvent::Log(vec![stderr_line(&line, at)]));
+            self.stderr_tail.push_back(line);
         }
     }
 

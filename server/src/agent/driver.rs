@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::conversation::{Command, Conversation};
 use super::event::AgentEvent;
 use super::exit::Exit;
+use super::hearing::Hearing;
 use super::process::AgentSpec;
 use super::process_tree::{ProcessTree, kill_marked};
 use super::stdin::{self, HookAnswer, PermissionAnswer, Priority};
@@ -201,6 +202,7 @@ impl Launcher {
         let mark = format!("{}.{}", self.owner, Uuid::new_v4());
         let workspace = spec.inner_workspace(&self.sandbox);
         let tmp = spec.tmp_dir.clone();
+        let hearing = Hearing::new(workspace, spec.known_secrets());
         let (sandbox, marked) = (self.sandbox.clone(), mark.clone());
         let preparing = spawn_blocking(move || {
             if !spec.program.is_file() {
@@ -217,7 +219,7 @@ impl Launcher {
         // A child that nobody has waited for has a number.
         let root = child.id().unwrap_or_default();
         let tree = ProcessTree::new(root, mark).map_err(StartError::Spawn)?;
-        Ok(self.converse(child, tree, tmp, workspace))
+        Ok(self.converse(child, tree, tmp, hearing))
     }
 
     fn converse(
@@ -225,14 +227,14 @@ impl Launcher {
         child: tokio::process::Child,
         tree: ProcessTree,
         tmp: PathBuf,
-        workspace: PathBuf,
+        hearing: Hearing,
     ) -> Agent {
         let (sender, events) = mpsc::channel(EVENTS);
         let (commands, inbox) = mpsc::channel(16);
         let (stop, stopped) = watch::channel(None);
         let sandboxed = self.sandbox.is_sandboxed();
         let conversation =
-            Conversation::new(child, tree, sandboxed, workspace, sender, inbox, stopped);
+            Conversation::new(child, tree, sandboxed, hearing, sender, inbox, stopped);
         let work = async move {
             let farewell = conversation.run().await;
             // Whoever hears of the end may start the next process in the same folders.

@@ -1,5 +1,7 @@
 //! What a running agent tells the session that owns it.
 
+use std::fmt;
+
 use app::domain::action::Action;
 use app::domain::log::NewLine;
 use serde_json::Value;
@@ -72,6 +74,27 @@ pub enum AgentEvent {
     Exited(Exit),
 }
 
+/// Arguments that may hold secrets: they are judged, and never stored, logged or shown.
+#[derive(Clone, Default, PartialEq)]
+pub struct RawInput(Value);
+
+impl RawInput {
+    pub(super) fn new(input: Value) -> Self {
+        Self(input)
+    }
+
+    /// The arguments.
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RawInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawInput(…)")
+    }
+}
+
 /// May a tool run?
 #[derive(Clone, Debug, PartialEq)]
 pub struct PermissionRequest {
@@ -79,8 +102,10 @@ pub struct PermissionRequest {
     pub request_id: String,
     /// The tool.
     pub tool: String,
-    /// Its arguments.
-    pub input: Value,
+    /// Its arguments as they are, for the judgement alone.
+    pub input: RawInput,
+    /// Its arguments without secrets.
+    pub shown: Value,
     /// The call.
     pub tool_use_id: String,
     /// Set when only a person can answer.

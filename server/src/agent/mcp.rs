@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use super::platform_tool::PlatformTool;
 use super::rpc::{Answer, Call, Rpc, answer};
+use crate::redaction::KnownSecrets;
 
 /// The largest request, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -46,6 +47,7 @@ type Processes = Arc<Mutex<HashMap<Uuid, Process>>>;
 #[derive(Debug)]
 struct Process {
     token: [u8; 32],
+    secrets: KnownSecrets,
     calls: mpsc::Sender<ToolCall>,
 }
 
@@ -106,8 +108,8 @@ impl McpServer {
         Ok((server, serving))
     }
 
-    /// Opens the door for one more process.
-    pub fn register(&self) -> (McpAccess, McpCalls) {
+    /// Opens the door for one more process, whose calls are cleaned of these secrets.
+    pub fn register(&self, secrets: KnownSecrets) -> (McpAccess, McpCalls) {
         let mut secret = [0; 32];
         rand::rng().fill_bytes(&mut secret);
         let token = BASE64_URL_SAFE_NO_PAD.encode(secret);
@@ -115,6 +117,7 @@ impl McpServer {
         let (sender, calls) = mpsc::channel(16);
         let process = Process {
             token: digest(&token),
+            secrets,
             calls: sender,
         };
         lock(&self.processes).insert(id, process);
@@ -166,14 +169,14 @@ async fn serve(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let Some(calls) = admitted(&processes, &process, &headers) else {
+    let Some((calls, secrets)) = admitted(&processes, &process, &headers) else {
         return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response();
     };
     let request: Rpc = match serde_json::from_slice(&body) {
         Ok(request) => request,
         Err(_) => return (StatusCode::BAD_REQUEST, "not a JSON-RPC request").into_response(),
     };
-    match answer(request) {
+    match answer(request.redacted(&secrets.redactor())) {
         Answer::Nothing => StatusCode::ACCEPTED.into_response(),
         Answer::Now(response) => Json(response).into_response(),
         Answer::Ask(call) => Json(ask(call, &calls).await).into_response(),
@@ -185,7 +188,7 @@ fn admitted(
     processes: &Processes,
     process: &str,
     headers: &HeaderMap,
-) -> Option<mpsc::Sender<ToolCall>> {
+) -> Option<(mpsc::Sender<ToolCall>, KnownSecrets)> {
     let id: Uuid = process.parse().ok()?;
     let shown = headers
         .get(AUTHORIZATION)?
@@ -194,7 +197,8 @@ fn admitted(
         .strip_prefix("Bearer ")?;
     let processes = lock(processes);
     let process = processes.get(&id)?;
-    is_equal(&process.token, &digest(shown)).then(|| process.calls.clone())
+    is_equal(&process.token, &digest(shown))
+        .then(|| (process.calls.clone(), process.secrets.clone()))
 }
 
 async fn ask(call: Call, calls: &mpsc::Sender<ToolCall>) -> serde_json::Value {

@@ -41,7 +41,7 @@ async fn opened() -> (JoinSet<io::Result<()>>, McpServer, McpCalls, Door) {
     let (server, serving) = McpServer::bind(CancellationToken::new()).await.unwrap();
     let mut tasks = JoinSet::new();
     tasks.spawn(serving);
-    let (access, calls) = server.register();
+    let (access, calls) = server.register(KnownSecrets::default());
     let client = Client::builder().no_proxy().build().unwrap();
     let door = Door {
         url: access.url.clone(),
@@ -116,7 +116,7 @@ async fn a_wrong_call_is_an_error_for_the_agent_and_reaches_nobody() {
 #[tokio::test]
 async fn nobody_gets_in_without_the_process_own_token() {
     let (_tasks, server, calls, door) = opened().await;
-    let (other, _other_calls) = server.register();
+    let (other, _other_calls) = server.register(KnownSecrets::default());
     let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string();
     for bearer in ["", "Bearer ", "Bearer x", &other.bearer()] {
         let (status, _) = door
@@ -174,4 +174,37 @@ async fn a_call_nobody_answers_is_an_error_for_the_agent() {
         )
         .await;
     assert_eq!(result["isError"], true);
+}
+
+#[tokio::test]
+async fn what_an_agent_tells_comes_without_secrets() {
+    let (server, serving) = McpServer::bind(CancellationToken::new()).await.unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serving);
+    let secrets = KnownSecrets::default();
+    let (access, mut calls) = server.register(secrets.clone());
+    // Also what is given to the agent while it runs.
+    secrets.add_text("PASSWORD", &SecretString::from("hunter2-hunter2"));
+    tasks.spawn(async move {
+        let call = calls.next().await.unwrap();
+        assert!(!format!("{:?}", call.tool).contains("hunter2"), "{call:?}");
+        let PlatformTool::CompletePhase(report) = &call.tool else {
+            panic!("{call:?}")
+        };
+        assert_eq!(report.files, ["docs/[secret PASSWORD].md"]);
+        call.reply.send(ToolReply::Done(String::new())).unwrap();
+        Ok(())
+    });
+    let door = Door {
+        url: access.url.clone(),
+        bearer: access.bearer(),
+        client: Client::builder().no_proxy().build().unwrap(),
+    };
+    let arguments = json!({
+        "phase": 1, "summary": "It is hunter2-hunter2.", "files": ["docs/hunter2-hunter2.md"],
+    });
+    assert_eq!(
+        door.call("complete_phase", arguments).await["isError"],
+        false
+    );
 }

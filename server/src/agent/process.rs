@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::mcp::McpAccess;
 use super::process_tree::MARK;
+use crate::redaction::KnownSecrets;
 use crate::sandbox::{Cell, Inside, Sandbox};
 
 /// The file that tells the CLI of the platform's tools. It holds a secret.
@@ -83,6 +84,8 @@ pub struct AgentSpec {
     pub api_key: SecretString,
     /// The platform's tools.
     pub mcp: McpAccess,
+    /// What the agent may know and nobody may read.
+    pub secrets: KnownSecrets,
     /// Variables of the task. Those that belong to the platform are left out.
     pub environment: BTreeMap<String, SecretString>,
     /// Rules of the platform, added to the system prompt. Kept by the conversation: what is given
@@ -132,6 +135,17 @@ impl AgentSpec {
         } else {
             self.workspace.clone()
         }
+    }
+
+    /// All that must not come out of this process: what it is told of, and its own tokens.
+    pub(super) fn known_secrets(&self) -> KnownSecrets {
+        let known = self.secrets.clone();
+        known.add_text("api_key", &self.api_key);
+        known.add_text("platform_token", &self.mcp.token);
+        for (name, value) in &self.environment {
+            known.add_text(name, value);
+        }
+        known
     }
 
     /// Makes the directories and files the process needs, and its command. Blocks.
@@ -279,6 +293,7 @@ mod tests {
                 url: "http://127.0.0.1:2/mcp/x".into(),
                 token: secret("token-of-the-tools"),
             },
+            secrets: KnownSecrets::default(),
             environment: [
                 ("STRIPE_KEY", "value-of-a-dependency"),
                 ("LD_PRELOAD", "evil.so"),
@@ -317,6 +332,18 @@ mod tests {
             assert!(!arguments.contains(secret), "{arguments}");
         }
         insta::assert_snapshot!(arguments.replace(" --", "\n--"));
+    }
+
+    #[test]
+    fn all_that_it_is_given_is_hidden() {
+        let redactor = spec().known_secrets().redactor();
+        for secret in [
+            "key-of-the-agent",
+            "token-of-the-tools",
+            "value-of-a-dependency",
+        ] {
+            assert!(!redactor.is_clean(secret), "{secret}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::mcp::ToolReply;
 use super::platform_tool::{PlatformTool, list_of_tools};
+use crate::redaction::Redactor;
 
 /// The version of the protocol that is spoken if the agent does not name one.
 const PROTOCOL: &str = "2025-11-25";
@@ -18,6 +19,16 @@ pub(super) struct Rpc {
     method: String,
     #[serde(default)]
     params: Value,
+}
+
+impl Rpc {
+    /// The same without secrets in what the agent has written.
+    pub(super) fn redacted(mut self, redactor: &Redactor) -> Self {
+        if let Some(arguments) = self.params.get_mut("arguments") {
+            redactor.redact_json(arguments);
+        }
+        self
+    }
 }
 
 /// What to do with a request.

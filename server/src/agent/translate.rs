@@ -7,7 +7,7 @@ use app::domain::log::{LogKind, NewLine};
 use chrono::{DateTime, Utc};
 
 use super::control::{CanUseTool, ControlOutcome, ControlRequest, ControlRequestBody, HookInput};
-use super::event::{AgentEvent, PermissionRequest, StopHook, ToolHook};
+use super::event::{AgentEvent, PermissionRequest, RawInput, StopHook, ToolHook};
 use super::lines::Line;
 use super::log_lines::{log_lines, note, raw_line};
 use super::marker;
@@ -211,7 +211,8 @@ fn question(request: ControlRequest) -> Result<AgentEvent, String> {
         }) => Ok(AgentEvent::AskPermission(PermissionRequest {
             request_id,
             tool: tool_name,
-            input,
+            shown: input.clone(),
+            input: RawInput::new(input),
             tool_use_id,
             needs_person: requires_user_interaction,
             suggestions: permission_suggestions,

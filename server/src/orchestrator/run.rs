@@ -139,6 +139,12 @@ impl Run {
             },
             Ending::Failed { message } => {
                 let failures = self.load().await?.map_or(0, |task| task.failures);
+                let mut message = message;
+                match self.deps.service.redactor(self.task).await {
+                    Ok(redactor) => redactor.clean(&mut message),
+                    // It may tell of what an agent has named.
+                    Err(error) => message = error.to_string(),
+                }
                 let retry_at = outcome::retry_at(now, failures);
                 RunCommand::End {
                     end: RunEnd::Failed { message },
@@ -235,8 +241,14 @@ impl Run {
                 self.deps.live.set(self.task, AgentState::Verifying);
                 let head = self.commit_round(task, phase).await?;
                 self.deps.workspaces.publish(task).await?;
-                let checks =
+                let mut checks =
                     verification::verify(&self.deps.workspaces, task, phase, &head).await?;
+                // Agents name files.
+                let redactor = self.deps.service.redactor(self.task).await?;
+                for check in &mut checks {
+                    redactor.clean(&mut check.subject);
+                    redactor.clean(&mut check.evidence);
+                }
                 let checkpoint = CheckpointId::from_uuid(Uuid::now_v7());
                 RunCommand::Verify {
                     checks,

@@ -31,7 +31,7 @@ impl Run {
             return Ok(());
         };
         let sandboxed = self.deps.launcher.sandbox().is_sandboxed();
-        let (tool, input) = (&request.tool, &request.input);
+        let (tool, input) = (&request.tool, request.input.value());
         let decision = if session.is_onlooker {
             permission::decide_onlooker(sandboxed, tool, input, &session.workspace)
         } else {
@@ -55,8 +55,10 @@ impl Run {
             },
             Decision::Deny(denial) => {
                 let message = denial.to_string();
-                let subject: String = asked::subject(&request.input).chars().take(200).collect();
-                let text = format!("Not permitted: {} {subject}. {message}", request.tool);
+                let subject: String = asked::subject(&request.shown).chars().take(200).collect();
+                let redactor = session.secrets.redactor();
+                let reason = redactor.redact(&message);
+                let text = format!("Not permitted: {} {subject}. {reason}", request.tool);
                 self.log(vec![line(LogKind::Note, text)]).await?;
                 PermissionAnswer::Deny {
                     message,

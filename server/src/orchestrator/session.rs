@@ -17,6 +17,8 @@ use crate::agent::process::AgentSpec;
 use crate::agent::resume::{ResumePlan, resume_plan};
 use crate::agent::usage::UsageMeter;
 use crate::prompts;
+use crate::redaction::KnownSecrets;
+use crate::vault::VaultError;
 use crate::verification::verdict;
 use crate::workspace::WorkspaceError;
 
@@ -30,6 +32,8 @@ pub struct Session {
     pub calls: McpCalls,
     pub meter: UsageMeter,
     pub mail: Mail,
+    /// What the agent may know. To be added to before it is given anything more.
+    pub secrets: KnownSecrets,
     /// The work directory as the agent sees it.
     pub workspace: PathBuf,
     /// Another agent did the work, and this one verifies it.
@@ -43,6 +47,8 @@ pub enum SessionError {
     Model(#[from] NoModel),
     #[error("the agent's folders can't be used")]
     Folders(#[from] WorkspaceError),
+    #[error("the task's secrets can't be had")]
+    Secrets(#[from] VaultError),
     #[error("the agent's transcript can't be read")]
     Transcript(#[source] std::io::Error),
     #[error(transparent)]
@@ -72,7 +78,9 @@ pub async fn start(
     let reading = spawn_blocking(move || resume_plan(&config, uuid, message));
     let plan = reading.await.unwrap_or_else(|error| Err(error.into()));
     let plan = plan.map_err(SessionError::Transcript)?;
-    let (access, calls) = deps.mcp.register();
+    // Known before there is an agent that could tell them.
+    let secrets = KnownSecrets::new(deps.service.vault().of_task(task.id).await?);
+    let (access, calls) = deps.mcp.register(secrets.clone());
     let Endpoint {
         base_url,
         api_key,
@@ -88,6 +96,7 @@ pub async fn start(
         base_url,
         api_key,
         mcp: access,
+        secrets: secrets.clone(),
         environment: std::collections::BTreeMap::new(),
         append_system_prompt: Some(prompts::rules(purpose).to_owned()),
         rerun_interrupted: plan.is_rerun(),
@@ -103,6 +112,7 @@ pub async fn start(
         calls,
         meter: UsageMeter::default(),
         mail: Mail::default(),
+        secrets,
         workspace,
         is_onlooker,
     };

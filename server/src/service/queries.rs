@@ -214,14 +214,17 @@ impl Service {
         path: &str,
     ) -> Result<DeliverableContent, Error> {
         self.known(id).await?;
-        let file = self.parts.workspaces.read(id, path).await?;
+        let mut file = self.parts.workspaces.read(id, path).await?;
+        self.redactor(id).await?.redact_file(&mut file);
         Ok(rendered(path, file))
     }
 
     /// What a review is about: the changes between its commits.
     pub async fn review_changes(&self, id: ReviewId) -> Result<Diff, Error> {
         let (task, review) = self.task_and_review(id).await?;
-        Ok(self.parts.workspaces.review_diff(task, &review).await?)
+        let mut diff = self.parts.workspaces.review_diff(task, &review).await?;
+        self.redactor(task).await?.redact_diff(&mut diff);
+        Ok(diff)
     }
 
     /// A file as it was when a review opened, rendered if it is Markdown.
@@ -231,8 +234,13 @@ impl Service {
         path: &str,
     ) -> Result<DeliverableContent, Error> {
         let (task, review) = self.task_and_review(id).await?;
-        let file = self.parts.workspaces.review_file(task, &review, path);
-        Ok(rendered(path, file.await?))
+        let mut file = self
+            .parts
+            .workspaces
+            .review_file(task, &review, path)
+            .await?;
+        self.redactor(task).await?.redact_file(&mut file);
+        Ok(rendered(path, file))
     }
 
     async fn task_and_review(&self, id: ReviewId) -> Result<(TaskId, Review), Error> {
@@ -261,7 +269,9 @@ impl Service {
         if !begun && phase.is_none() {
             return Ok(Diff::default());
         }
-        Ok(self.parts.workspaces.diff(&task, phase).await?)
+        let mut diff = self.parts.workspaces.diff(&task, phase).await?;
+        self.redactor(id).await?.redact_diff(&mut diff);
+        Ok(diff)
     }
 
     /// The branch that the task's work ends in, once there is one.

@@ -16,12 +16,13 @@ use server::store::Store;
 use server::workflows::Workflows;
 use server::workspace::Workspaces;
 
-use crate::support::database::{TestDatabase, on_both_databases};
+use crate::support::database::{TestDatabase, on_both_databases, vault};
 use crate::support::task::{Hand, act, create_queued};
 
 fn service(store: &Store) -> Service {
     Service::new(Parts {
         store: store.clone(),
+        vault: vault(store),
         // No test here touches a file.
         workspaces: Workspaces::new("/nonexistent".as_ref(), OsStr::new("/usr/bin:/bin")),
         workflows: Workflows::built_in().unwrap(),

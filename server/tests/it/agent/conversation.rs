@@ -54,7 +54,8 @@ async fn a_conversation_of_two_turns_works_and_ends_in_order() {
         text.contains("\"verb\":\"Writing\",\"target\":\"notes.md\""),
         "{text}"
     );
-    assert!(text.contains(r#""output":"hello\n"#), "{text}");
+    // It has its environment, which nobody else reads.
+    assert!(text.contains(r#""output":"[secret GREETING]\n"#), "{text}");
     let has = |wanted: fn(&AgentEvent) -> bool| events.iter().any(wanted);
     assert!(has(|event| matches!(event, AgentEvent::TextDelta(_))));
     let says_done = |event: &AgentEvent| match event {

@@ -10,6 +10,7 @@ use server::agent::event::AgentEvent;
 use server::agent::mcp::{McpCalls, McpServer};
 use server::agent::process::{AgentSpec, SessionStart};
 use server::agent::stdin::{HookAnswer, PermissionAnswer};
+use server::redaction::KnownSecrets;
 use server::sandbox::{Sandbox, SandboxChoice};
 use server::scripted_model::{Scenarios, ScriptedModel};
 use tempfile::TempDir;
@@ -82,7 +83,8 @@ impl Lab {
     }
 
     pub fn spec(&self, session: SessionStart) -> (AgentSpec, McpCalls) {
-        let (mcp, calls) = self.mcp.register();
+        let secrets = KnownSecrets::default();
+        let (mcp, calls) = self.mcp.register(secrets.clone());
         let spec = AgentSpec {
             program: claude_bin(),
             workspace: self.workspace(),
@@ -93,6 +95,7 @@ impl Lab {
             base_url: Some(self.base_url.clone()),
             api_key: SecretString::from("dummy"),
             mcp,
+            secrets,
             environment: [("GREETING".to_owned(), SecretString::from("hello"))].into(),
             append_system_prompt: None,
             rerun_interrupted: false,

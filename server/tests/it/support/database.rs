@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use server::store::Store;
+use server::vault::{MasterKeys, Vault};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -95,6 +96,12 @@ impl TestDatabase {
         connection.close().await.unwrap();
         rows
     }
+}
+
+/// A vault with a key of the tests' own.
+pub fn vault(store: &Store) -> Vault {
+    let key = format!("{}=", "A".repeat(43));
+    Vault::new(store.clone(), MasterKeys::parse(&key).unwrap())
 }
 
 async fn texts(connection: &DatabaseConnection, sql: String) -> Vec<String> {

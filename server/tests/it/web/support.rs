@@ -20,7 +20,6 @@ use server::orchestrator::Live;
 use server::service::{Installation, Parts, Service};
 use server::state::AppState;
 use server::store::Store;
-use server::vault::{MasterKeys, Vault};
 use server::workflows::Workflows;
 use server::workspace::Workspaces;
 use tokio::net::TcpListener;
@@ -29,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use uuid::Uuid;
+
+use crate::support::database::vault;
 
 pub const HOST: &str = "localhost:3000";
 
@@ -73,6 +74,7 @@ impl TestApp {
         let live = Live::default();
         let service = Service::new(Parts {
             store: store.clone(),
+            vault: vault(&store),
             workspaces,
             workflows: Workflows::built_in().unwrap(),
             guides: Guides::new(Some(data.path().join("guides"))),
@@ -93,11 +95,8 @@ impl TestApp {
         let site = data.path().join("site");
         std::fs::create_dir_all(site.join("pkg")).unwrap();
         std::fs::write(site.join("pkg/app.css"), "body{}".repeat(100)).unwrap();
-        let keys = MasterKeys::parse(&format!("{}=", "A".repeat(43))).unwrap();
-        let vault = Vault::new(store.clone(), keys);
         let router = server::http::router(AppState {
             service: service.clone(),
-            vault,
             board,
             gate: Gate::new(&config::Http::default(), bound),
             site: Site::new(Some(site)),
