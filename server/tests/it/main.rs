@@ -5,6 +5,7 @@
 )]
 
 mod agent;
+mod canary;
 mod changing;
 mod commands;
 mod crash;
