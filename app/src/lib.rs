@@ -11,6 +11,7 @@ pub mod domain;
 pub mod fault;
 mod live;
 mod pages;
+mod reactive;
 mod request;
 mod resource;
 mod transcript;

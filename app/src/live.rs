@@ -17,7 +17,7 @@ use crate::api::TaskView;
 use crate::components::pill::Look;
 use crate::domain::id::TaskId;
 #[cfg(feature = "hydrate")]
-use crate::domain::log::LogLine;
+use crate::{domain::log::LogLine, reactive::effect};
 
 /// What a page follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Live {
 
     #[cfg(feature = "hydrate")]
     fn connect(self) {
-        Effect::new(move |_| {
+        effect(move || {
             if let Some(follow) = self.follow.get() {
                 let connection = connection::Connection::open(self, follow);
                 let connection = StoredValue::new_local(connection);

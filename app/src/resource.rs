@@ -75,7 +75,8 @@ where
     V: Serialize + Send + Sync + 'static,
     L: Future<Output = Result<V, Fault>> + Send + 'static,
 {
-    let source: Box<dyn Fn() -> Arc<dyn Source> + Send + Sync> = Box::new(move || Arc::new(source()));
+    let source: Box<dyn Fn() -> Arc<dyn Source> + Send + Sync> =
+        Box::new(move || Arc::new(source()));
     let fetcher: Box<dyn Fn(Arc<dyn Source>) -> Loading<Loaded> + Send + Sync> =
         Box::new(move |source| {
             let source: &dyn Any = &*source;
@@ -176,6 +177,9 @@ impl Decoder<Loaded> for Json {
     type Encoded = str;
 
     fn decode(text: &str) -> Result<Loaded, Self::Error> {
-        Ok(Loaded::Brought(Arc::new((text.to_owned(), OnceLock::new()))))
+        Ok(Loaded::Brought(Arc::new((
+            text.to_owned(),
+            OnceLock::new(),
+        ))))
     }
 }

@@ -1,5 +1,6 @@
 //! Times: the exact one from the server, a relative one as soon as the page is live.
 
+use crate::reactive::{effect, part};
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use leptos::prelude::*;
 
@@ -13,7 +14,7 @@ impl Clock {
     pub fn provide() {
         let now = RwSignal::new(None);
         provide_context(Self(now));
-        Effect::new(move |_| {
+        effect(move || {
             let tick = move || now.set(Some(present()));
             tick();
             if let Ok(handle) = set_interval_with_handle(tick, std::time::Duration::from_secs(15)) {
@@ -105,7 +106,7 @@ pub fn Time(#[prop(into)] at: Signal<DateTime<Utc>>) -> impl IntoView {
     };
     view! {
         <time datetime=move || machine_time(at.get()) title=move || exact_time(at.get())>
-            {text}
+            {part(text)}
         </time>
     }
     .into_any()

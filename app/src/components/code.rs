@@ -6,6 +6,7 @@ use std::sync::Arc;
 use leptos::prelude::*;
 
 use crate::api::{DiffLineKind, FileDiff};
+use crate::reactive::memo;
 
 /// A line of a source or of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +121,7 @@ pub fn Code(
     });
     let limit = RwSignal::new(first.max(AT_FIRST));
     let parts = StoredValue::new(parts);
-    let rows = Memo::new(move |_| {
+    let rows = memo(move || {
         let marked = marked.map(|marked| marked.get()).unwrap_or_default();
         parts.with_value(|parts| table_rows(parts, limit.get(), &marked))
     });

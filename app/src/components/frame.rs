@@ -10,6 +10,7 @@ use super::icon::{Glyph, Icon};
 use crate::api::Overview;
 use crate::fault::Fault;
 use crate::live::{Live, LiveEvent};
+use crate::reactive::{effect, part};
 use crate::resource::{Resource, resource};
 
 /// How often the state of the installation is asked for at most.
@@ -42,7 +43,7 @@ impl Installation {
 pub fn Frame(children: Children) -> impl IntoView {
     let installation = expect_context::<Installation>();
     let live = expect_context::<Live>();
-    Effect::new(move |_| {
+    effect(move || {
         // However fast tasks move, the rail follows at a steady pace.
         let is_due = StoredValue::new(false);
         live.subscribe(move |event| {
@@ -83,7 +84,7 @@ fn Rail() -> impl IntoView {
             .map(|overview| overview.needs_you)
             .filter(|count| *count > 0)
     };
-    Effect::new(move |_| mark_icon(waiting().is_some()));
+    effect(move || mark_icon(waiting().is_some()));
     let path = use_location().pathname;
     let tasks = move || path.with(|path| path == "/").then_some("page");
     view! {
@@ -148,7 +149,7 @@ fn RailFoot() -> impl IntoView {
     };
     view! {
         <div class="rail-foot">
-            <Transition>{version}</Transition>
+            <Transition>{part(version)}</Transition>
         </div>
     }
     .into_any()
@@ -168,7 +169,7 @@ pub fn AgentCount() -> impl IntoView {
             </p>
         })
     };
-    view! { <Transition>{count}</Transition> }
+    view! { <Transition>{part(count)}</Transition> }
 }
 
 /// Tells people who listen to the page what has changed.

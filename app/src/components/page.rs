@@ -11,6 +11,7 @@ use super::icon::{Glyph, Icon};
 use super::notices::Notices;
 use super::theme::ThemeSwitch;
 use crate::fault::Fault;
+use crate::reactive::part;
 
 /// A place on the way from the start to the page; the last one has no address.
 #[derive(Clone)]
@@ -69,7 +70,7 @@ pub fn Page(
             <ThemeSwitch />
         </header>
         <main id="main" class=format!("content {class}") tabindex="-1">
-            <Transition>{notices}</Transition>
+            <Transition>{part(notices)}</Transition>
             <SentBack />
             {children()}
         </main>
@@ -96,5 +97,5 @@ fn SentBack() -> impl IntoView {
             </div>
         })
     };
-    view! { {fault} }.into_any()
+    view! { {part(fault)} }.into_any()
 }

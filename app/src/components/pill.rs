@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::icon::{Glyph, Icon};
 use crate::api::TaskView;
 use crate::domain::task::{StatusName, WaitingReason};
+use crate::reactive::memo;
 
 /// How a status is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub fn needs_person(task: &TaskView) -> bool {
 /// The pill of a task's status.
 #[component]
 pub fn Pill(#[prop(into)] task: Signal<TaskView>) -> impl IntoView {
-    let look = Memo::new(move |_| task.with(Look::of));
+    let look = memo(move || task.with(Look::of));
     view! {
         <span class="pill" data-tone=move || look.get().tone>
             <Glyph icon=Signal::derive(move || look.get().icon) />

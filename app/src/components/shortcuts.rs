@@ -1,6 +1,7 @@
 //! Keys. A page marks what a key does with `data-key` on the link, button or field itself, so
 //! that a key can never do what a pointer can't.
 
+use crate::reactive::effect;
 use leptos::ev::keydown;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -34,7 +35,7 @@ const PREFIX_MS: f64 = 1_500.0;
 #[component]
 pub fn Shortcuts() -> impl IntoView {
     let dialog = NodeRef::<leptos::html::Dialog>::new();
-    Effect::new(move |_| {
+    effect(move || {
         let pressed_g = StoredValue::new(None::<f64>);
         let handle = window_event_listener(keydown, move |event| {
             on_key(&event, pressed_g, dialog.get_untracked().as_ref());

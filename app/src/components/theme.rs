@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::icon::{Glyph, Icon};
 use crate::fault::Fault;
+use crate::reactive::effect;
 use crate::request;
 
 /// The cookie's name.
@@ -67,7 +68,7 @@ pub async fn set_theme(theme: Theme) -> Result<(), Fault> {
 pub fn ThemeSwitch() -> impl IntoView {
     let action = ServerAction::<SetTheme>::new();
     let shown = RwSignal::new(present());
-    Effect::new(move |_| {
+    effect(move || {
         let chosen = action
             .input()
             .with(|input| input.as_ref().map(|input| input.theme));

@@ -12,6 +12,7 @@ use crate::components::number::counted;
 use crate::domain::id::TaskId;
 use crate::domain::task::StatusName;
 use crate::fault::Fault;
+use crate::reactive::{memo, part};
 use crate::resource::resource;
 use crate::transcript::{Transcript, rows_of};
 
@@ -64,7 +65,7 @@ const fn tail(line: u64) -> u64 {
 #[component]
 pub fn Activity(state: TaskState) -> impl IntoView {
     let address = use_query_map();
-    let part = Memo::new(move |_| {
+    let shown = memo(move || {
         address.with(|address| {
             let number = |name| address.get(name).and_then(|text| text.parse::<u64>().ok());
             match address.get("q").filter(|text| !text.is_empty()) {
@@ -82,12 +83,12 @@ pub fn Activity(state: TaskState) -> impl IntoView {
         })
     });
     let lines = resource(
-        move || part.get(),
+        move || shown.get(),
         move |part| load_log(state.id, part.query()),
     );
     let transcript = move || {
         Suspend::new(async move {
-            lines.await.map(|page| match part.get_untracked() {
+            lines.await.map(|page| match shown.get_untracked() {
                 Part::Lines { after } => view! { <Lines state after page /> }.into_any(),
                 Part::Matches { text, after } => {
                     view! { <Matches state text after page /> }.into_any()
@@ -97,7 +98,7 @@ pub fn Activity(state: TaskState) -> impl IntoView {
     };
     view! {
         <Transition fallback=|| view! { <div class="skeleton log-skeleton" aria-busy="true"></div> }>
-            <ErrorBoundary fallback=fault_panels>{transcript}</ErrorBoundary>
+            <ErrorBoundary fallback=fault_panels>{part(transcript)}</ErrorBoundary>
         </Transition>
         <Undelivered state />
         <MessageForm state placeholder="Write to the agent" />
@@ -126,7 +127,7 @@ fn Undelivered(state: TaskState) -> impl IntoView {
         <Show when=has_waiting>
             <div class="undelivered">
                 <p>{move || state.task.with(delivery)}</p>
-                <ul>{waiting}</ul>
+                <ul>{part(waiting)}</ul>
             </div>
         </Show>
     }

@@ -12,6 +12,7 @@ use crate::components::number::counted;
 use crate::domain::id::TaskId;
 use crate::domain::task::PhaseStatus;
 use crate::fault::Fault;
+use crate::reactive::{memo, part};
 use crate::resource::resource;
 
 /// The changes of a phase; of the present one, if none is named.
@@ -24,7 +25,7 @@ pub async fn load_diff(id: TaskId, phase: Option<u32>) -> Result<Diff, Fault> {
 #[component]
 pub fn Changes(state: TaskState) -> impl IntoView {
     let address = use_query_map();
-    let phase = Memo::new(move |_| {
+    let phase = memo(move || {
         let named = address.with(|address| address.get("phase")?.parse().ok());
         named.or_else(|| newest_phase(state))
     });
@@ -44,7 +45,7 @@ pub fn Changes(state: TaskState) -> impl IntoView {
             <button type="button" class="btn btn-sm" on:click=move |_| loaded.set(version())>"Show the newest changes"</button>
         </p>
         <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
-            <ErrorBoundary fallback=fault_panels>{files}</ErrorBoundary>
+            <ErrorBoundary fallback=fault_panels>{part(files)}</ErrorBoundary>
         </Transition>
     }
     .into_any()
@@ -75,7 +76,7 @@ fn PhaseChips(state: TaskState, phase: Memo<Option<u32>>) -> impl IntoView {
         };
         begun.map(chip).collect_view()
     };
-    view! { <nav class="filters" aria-label="Phase"><ul>{chips}</ul></nav> }.into_any()
+    view! { <nav class="filters" aria-label="Phase"><ul>{part(chips)}</ul></nav> }.into_any()
 }
 
 #[component]

@@ -13,6 +13,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::number::{counted, size_of_file};
 use crate::domain::id::{ReviewId, TaskId};
 use crate::fault::Fault;
+use crate::reactive::part;
 use crate::resource::resource;
 
 /// The files that a task has to leave, and the one that is read.
@@ -79,7 +80,7 @@ pub fn Files(state: TaskState) -> impl IntoView {
     };
     view! {
         <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
-            <ErrorBoundary fallback=fault_panels>{content}</ErrorBoundary>
+            <ErrorBoundary fallback=fault_panels>{part(content)}</ErrorBoundary>
         </Transition>
     }
     .into_any()

@@ -9,6 +9,7 @@ use crate::components::faults::{FaultPanel, fault_panels};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::page::{Crumb, Page};
 use crate::fault::Fault;
+use crate::reactive::part;
 use crate::resource::resource;
 
 /// All guides.
@@ -62,7 +63,7 @@ pub fn GuidesPage() -> impl IntoView {
                  path in the folder that CCS_GUIDE_DIR names goes before the built-in one."
             </p>
             <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
-                <ErrorBoundary fallback=fault_panels>{groups}</ErrorBoundary>
+                <ErrorBoundary fallback=fault_panels>{part(groups)}</ErrorBoundary>
             </Transition>
         </Page>
     }
@@ -126,7 +127,7 @@ pub fn GuidePage() -> impl IntoView {
             }
         })
     };
-    view! { <Transition>{content}</Transition> }
+    view! { <Transition>{part(content)}</Transition> }
 }
 
 #[component]

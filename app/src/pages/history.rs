@@ -12,6 +12,7 @@ use crate::domain::id::TaskId;
 use crate::domain::money::Usd;
 use crate::domain::task::Actor;
 use crate::fault::Fault;
+use crate::reactive::{memo, part};
 use crate::resource::resource;
 
 /// Events on one page.
@@ -30,9 +31,8 @@ pub fn History(state: TaskState) -> impl IntoView {
     let version = move || state.task.with(|task| task.version);
     // The newest event when the page was loaded: what comes later is announced, nothing jumps.
     let newest = RwSignal::new(state.task.with_untracked(|task| task.version));
-    let named =
-        Memo::new(move |_| address.with(|address| address.get("after")?.parse::<u64>().ok()));
-    let after = Memo::new(move |_| {
+    let named = memo(move || address.with(|address| address.get("after")?.parse::<u64>().ok()));
+    let after = memo(move || {
         named
             .get()
             .unwrap_or_else(|| newest.get().saturating_sub(EVENTS))
@@ -63,10 +63,10 @@ pub fn History(state: TaskState) -> impl IntoView {
     };
     view! {
         <p class="news" hidden=move || later() == 0>
-            <button type="button" class="btn btn-sm" on:click=move |_| newest.set(version())>{show}</button>
+            <button type="button" class="btn btn-sm" on:click=move |_| newest.set(version())>{part(show)}</button>
         </p>
         <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
-            <ErrorBoundary fallback=fault_panels>{list}</ErrorBoundary>
+            <ErrorBoundary fallback=fault_panels>{part(list)}</ErrorBoundary>
         </Transition>
     }
     .into_any()

@@ -18,6 +18,7 @@ use crate::domain::id::TaskId;
 use crate::domain::plan::TaskType;
 use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
+use crate::reactive::{effect, memo, part};
 use crate::resource::resource;
 
 /// A page of the list.
@@ -40,7 +41,7 @@ const STATUSES: [(&str, &str); 7] = [
 /// What the address asks for.
 pub fn query_of_address() -> Memo<TaskQuery> {
     let map = use_query_map();
-    Memo::new(move |_| {
+    memo(move || {
         map.with(|map| {
             let value = |name| map.get(name).filter(|value| !value.is_empty());
             TaskQuery {
@@ -79,7 +80,7 @@ fn address(status: &str, task_type: &str, search: &str) -> String {
 pub fn TaskListPage() -> impl IntoView {
     let query = query_of_address();
     let live = expect_context::<Live>();
-    Effect::new(move |_| live.follow(Follow::Tasks));
+    effect(move || live.follow(Follow::Tasks));
     let tasks = resource(move || query.get(), list_tasks);
     let filtered = move || {
         query.with(|query| query.status.is_some() || query.task_type.is_some() || query.q.is_some())
@@ -104,7 +105,7 @@ pub fn TaskListPage() -> impl IntoView {
             </div>
             <Filters query />
             <Transition fallback=TableSkeleton>
-                <ErrorBoundary fallback=fault_panels>{rows}</ErrorBoundary>
+                <ErrorBoundary fallback=fault_panels>{part(rows)}</ErrorBoundary>
             </Transition>
         </Page>
     }
@@ -125,7 +126,7 @@ fn SearchForm(query: Memo<TaskQuery>) -> impl IntoView {
     let field = NodeRef::<Input>::new();
     // What the field searched for last; another text in the address is somebody else's.
     let own = StoredValue::new(query.with_untracked(search_text));
-    Effect::new(move |_| {
+    effect(move || {
         let text = query.with(search_text);
         if own.get_value() != text {
             if let Some(field) = field.get_untracked() {
@@ -134,7 +135,7 @@ fn SearchForm(query: Memo<TaskQuery>) -> impl IntoView {
             own.set_value(text);
         }
     });
-    Effect::new(move |_| {
+    effect(move || {
         let Some(text) = typed.get() else { return };
         let navigate = navigate.clone();
         let search = move || {
@@ -193,7 +194,7 @@ fn search_text(query: &TaskQuery) -> String {
 #[component]
 fn Filters(query: Memo<TaskQuery>) -> impl IntoView {
     let chip = move |name: String, label: &'static str, is_type: bool| {
-        let parts = Memo::new(move |_| {
+        let parts = memo(move || {
             let name = name.as_str();
             let query = query.get();
             let own = if is_type {
@@ -246,7 +247,7 @@ pub fn TaskTable(
     let next = RwSignal::new(page.next_cursor);
     let news = RwSignal::new(Vec::<TaskId>::new());
     let live = expect_context::<Live>();
-    Effect::new(move |_| {
+    effect(move || {
         let section = section.clone();
         live.subscribe(move |event| match event {
             LiveEvent::Status(task) if update_row(rows, task) => {}
@@ -279,7 +280,7 @@ pub fn TaskTable(
     };
     view! {
         <p class="news" hidden=move || news.with(Vec::is_empty)>
-            <button type="button" class="btn btn-sm" on:click=move |_| reload()>{show_news}</button>
+            <button type="button" class="btn btn-sm" on:click=move |_| reload()>{part(show_news)}</button>
         </p>
         <Show when=move || !is_empty() fallback=empty>
             <ul class="task-table">
@@ -304,7 +305,7 @@ fn LoadMore(query: TaskQuery, rows: Rows, next: RwSignal<Option<String>>) -> imp
             ..query.get_value()
         })
     });
-    Effect::new(move |_| match load.value().get() {
+    effect(move || match load.value().get() {
         Some(Ok(page)) => {
             rows.update(|rows| rows.extend(page.items.into_iter().map(ArcRwSignal::new)));
             next.set(page.next_cursor);

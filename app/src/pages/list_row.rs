@@ -13,6 +13,7 @@ use crate::components::progress::ProgressBar;
 use crate::components::toast::Toasts;
 use crate::domain::plan::TaskType;
 use crate::domain::task::Action;
+use crate::reactive::{effect, memo, part};
 
 /// A type's name for people.
 pub const fn type_name(task_type: TaskType) -> &'static str {
@@ -73,7 +74,7 @@ fn RowProgress(task: RwSignal<TaskView>) -> impl IntoView {
     let percent = Signal::derive(move || task.with(|task| task.progress));
     view! {
         <div class="task-row-progress">
-            <span>{phase}</span>
+            <span>{part(phase)}</span>
             <Show when=has_phases><ProgressBar percent label="Progress" /></Show>
         </div>
     }
@@ -84,7 +85,7 @@ fn RowProgress(task: RwSignal<TaskView>) -> impl IntoView {
 fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     let act = ServerAction::<ActOnTask>::new();
-    Effect::new(move |_| match act.value().get() {
+    effect(move || match act.value().get() {
         Some(Ok(changed)) => {
             toasts.done(format!("“{}” is queued", changed.title));
             task.set(changed);
@@ -92,7 +93,7 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}
     });
-    let first = Memo::new(move |_| task.with(|task| task.actions.first().copied()));
+    let first = memo(move || task.with(|task| task.actions.first().copied()));
     let id = task.with_untracked(|task| task.id);
     let form = move |action: Action, word: &'static str| {
         view! {
@@ -114,5 +115,5 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
         _ => ().into_any(),
     }
     };
-    view! { <div class="task-row-action">{button}</div> }
+    view! { <div class="task-row-action">{part(button)}</div> }
 }

@@ -7,13 +7,14 @@ use crate::api::TaskQuery;
 use crate::components::faults::fault_panels;
 use crate::components::page::{Crumb, Page};
 use crate::live::{Follow, Live};
+use crate::reactive::{effect, part};
 use crate::resource::resource;
 
 /// What a person has to decide, answer or provide, in one list.
 #[component]
 pub fn NeedsYouPage() -> impl IntoView {
     let live = expect_context::<Live>();
-    Effect::new(move |_| live.follow(Follow::Tasks));
+    effect(move || live.follow(Follow::Tasks));
     let query = || TaskQuery {
         status: Some("needs_you".to_owned()),
         ..TaskQuery::default()
@@ -30,7 +31,7 @@ pub fn NeedsYouPage() -> impl IntoView {
         <Page title="Needs you" crumbs=vec![Crumb::here("Needs you")]>
             <div class="page-head"><h1>"Needs you"</h1></div>
             <Transition fallback=TableSkeleton>
-                <ErrorBoundary fallback=fault_panels>{rows}</ErrorBoundary>
+                <ErrorBoundary fallback=fault_panels>{part(rows)}</ErrorBoundary>
             </Transition>
         </Page>
     }

@@ -14,6 +14,7 @@ use crate::components::page::{Crumb, Page};
 use crate::domain::plan::TaskType;
 use crate::fault::{Fault, FieldFault};
 use crate::live::{Follow, Live};
+use crate::reactive::{effect, memo, part};
 use crate::resource::{from_json, resource};
 
 /// The kinds of task that can be asked for.
@@ -44,11 +45,11 @@ pub async fn create_task(form: TaskForm) -> Result<Option<TaskView>, Fault> {
 #[component]
 pub fn NewTaskPage() -> impl IntoView {
     let live = expect_context::<Live>();
-    Effect::new(move |_| live.follow(Follow::Tasks));
+    effect(move || live.follow(Follow::Tasks));
     let workflows = resource(|| (), |()| list_workflows());
     let installation = expect_context::<Installation>();
     // What agents do elsewhere must not make the form anew under somebody's hands.
-    let model = Memo::new(move |_| {
+    let model = memo(move || {
         let overview = installation.overview()?;
         Some((overview.model_source, overview.sample_repository))
     });
@@ -65,7 +66,7 @@ pub fn NewTaskPage() -> impl IntoView {
         <Page title="New task" crumbs=vec![Crumb::link("Tasks", "/"), Crumb::here("New task")] class="content-narrow">
             <div class="page-head"><h1>"New task"</h1></div>
             <Transition fallback=|| view! { <div class="skeleton form-skeleton" aria-busy="true"></div> }>
-                <ErrorBoundary fallback=fault_panels>{form}</ErrorBoundary>
+                <ErrorBoundary fallback=fault_panels>{part(form)}</ErrorBoundary>
             </Transition>
         </Page>
     }
@@ -105,7 +106,7 @@ fn NewTask(
         let fault = address.with(|map| map.get("fault"))?;
         from_json::<Fault>(&fault).ok()
     };
-    let fault = Memo::new(move |_| match create.value().get() {
+    let fault = memo(move || match create.value().get() {
         Some(Err(fault)) => Some(fault),
         Some(Ok(_)) => None,
         None => sent_back(),
@@ -114,7 +115,7 @@ fn NewTask(
         Some(Fault::Invalid { fields, .. }) => fields,
         _ => Vec::new(),
     });
-    Effect::new(move |_| {
+    effect(move || {
         if !fields.with(Vec::is_empty) {
             request_animation_frame(focus_first_fault);
         }
@@ -133,7 +134,7 @@ fn NewTask(
     let pending = create.pending();
     view! {
         <ActionForm action=create attr:class="new-task" attr:novalidate="">
-            {summary}
+            {part(summary)}
             <TypeCards workflows chosen=form.task_type.clone() />
             <DescriptionField title=form.title.clone() description=form.description.clone() />
             {takes_repository.then(|| view! { <RepositoryField repository=form.repository.clone() sample /> })}

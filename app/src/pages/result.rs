@@ -7,6 +7,7 @@ use crate::api::BranchView;
 use crate::domain::id::TaskId;
 use crate::domain::plan::TaskType;
 use crate::fault::Fault;
+use crate::reactive::part;
 use crate::resource::resource;
 
 /// The branch that a task's work ends in, once there is one.
@@ -51,6 +52,6 @@ fn Branch(id: TaskId) -> impl IntoView {
     };
     // Keeps the room, so that what follows doesn't jump.
     let room = || view! { <p class="take-along">"\u{a0}"</p> };
-    view! { <Transition fallback=room><ErrorBoundary fallback=crate::components::faults::fault_panels>{shown}</ErrorBoundary></Transition> }
+    view! { <Transition fallback=room><ErrorBoundary fallback=crate::components::faults::fault_panels>{part(shown)}</ErrorBoundary></Transition> }
         .into_any()
 }

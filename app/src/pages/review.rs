@@ -15,6 +15,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::domain::id::ReviewId;
 use crate::domain::task::{Check, ReviewState};
 use crate::fault::Fault;
+use crate::reactive::{memo, part};
 use crate::resource::{Resource, resource};
 
 /// The id of the form for a comment on a line, of which there is one at most.
@@ -59,8 +60,8 @@ impl Place {
     fn of_address(state: TaskState) -> Self {
         let address = use_query_map();
         let value = move |name: &'static str| address.with(|address| address.get(name));
-        let round = Memo::new(move |_| value("round").and_then(|id| id.parse::<ReviewId>().ok()));
-        let review = Memo::new(move |_| {
+        let round = memo(move || value("round").and_then(|id| id.parse::<ReviewId>().ok()));
+        let review = memo(move || {
             let round = round.get();
             state.reviews.with(|reviews| {
                 let named = reviews.iter().find(|review| Some(review.id) == round);
@@ -69,9 +70,9 @@ impl Place {
         });
         Self {
             review,
-            file: Memo::new(move |_| value("file")),
-            shape: Memo::new(move |_| Shape::of_word(&value("view")?)),
-            line: Memo::new(move |_| value("line")?.parse().ok()),
+            file: memo(move || value("file")),
+            shape: memo(move || Shape::of_word(&value("view")?)),
+            line: memo(move || value("line")?.parse().ok()),
             state,
         }
     }
@@ -101,7 +102,7 @@ pub fn ReviewPanel(state: TaskState) -> impl IntoView {
     let place = Place::of_address(state);
     // Resources are made once, outside of whatever is rendered more than once. A review's files
     // are those of its commits, so that an old round shows what was decided on.
-    let shown = Memo::new(move |_| {
+    let shown = memo(move || {
         place
             .review
             .with(|review| review.as_ref().map(|review| review.id))
@@ -146,7 +147,7 @@ pub fn ReviewPanel(state: TaskState) -> impl IntoView {
         }
         .into_any()
     };
-    view! { <div class="review">{panel}</div> }.into_any()
+    view! { <div class="review">{part(panel)}</div> }.into_any()
 }
 
 /// Every round so far, newest first.
@@ -176,7 +177,7 @@ fn Rounds(state: TaskState, place: Place) -> impl IntoView {
     };
     let chips = move || state.reviews.get().into_iter().map(chip).collect_view();
     view! {
-        <Show when=several><nav class="filters" aria-label="Rounds"><ul>{chips}</ul></nav></Show>
+        <Show when=several><nav class="filters" aria-label="Rounds"><ul>{part(chips)}</ul></nav></Show>
     }
     .into_any()
 }
@@ -204,7 +205,7 @@ fn Found(place: Place) -> impl IntoView {
             }
         })
     };
-    view! { {content} }.into_any()
+    view! { {part(content)} }.into_any()
 }
 
 #[component]
@@ -275,7 +276,7 @@ fn Work(
             }
         })
     };
-    view! { <Transition fallback=|| view! { <div class="skeleton form-skeleton" aria-busy="true"></div> }>{files}</Transition> }.into_any()
+    view! { <Transition fallback=|| view! { <div class="skeleton form-skeleton" aria-busy="true"></div> }>{part(files)}</Transition> }.into_any()
 }
 
 #[component]
@@ -296,7 +297,7 @@ fn FilesUnderReview(
         .filter(|path| !deliverables.contains(path))
         .collect();
     let first = deliverables.first().or(others.first()).cloned();
-    let path = Memo::new(move |_| place.file.get().or_else(|| first.clone()));
+    let path = memo(move || place.file.get().or_else(|| first.clone()));
     let diff = StoredValue::new(diff);
     let shown = move || {
         path.get().map(|path| {
@@ -311,7 +312,7 @@ fn FilesUnderReview(
     view! {
         <div class="split">
             <FileNames place deliverables others path />
-            <div class="split-main">{shown}</div>
+            <div class="split-main">{part(shown)}</div>
         </div>
     }
     .into_any()

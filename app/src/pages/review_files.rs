@@ -20,6 +20,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
 use crate::domain::task::{FeedbackStatus, ReviewState};
 use crate::fault::Fault;
+use crate::reactive::{effect, memo, part};
 use crate::resource::Resource;
 
 /// The files to look at, deliverables first.
@@ -50,7 +51,7 @@ pub fn FileNames(
         view! {
             <li>
                 <a class="file-link" href=href data-noscroll="" aria-current=current data-viewed=is_viewed>
-                    <Glyph icon=Icon::File /> <span class="file-path">{name}</span> {comments}
+                    <Glyph icon=Icon::File /> <span class="file-path">{name}</span> {part(comments)}
                 </a>
             </li>
         }
@@ -96,7 +97,7 @@ pub fn ReviewedFile(
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
     let is_changed = change.is_some();
-    let shape = Memo::new(move |_| {
+    let shape = memo(move || {
         place
             .shape
             .get()
@@ -128,7 +129,7 @@ pub fn ReviewedFile(
         }
     };
     let head = NodeRef::<leptos::html::Header>::new();
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(head) = head.get() {
             show_head(&head);
         }
@@ -139,7 +140,7 @@ pub fn ReviewedFile(
             <ul class="file-shapes">{shapes.map(tab).into_iter().collect_view()}</ul>
             <ViewedMark path=path.clone() />
         </header>
-        {body}
+        {part(body)}
         <FileComments state place path />
     }
     .into_any()
@@ -202,14 +203,14 @@ fn Content(
             }
         })
     };
-    view! { <Transition fallback=|| view! { <div class="skeleton document-skeleton" aria-busy="true"></div> }>{document}</Transition> }.into_any()
+    view! { <Transition fallback=|| view! { <div class="skeleton document-skeleton" aria-busy="true"></div> }>{part(document)}</Transition> }.into_any()
 }
 
 /// Lines lead to a form for a comment, and show the comments they have.
 fn margin(state: TaskState, place: Place, path: String, shape: Shape) -> Margin {
     let named = path.clone();
     let listed = path.clone();
-    let comments = Memo::new(move |_| {
+    let comments = memo(move || {
         let mut by_line = BTreeMap::<u32, Vec<FeedbackView>>::new();
         for comment in comments_of(place, &listed) {
             if let Some(line) = comment.line {
@@ -218,8 +219,8 @@ fn margin(state: TaskState, place: Place, path: String, shape: Shape) -> Margin 
         }
         by_line
     });
-    let asked = Memo::new(move |_| place.line.get().filter(|_| is_open(place)));
-    let marked = Memo::new(move |_| {
+    let asked = memo(move || place.line.get().filter(|_| is_open(place)));
+    let marked = memo(move || {
         let commented = comments.with(|comments| comments.keys().copied().collect::<Vec<_>>());
         commented.into_iter().chain(asked.get()).collect()
     });
@@ -235,7 +236,7 @@ fn margin(state: TaskState, place: Place, path: String, shape: Shape) -> Margin 
         let path = StoredValue::new(path.clone());
         view! {
             <div class="comments">
-                {own}
+                {part(own)}
                 <Show when=is_asked><CommentForm state place path=path.get_value() line=Some(line) /></Show>
             </div>
         }
@@ -301,7 +302,7 @@ fn FileComments(state: TaskState, place: Place, path: String) -> impl IntoView {
     };
     view! {
         <section class="comments" aria-label="Comments on this file">
-            {comments}
+            {part(comments)}
             <Show when=move || is_open(place)>
                 <details class="step-list">
                     <summary><Glyph icon=Icon::Message /> "Comment on this file"</summary>
@@ -318,7 +319,7 @@ fn CommentForm(state: TaskState, place: Place, path: String, line: Option<u32>) 
     let toasts = expect_context::<Toasts>();
     let add = ServerAction::<AddComment>::new();
     let text = RwSignal::new(String::new());
-    Effect::new(move |_| match add.value().get() {
+    effect(move || match add.value().get() {
         Some(Ok(review)) => {
             text.set(String::new());
             toasts.done("The comment is kept until you decide");
@@ -328,7 +329,7 @@ fn CommentForm(state: TaskState, place: Place, path: String, line: Option<u32>) 
         None => {}
     });
     let field = NodeRef::<leptos::html::Textarea>::new();
-    Effect::new(move |_| {
+    effect(move || {
         // Whoever has chosen a line wants to write.
         if let Some(field) = field.get().filter(|_| line.is_some()) {
             field.focus().ok();

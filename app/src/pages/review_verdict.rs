@@ -12,6 +12,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::number::counted;
 use crate::components::toast::Toasts;
 use crate::domain::task::{FeedbackStatus, ReviewState};
+use crate::reactive::{effect, memo, part};
 
 /// How an earlier round was decided, with its comments.
 #[component]
@@ -41,7 +42,7 @@ pub fn Decision(review: ReviewView) -> impl IntoView {
 /// The bar at the bottom: approve, or send back with what was commented.
 #[component]
 pub fn Verdict(state: TaskState, review: Memo<Option<ReviewView>>) -> impl IntoView {
-    let open = Memo::new(move |_| {
+    let open = memo(move || {
         review.with(|review| {
             let review = review
                 .as_ref()
@@ -54,7 +55,7 @@ pub fn Verdict(state: TaskState, review: Memo<Option<ReviewView>>) -> impl IntoV
             Some((review.id.to_string(), comments))
         })
     });
-    let id = Memo::new(move |_| open.with(|open| open.as_ref().map(|(id, _)| id.clone())));
+    let id = memo(move || open.with(|open| open.as_ref().map(|(id, _)| id.clone())));
     let comments = Signal::derive(move || {
         open.with(|open| open.as_ref().map_or(0, |(_, comments)| *comments))
     });
@@ -90,7 +91,7 @@ fn ChangesForm(
 ) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     let send = ServerAction::<RequestChanges>::new();
-    Effect::new(move |_| match send.value().get() {
+    effect(move || match send.value().get() {
         Some(Ok(review)) => {
             toasts.done("Sent back: the agent reworks the phase");
             state.update_review(review);
@@ -121,8 +122,8 @@ fn ChangesForm(
                 placeholder="What should change? Comments on lines are sent along."
             ></textarea>
             <PlainComment review />
-            <p class="field-fault" role="alert">{refused}</p>
-            <button class="btn" disabled=send.pending()><Glyph icon=Icon::Pencil /> {word}</button>
+            <p class="field-fault" role="alert">{part(refused)}</p>
+            <button class="btn" disabled=send.pending()><Glyph icon=Icon::Pencil /> {part(word)}</button>
         </ActionForm>
     }
     .into_any()
@@ -158,7 +159,7 @@ fn PlainComment(review: Memo<Option<ReviewView>>) -> impl IntoView {
 fn ApproveForm(state: TaskState, id: String, review: Memo<Option<ReviewView>>) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     let approve = ServerAction::<ApproveReview>::new();
-    Effect::new(move |_| match approve.value().get() {
+    effect(move || match approve.value().get() {
         Some(Ok(review)) => {
             toasts.done(format!("{} is approved", review.phase_name));
             state.update_review(review);
@@ -180,7 +181,7 @@ fn ApproveForm(state: TaskState, id: String, review: Memo<Option<ReviewView>>) -
         <ActionForm action=approve attr:class="verdict-approve">
             <input type="hidden" name="id" value=id />
             <input type="hidden" name="comment" value="" />
-            <p class="verdict-warning" data-tone="failed">{warning}</p>
+            <p class="verdict-warning" data-tone="failed">{part(warning)}</p>
             <button class="btn btn-primary" data-key="a" data-key-focus="" disabled=approve.pending()>
                 <Glyph icon=Icon::Check /> "Approve"
             </button>

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::ReviewView;
 use crate::domain::id::ReviewId;
+use crate::reactive::effect;
 use crate::resource::from_json;
 
 /// Where it is kept.
@@ -36,7 +37,7 @@ impl Viewed {
             files: RwSignal::new(BTreeSet::new()),
             review,
         };
-        Effect::new(move |_| {
+        effect(move || {
             let shown = viewed.id();
             let seen = kept().into_iter().find(|seen| Some(seen.review) == shown);
             viewed

@@ -20,6 +20,7 @@ use crate::domain::id::TaskId;
 use crate::domain::task::ReviewState;
 use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
+use crate::reactive::{effect, memo, part};
 use crate::resource::resource;
 
 /// Everything that a task's page shows at first.
@@ -84,8 +85,8 @@ impl Tab {
 #[component]
 pub fn TaskPage() -> impl IntoView {
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id")?.parse::<TaskId>().ok()));
-    let tab = Memo::new(move |_| params.with(|params| Tab::of_address(params.get_str("tab"))));
+    let id = memo(move || params.with(|params| params.get("id")?.parse::<TaskId>().ok()));
+    let tab = memo(move || params.with(|params| Tab::of_address(params.get_str("tab"))));
     let detail = resource(
         move || id.get(),
         async |id| match id {
@@ -115,7 +116,7 @@ pub fn TaskPage() -> impl IntoView {
     let known_tab = move || tab.get().is_some();
     view! {
         <Show when=known_tab fallback=NotFoundPage>
-            <Transition fallback=TaskSkeleton>{page}</Transition>
+            <Transition fallback=TaskSkeleton>{part(page)}</Transition>
         </Show>
     }
     .into_any()
@@ -141,7 +142,7 @@ fn Task(loaded: TaskDetail, tab: Memo<Option<Tab>>, reload: Callback<()>) -> imp
     let version = loaded.task.version;
     let state = TaskState::new(loaded);
     provide_context(state);
-    Effect::new(move |_| {
+    effect(move || {
         live.follow(Follow::Task {
             id: state.id,
             version,
@@ -170,7 +171,7 @@ fn Task(loaded: TaskDetail, tab: Memo<Option<Tab>>, reload: Callback<()>) -> imp
             <PhaseBar state />
             <Attention state is_reviewing=Signal::derive(move || tab.get() == Some(Tab::Review)) />
             <Tabs state tab />
-            <section class="tab-content" aria-label=move || tab.get().map(Tab::word)>{content}</section>
+            <section class="tab-content" aria-label=move || tab.get().map(Tab::word)>{part(content)}</section>
             <Confirmation state />
         </Page>
     }

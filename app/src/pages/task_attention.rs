@@ -10,6 +10,7 @@ use crate::components::clock::Time;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
 use crate::domain::task::{Action, StatusName, WaitingReason};
+use crate::reactive::{effect, memo, part};
 
 /// The card of what is open: a review, questions, dependencies, a failure.
 #[component]
@@ -19,7 +20,7 @@ pub fn Attention(
     #[prop(into)]
     is_reviewing: Signal<bool>,
 ) -> impl IntoView {
-    let kind = Memo::new(move |_| state.task.with(|task| (task.status, task.waiting_reason)));
+    let kind = memo(move || state.task.with(|task| (task.status, task.waiting_reason)));
     move || {
         match kind.get() {
         (_, Some(WaitingReason::Review)) if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
@@ -47,7 +48,7 @@ fn Card(tone: &'static str, icon: Icon, title: &'static str, children: Children)
 #[component]
 fn Reason(state: TaskState) -> impl IntoView {
     let reason = move || state.task.with(|task| task.reason.clone());
-    view! { <p class="attention-text">{reason}</p> }
+    view! { <p class="attention-text">{part(reason)}</p> }
 }
 
 #[component]
@@ -171,7 +172,7 @@ pub fn MessageForm(state: TaskState, placeholder: &'static str) -> impl IntoView
     let toasts = expect_context::<Toasts>();
     let send = ServerAction::<SendMessage>::new();
     let text = RwSignal::new(String::new());
-    Effect::new(move |_| match send.value().get() {
+    effect(move || match send.value().get() {
         Some(Ok(message)) => {
             toasts.done(format!("Sent. {}", state.task.with_untracked(delivery)));
             // What was typed since is the next message.

@@ -17,6 +17,7 @@ use crate::components::pill::Pill;
 use crate::components::progress::ProgressBar;
 use crate::components::toast::Toasts;
 use crate::domain::task::{Action, PhaseStatus, StatusName};
+use crate::reactive::{effect, memo, part};
 
 /// Status, title, figures, actions.
 #[component]
@@ -58,10 +59,10 @@ fn Doing(state: TaskState) -> impl IntoView {
     };
     let is_first = move || state.recent.with(|recent| recent.len() < 2);
     view! {
-        {doing}
+        {part(doing)}
         <details class="task-before" hidden=move || !is_running() || is_first()>
             <summary>"Before that"</summary>
-            <ol>{before}</ol>
+            <ol>{part(before)}</ol>
         </details>
     }
     .into_any()
@@ -71,7 +72,7 @@ fn Doing(state: TaskState) -> impl IntoView {
 fn task_action(state: TaskState) -> ServerAction<ActOnTask> {
     let toasts = expect_context::<Toasts>();
     let act = ServerAction::<ActOnTask>::new();
-    Effect::new(move |_| match act.value().get() {
+    effect(move || match act.value().get() {
         Some(Ok(task)) => {
             let done = act
                 .input()
@@ -111,11 +112,11 @@ fn Facts(state: TaskState) -> impl IntoView {
     view! {
         <ul class="facts num">
             <li>{task.with_untracked(|task| type_name(task.task_type))}</li>
-            {started}
+            {part(started)}
             <li>{move || task.with(cost)}</li>
             <li>{move || format!("{} tokens", short_count(task.with(|task| task.tokens.total())))}</li>
-            {model}
-            {scripted}
+            {part(model)}
+            {part(scripted)}
         </ul>
     }
     .into_any()
@@ -131,7 +132,7 @@ fn cost(task: &TaskView) -> String {
 /// The most likely next thing to do.
 #[component]
 fn PrimaryAction(state: TaskState, act: ServerAction<ActOnTask>) -> impl IntoView {
-    let first = Memo::new(move |_| state.task.with(|task| task.actions.first().copied()));
+    let first = memo(move || state.task.with(|task| task.actions.first().copied()));
     let id = state.id;
     let form = move |action: Action, icon: Icon, word: &'static str| {
         view! {
@@ -194,7 +195,7 @@ fn ActionMenu(state: TaskState, act: ServerAction<ActOnTask>) -> impl IntoView {
         <details node_ref=menu class="menu-box">
             <summary class="btn" aria-label="More actions"><Glyph icon=Icon::Dots /></summary>
             <ul class="menu-list" on:click=fold>
-                {request_review} {cancel} {delete}
+                {part(request_review)} {part(cancel)} {part(delete)}
                 <li><a href=format!("/api/tasks/{id}") rel="external"><Glyph icon=Icon::File /> "Show as JSON"</a></li>
             </ul>
         </details>
@@ -207,7 +208,7 @@ fn ActionMenu(state: TaskState, act: ServerAction<ActOnTask>) -> impl IntoView {
 #[component]
 pub fn Confirmation(state: TaskState) -> impl IntoView {
     let query = use_query_map();
-    let asked = Memo::new(move |_| query.with(|query| query.get("confirm")));
+    let asked = memo(move || query.with(|query| query.get("confirm")));
     move || match asked.get().as_deref() {
         Some("cancel") if state.allows(Action::Cancel) => {
             view! { <ConfirmCancel state /> }.into_any()
@@ -238,7 +239,7 @@ fn ConfirmCancel(state: TaskState) -> impl IntoView {
 fn ConfirmDelete(state: TaskState) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     let delete = ServerAction::<DeleteTask>::new();
-    Effect::new(move |_| match delete.value().get() {
+    effect(move || match delete.value().get() {
         Some(Ok(())) => toasts.done("The task is deleted"),
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}
@@ -261,7 +262,7 @@ fn ConfirmDialog(title: &'static str, children: Children) -> impl IntoView {
     let dialog = NodeRef::<Dialog>::new();
     let path = use_location().pathname;
     let navigate = use_navigate();
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(dialog) = dialog.get() {
             // Not `close()`: its event would come when the dialog is open again.
             dialog
@@ -307,7 +308,7 @@ pub fn PhaseBar(state: TaskState) -> impl IntoView {
     view! {
         <Show when=has_phases>
             <section class="phases" aria-label="Phases">
-                <ol class="phase-row">{phases}</ol>
+                <ol class="phase-row">{part(phases)}</ol>
                 <ProgressBar percent label="Progress of the task" />
                 <Steps state />
             </section>
@@ -345,7 +346,7 @@ fn PhaseMark(phase: PhaseView) -> impl IntoView {
 /// The steps of the phase at work, folded.
 #[component]
 fn Steps(state: TaskState) -> impl IntoView {
-    let at_work = Memo::new(move |_| {
+    let at_work = memo(move || {
         let number = state.task.with(|task| task.phase)?;
         state
             .phases
@@ -369,5 +370,5 @@ fn Steps(state: TaskState) -> impl IntoView {
             </details>
         })
     };
-    view! { {steps} }
+    view! { {part(steps)} }
 }

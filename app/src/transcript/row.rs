@@ -13,6 +13,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::domain::action::Verb;
 use crate::domain::id::TaskId;
 use crate::domain::log::{LogKind, LogLine, ToolUse};
+use crate::reactive::{memo, part};
 
 /// How many characters of an input or an output the page shows; the rest is in the raw log.
 const SHOWN: usize = 6_000;
@@ -41,7 +42,7 @@ impl Results<'_> {
         match self {
             Self::Live(store) => {
                 let (store, call) = (*store, call.clone());
-                Memo::new(move |_| store.result(&call)).into()
+                memo(move || store.result(&call)).into()
             }
             Self::Known { results, .. } => Signal::stored(results.get(&call.id).cloned()),
         }
@@ -198,11 +199,11 @@ fn call_view(call: &ToolUse, entry: &Entry, results: Results<'_>) -> AnyView {
                 <Glyph icon=icon_of(call) />
                 <b>{call.verb.clone()}</b>
                 <span class="log-target">{call.target.clone()}</span>
-                <span class="log-took num">{took}</span>
-                <span class="log-mark" title=word>{mark}</span>
+                <span class="log-took num">{part(took)}</span>
+                <span class="log-mark" title=word>{part(mark)}</span>
             </summary>
             {code_view(&call.input, task, entry.seq)}
-            {output}
+            {part(output)}
         </details>
     }
     .into_any()

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::store::Store;
 use crate::components::icon::{Glyph, Icon};
+use crate::reactive::part;
 
 /// The lines that were found so far, in order, and the one that is looked at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub fn LogSearch(store: Store) -> impl IntoView {
                     }
                 }
             />
-            <span class="log-search-place num" aria-live="polite">{place}</span>
+            <span class="log-search-place num" aria-live="polite">{part(place)}</span>
             <Show when=has_matches>
                 <button type="button" class="icon-button" aria-label="Previous match" data-key="p" on:click=move |_| finder.walk(-1)>"↑"</button>
                 <button type="button" class="icon-button" aria-label="Next match" data-key="n" on:click=move |_| finder.walk(1)>"↓"</button>

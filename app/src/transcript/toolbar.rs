@@ -6,6 +6,7 @@ use super::search::LogSearch;
 use super::store::{Filtering, Store};
 use crate::api::LogFilter;
 use crate::components::icon::{Glyph, Icon};
+use crate::reactive::part;
 
 const FILTERS: [(Option<LogFilter>, &str); 4] = [
     (None, "Everything"),
@@ -40,7 +41,7 @@ pub fn Toolbar(store: Store) -> impl IntoView {
     view! {
         <div class="log-toolbar">
             <div class="log-filters" role="group" aria-label="Show">{FILTERS.map(choice).into_iter().collect_view()}</div>
-            <span class="log-filtering" role="status">{state}</span>
+            <span class="log-filtering" role="status">{part(state)}</span>
             <LogSearch store />
             <a class="link log-raw" href=raw rel="external" title="The newest 1,000 lines as they are stored">"Raw"</a>
         </div>
@@ -70,7 +71,7 @@ pub fn LivePill(store: Store, #[prop(into)] is_running: Signal<bool>) -> impl In
             on:click=move |_| store.follow()
         >
             <span class="dot" aria-hidden="true"></span>
-            <span class="num">{word}</span>
+            <span class="num">{part(word)}</span>
             <Show when=move || !is_following()><Glyph icon=Icon::Down /></Show>
         </button>
     }

@@ -14,6 +14,7 @@ use crate::components::toast::Toasts;
 use crate::domain::id::TaskId;
 use crate::domain::log::LogLine;
 use crate::live::{Live, LiveEvent};
+use crate::reactive::{effect, memo, part};
 
 /// New lines are shown at most this often, however fast they come.
 const PACE: Duration = Duration::from_millis(80);
@@ -30,7 +31,7 @@ pub fn Transcript(
 ) -> impl IntoView {
     let store = Store::new(task, total, lines);
     let toasts = expect_context::<Toasts>();
-    Effect::new(move |_| start(store));
+    effect(move || start(store));
     let (above, below) = (store.above, store.below);
     let blocks = move || {
         let (first, last) = store.window.get();
@@ -64,7 +65,7 @@ pub fn Transcript(
                     <p class="log-earlier"><button type="button" class="btn btn-sm" on:click=move |_| store.show_earlier()>"Show earlier lines"</button></p>
                 </Show>
                 <div node_ref=above class="log-spacer"></div>
-                <Show when=move || !is_empty() fallback=move || view! { <p class="log-empty">{nothing}</p> }>
+                <Show when=move || !is_empty() fallback=move || view! { <p class="log-empty">{part(nothing)}</p> }>
                     <For each=blocks key=|block| *block let:block><Block store block /></For>
                 </Show>
                 <div node_ref=below class="log-spacer"></div>
@@ -83,7 +84,7 @@ pub fn Transcript(
 
 #[component]
 fn Block(store: Store, block: usize) -> impl IntoView {
-    let rows = Memo::new(move |_| store.rows(block));
+    let rows = memo(move || store.rows(block));
     let is_loading = move || rows.with(Option::is_none).then_some("");
     view! {
         <div class="log-block" data-block=block.to_string() data-loading=is_loading>
