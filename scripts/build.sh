@@ -39,10 +39,12 @@ bind_module() {
         "$wasm_bindgen" "$module" --target web --no-typescript --remove-producers-section --out-dir "$work/pkg" --out-name app
         node scripts/prune-module.mjs "$work/pkg/app_bg.wasm"
         # Fewer functions folded into their only caller: 3 % larger as it is, 10 % smaller compressed. The
-        # first page of memory is the end of the stack's, hence of no use to anyone.
+        # first kilobyte of memory is the end of the stack's, hence of no use to anyone.
         style/node_modules/.bin/wasm-opt -Oz --one-caller-inline-max-function-size=20 --low-memory-unused \
-            --reorder-functions-by-name "$work/pkg/app_bg.wasm" -o "$work/small.wasm"
-        mv "$work/small.wasm" "$work/pkg/app_bg.wasm"
+            "$work/pkg/app_bg.wasm" -o "$work/small.wasm"
+        node scripts/sort-functions.mjs "$work/small.wasm"
+        style/node_modules/.bin/wasm-opt --optimize-level=2 --shrink-level=2 --generate-stack-ir --optimize-stack-ir \
+            --reorder-functions-by-name "$work/small.wasm" -o "$work/pkg/app_bg.wasm"
     else
         "$wasm_bindgen" "$module" --target web --no-typescript --out-dir "$work/pkg" --out-name app
     fi
