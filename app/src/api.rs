@@ -7,8 +7,8 @@ mod request;
 mod view;
 
 pub use request::{
-    Approval, CreateTask, DiffQuery, EditTask, EventQuery, LogFilter, LogMatchQuery, LogQuery,
-    MessageText, TaskQuery,
+    Approval, CreateTask, DiffQuery, EditTask, EventQuery, GivenAnswer, LogFilter, LogMatchQuery,
+    LogQuery, MessageText, TaskQuery,
 };
 pub use view::{
     DependencyView, FeedbackView, MessageView, PhaseView, QuestionView, ReviewView, StepView,

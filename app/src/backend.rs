@@ -7,11 +7,11 @@ use leptos::prelude::use_context;
 
 use crate::api::{
     BranchView, CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView,
-    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView,
-    TaskDetail, TaskQuery, TaskView, WorkflowView,
+    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, QuestionView,
+    ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
-use crate::domain::id::{ReviewId, TaskId};
-use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
+use crate::domain::id::{QuestionId, ReviewId, TaskId};
+use crate::domain::task::{Answer, ChangeRequest, Comment, TaskEdit};
 use crate::domain::text::Note;
 use crate::fault::Fault;
 
@@ -31,6 +31,7 @@ pub trait Backend: Send + Sync {
     async fn cancel(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn retry(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn send_message(&self, id: TaskId, text: Note) -> Result<MessageView, Fault>;
+    async fn answer_question(&self, id: QuestionId, answer: Answer) -> Result<QuestionView, Fault>;
     async fn request_review(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn approve(&self, id: ReviewId, comment: Option<Note>) -> Result<ReviewView, Fault>;
     async fn request_changes(

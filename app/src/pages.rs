@@ -13,6 +13,7 @@ mod new_task;
 mod new_task_fields;
 mod new_task_form;
 mod not_found;
+mod question_card;
 mod result;
 mod review;
 mod review_actions;

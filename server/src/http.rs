@@ -14,6 +14,7 @@ pub mod listener;
 mod openapi;
 mod pages;
 pub mod problem;
+mod questions;
 mod reviews;
 mod sse;
 mod tasks;
@@ -80,6 +81,7 @@ fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(tasks::routes())
         .merge(reviews::routes())
+        .merge(questions::routes())
         .merge(files::routes())
         .merge(sse::routes())
         .merge(installation::routes())

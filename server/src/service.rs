@@ -199,6 +199,9 @@ fn refused(refusal: Refusal, task: Option<&Task>) -> Error {
     match (refusal, task) {
         (Refusal::UnknownTask, _) | (_, None) => Error::NotFound { what: "task" },
         (Refusal::UnknownReview, _) => Error::NotFound { what: "review" },
+        (Refusal::UnknownQuestion, _) => Error::NotFound { what: "question" },
+        (Refusal::AnswerMissing, _) => Error::field("answer", "must not be empty"),
+        (Refusal::OneAnswer, _) => Error::field("answer", "must be one answer"),
         (Refusal::UnknownFeedback, _) => Error::NotFound { what: "comment" },
         (Refusal::StaleRun, _) => Error::StaleRun,
         (Refusal::OutOfTurn(what), _) => Error::OutOfTurn(what),

@@ -6,7 +6,7 @@ use crate::domain::id::TaskId;
 use crate::domain::log::{LogKind, LogLine, ToolResult};
 use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
-use crate::domain::task::{Priority, TaskEdit};
+use crate::domain::task::{Answer, Priority, TaskEdit};
 use crate::domain::text::{Description, ModelName, Note, Title};
 use crate::resource::from_json;
 
@@ -172,6 +172,15 @@ pub struct DiffQuery {
 #[serde(deny_unknown_fields)]
 pub struct MessageText {
     pub text: Note,
+}
+
+/// An answer to an agent's question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GivenAnswer {
+    /// One text or a list; an empty list to let the agent go on without an answer.
+    pub answer: Answer,
 }
 
 /// A yes at a gate.

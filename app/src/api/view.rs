@@ -11,9 +11,9 @@ use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
 use crate::domain::plan::TaskType;
 use crate::domain::task::{
-    Action, Check, Choice, Delivery, FeedbackStatus, Phase, PhaseStatus, Priority, ReminderLevel,
-    Review, ReviewState, ReviewStatus, Status, StatusName, StepStatus, Task, Tokens, Verification,
-    Waiting, WaitingReason,
+    Action, Answer, Check, Choice, Delivery, FeedbackStatus, Phase, PhaseStatus, Priority,
+    Question, QuestionState, ReminderLevel, Review, ReviewState, ReviewStatus, Status, StatusName,
+    StepStatus, Task, Tokens, Verification, Waiting, WaitingReason,
 };
 
 /// A task.
@@ -322,8 +322,29 @@ pub struct QuestionView {
     pub multi_select: bool,
     pub default: Option<String>,
     pub required: bool,
-    /// `open`.
-    pub status: String,
+    pub status: QuestionState,
+    /// One part for each choice; empty if the agent goes on without. Absent while it is open.
+    pub answer: Option<Answer>,
+}
+
+impl QuestionView {
+    /// A task's question.
+    pub fn of(task_id: TaskId, question: &Question) -> Self {
+        let asked = question.asked.clone();
+        Self {
+            id: question.id,
+            task_id,
+            group_id: asked.group,
+            category: asked.category,
+            question: asked.question,
+            options: asked.options,
+            multi_select: asked.multi_select,
+            default: asked.default,
+            required: asked.required,
+            status: question.state(),
+            answer: question.answer().cloned(),
+        }
+    }
 }
 
 /// Something an agent needs.
@@ -350,21 +371,12 @@ pub struct UsageView {
 }
 
 impl Task {
-    /// The questions that wait for an answer, oldest first.
+    /// All that was asked, oldest first.
     pub fn question_views(&self) -> Vec<QuestionView> {
-        let view = |(id, asked): &(QuestionId, crate::domain::task::AskedQuestion)| QuestionView {
-            id: *id,
-            task_id: self.id,
-            group_id: asked.group,
-            category: asked.category.clone(),
-            question: asked.question.clone(),
-            options: asked.options.clone(),
-            multi_select: asked.multi_select,
-            default: asked.default.clone(),
-            required: asked.required,
-            status: "open".to_owned(),
-        };
-        self.questions.iter().map(view).collect()
+        let questions = self.questions.iter();
+        questions
+            .map(|question| QuestionView::of(self.id, question))
+            .collect()
     }
 
     /// The dependencies that wait to be provided, oldest first.

@@ -13,6 +13,7 @@ mod decide_run;
 mod decide_verification;
 mod event;
 mod phase;
+mod question;
 mod reminder;
 mod state;
 mod work;
@@ -26,6 +27,7 @@ pub use event::{
     TurnOutcome, TurnPurpose, UsageDelta, Via,
 };
 pub use phase::{Inspection, Phase, PhaseStatus, Step, StepStatus, Verification};
+pub use question::{Answer, MAX_ANSWER_PARTS, Question, QuestionState, QuestionStatus};
 pub use reminder::{ReminderLevel, ReviewHours};
 pub use state::{
     Delivery, Feedback, FeedbackStatus, Message, Review, ReviewState, ReviewStatus, Run, Status,

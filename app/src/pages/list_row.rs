@@ -110,6 +110,10 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
             <a class="btn btn-sm btn-accent" href=format!("/tasks/{id}/review")><Glyph icon=Icon::Eye /> "Review"</a>
         }
         .into_any(),
+        Some(Action::Answer) => view! {
+            <a class="btn btn-sm btn-accent" href=format!("/tasks/{id}")><Glyph icon=Icon::Question /> "Answer"</a>
+        }
+        .into_any(),
         Some(Action::Execute) => form(Action::Execute, "Start"),
         Some(Action::Retry) => form(Action::Retry, "Retry"),
         _ => ().into_any(),

@@ -19,6 +19,7 @@ pub async fn act_on_task(id: TaskId, action: Action) -> Result<TaskView, Fault> 
         Action::Retry => backend.retry(id).await,
         Action::RequestReview => backend.request_review(id).await,
         Action::Edit
+        | Action::Answer
         | Action::Message
         | Action::Approve
         | Action::RequestChanges

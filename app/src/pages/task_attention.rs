@@ -3,9 +3,10 @@
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 
+use super::question_card::Questions;
 use super::task_actions::SendMessage;
 use super::task_state::TaskState;
-use crate::api::{DependencyView, QuestionView, ReviewView, TaskView};
+use crate::api::{DependencyView, ReviewView, TaskView};
 use crate::components::clock::Time;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
@@ -24,7 +25,7 @@ pub fn Attention(
     move || {
         match kind.get() {
         (_, Some(WaitingReason::Review)) if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
-        (_, Some(WaitingReason::Question)) => view! { <Questions state /> }.into_any(),
+        (_, Some(WaitingReason::Question)) => view! { <Card tone="waiting" icon=Icon::Question title="The agent asks"><Questions state /></Card> }.into_any(),
         (_, Some(WaitingReason::Dependency)) => view! { <Dependencies state /> }.into_any(),
         (StatusName::Failed, _) => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
         (_, Some(WaitingReason::Credentials)) => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /></Card> }.into_any(),
@@ -99,28 +100,6 @@ fn ReviewCard(state: TaskState) -> impl IntoView {
                 {move || state.open_review().map(card)}
                 <a class="btn btn-sm btn-accent" href=format!("/tasks/{}/review", state.id)>"Open the review"</a>
             </div>
-        </Card>
-    }
-    .into_any()
-}
-
-#[component]
-fn Questions(state: TaskState) -> impl IntoView {
-    let question = |asked: QuestionView| {
-        let options = asked.options.into_iter().map(|option| {
-            view! { <li><strong>{option.label}</strong> " " {option.description}</li> }
-        });
-        view! {
-            <li>
-                <p class="attention-text">{asked.question}</p>
-                <ul class="attention-options">{options.collect_view()}</ul>
-            </li>
-        }
-    };
-    view! {
-        <Card tone="waiting" icon=Icon::Question title="The agent asks">
-            <ul class="attention-list">{move || state.questions.get().into_iter().map(question).collect_view()}</ul>
-            <MessageForm state placeholder="Write to the agent" />
         </Card>
     }
     .into_any()

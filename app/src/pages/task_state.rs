@@ -124,10 +124,7 @@ impl TaskState {
                 }
             }),
             LiveEvent::Review(review) => self.update_review(review.clone()),
-            LiveEvent::Question(question) => self.questions.update(|questions| {
-                questions.retain(|known| known.id != question.id);
-                questions.push(question.clone());
-            }),
+            LiveEvent::Question(question) => self.update_question(question.clone()),
             LiveEvent::Dependency(dependency) => self.dependencies.update(|dependencies| {
                 dependencies.retain(|known| known.id != dependency.id);
                 dependencies.push(dependency.clone());
@@ -148,6 +145,16 @@ impl TaskState {
             | LiveEvent::Gone(_)
             | LiveEvent::Reset => {}
         }
+    }
+
+    /// A question as it is now, in its place.
+    pub fn update_question(self, question: QuestionView) {
+        self.questions.update(|questions| {
+            match questions.iter_mut().find(|known| known.id == question.id) {
+                Some(known) => *known = question,
+                None => questions.push(question),
+            }
+        });
     }
 
     /// What was asked is settled as soon as the task no longer waits for it.

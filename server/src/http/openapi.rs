@@ -21,6 +21,7 @@ use super::problem::Content as Problem;
     components(schemas(Problem)),
     tags(
         (name = "tasks", description = "Jobs and what becomes of them"),
+        (name = "questions", description = "What agents ask"),
         (name = "reviews", description = "The stops after phases"),
         (name = "files", description = "What lies in a task's workspace"),
         (name = "streams", description = "Server-sent events"),

@@ -1,14 +1,16 @@
 //! What an agent asks of a person, by whichever way, in the domain's terms. Pure but for the ids.
 
 use app::domain::id::{DependencyId, QuestionId};
-use app::domain::task::{Answerable, AskedQuestion, Choice, NeededDependency, Via};
+use app::domain::task::{Answer, Answerable, AskedQuestion, Choice, NeededDependency, Task, Via};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::agent::event::ToolHook;
 use crate::agent::platform_tool::{PlatformTool, ToolCallError, check};
 use crate::agent::request::{DependencyRequest, UserQuestion};
+use crate::agent::stdin::HookAnswer;
+use crate::prompts;
 
 /// The prefix by which the CLI names the platform's tools.
 const PLATFORM: &str = "mcp__platform__";
@@ -84,6 +86,38 @@ fn by_cli(input: AskUserQuestion, via: &Via) -> Vec<Answerable> {
         Answerable::Question(QuestionId::from_uuid(Uuid::now_v7()), asked)
     });
     asked.collect()
+}
+
+/// How a parked call goes through, if a person has answered all that it asks.
+///
+/// The platform's own tool gives the answer itself. The CLI's tool takes answers as one more argument,
+/// by the question's text, several choices joined by a comma.
+pub fn answered(task: &Task, hook: &ToolHook) -> Option<HookAnswer> {
+    let asked = task.questions.iter();
+    let asked: Vec<_> = asked
+        .filter(|known| known.is_of_call(&hook.tool_use_id))
+        .collect();
+    if asked.is_empty() || asked.iter().any(|known| known.answer().is_none()) {
+        return None;
+    }
+    if hook.tool != "AskUserQuestion" {
+        return Some(HookAnswer::Allow {
+            updated_input: None,
+        });
+    }
+    let answers: Map<String, Value> = asked
+        .into_iter()
+        .map(|known| {
+            let answer = known.answer().and_then(Answer::text);
+            let answer = answer.unwrap_or_else(|| prompts::NO_ANSWER.trim_end().to_owned());
+            (known.asked.question.clone(), answer.into())
+        })
+        .collect();
+    let mut input = hook.input.as_object().cloned().unwrap_or_default();
+    input.insert("answers".to_owned(), answers.into());
+    Some(HookAnswer::Allow {
+        updated_input: Some(input.into()),
+    })
 }
 
 /// A question by tool or marker.

@@ -289,18 +289,23 @@ impl Run {
             .await?)
     }
 
+    /// Begins a turn, or goes on with the one that was parked until a person has answered.
     async fn begin_turn(&mut self, task: &Task, purpose: TurnPurpose) -> Result<Next, RunError> {
-        let plan = match self.ensure_session(task, &purpose, None).await {
+        let parked = task.parked.as_ref().map(|turn| turn.message);
+        let plan = match self.ensure_session(task, &purpose, parked).await {
             Ok(plan) => plan,
             Err(error) => return Ok(ControlFlow::Break(ending_of(&error))),
         };
-        debug_assert_ne!(plan, ResumePlan::RunsByItself, "no turn was open");
-        let message = MessageId::from_uuid(Uuid::new_v4());
+        let message = parked.unwrap_or_else(|| MessageId::from_uuid(Uuid::new_v4()));
         let command = RunCommand::StartTurn {
             message,
             purpose: purpose.clone(),
         };
         let task = self.say(command).await?;
+        if parked.is_some() {
+            return self.go_on(&task, message, purpose, plan).await;
+        }
+        debug_assert_ne!(plan, ResumePlan::RunsByItself, "no turn was open");
         self.deliver_turn(&task, message, purpose, true).await
     }
 
@@ -317,6 +322,17 @@ impl Run {
         };
         self.note("The work was interrupted; the agent goes on where it was.")
             .await?;
+        self.go_on(task, message, purpose, plan).await
+    }
+
+    /// Sends what the agent's transcript lacks of an open turn.
+    async fn go_on(
+        &mut self,
+        task: &Task,
+        message: MessageId,
+        purpose: TurnPurpose,
+        plan: ResumePlan,
+    ) -> Result<Next, RunError> {
         match plan {
             ResumePlan::AlreadyDone => self.end_unseen(task, message).await,
             ResumePlan::RunsByItself | ResumePlan::Deferred { .. } => {

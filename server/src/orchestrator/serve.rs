@@ -164,6 +164,10 @@ impl Run {
                 message: report.message,
                 details: report.details,
             },
+            PlatformTool::AskUser(_) if let Some(answer) = self.answer_to(&call).await? => {
+                call.reply.send(ToolReply::Done(answer)).ok(); // the agent may be gone
+                return Ok(());
+            }
             PlatformTool::AskUser(_) | PlatformTool::RequestDependency(_) => {
                 let text = "A person has not answered yet. End your turn.".to_owned();
                 call.reply.send(ToolReply::Failed(text)).ok(); // the agent may be gone
@@ -178,6 +182,48 @@ impl Run {
         Ok(())
     }
 
+    /// What a person has answered to a call that was parked.
+    async fn answer_to(&self, call: &ToolCall) -> Result<Option<String>, RunError> {
+        let Some(id) = &call.tool_use_id else {
+            return Ok(None);
+        };
+        let Some(task) = self.load().await? else {
+            return Ok(None);
+        };
+        let mut asked = task.questions.iter();
+        let asked = asked.find(|known| known.is_of_call(id) && known.answer().is_some());
+        Ok(asked.map(prompts::tool_answer))
+    }
+
+    /// Parks a call that waits for a person: the turn ends, and the call is kept. Once the person has
+    /// answered, the same call comes again, and goes through with the answer.
+    pub(super) async fn park_or_answer(
+        &self,
+        session: &Session,
+        turn: &mut Turn,
+        hook: &ToolHook,
+    ) -> Result<(), RunError> {
+        let answered = match self.load().await? {
+            Some(task) => asked::answered(&task, hook),
+            None => None,
+        };
+        let answer = match (answered, asked::by_tool(hook)) {
+            (Some(answer), _) => answer,
+            (None, Ok(_)) if session.is_onlooker => {
+                let reason = "Nobody waits for a verification. Judge by what you can read.";
+                HookAnswer::Deny(reason.to_owned())
+            }
+            (None, Ok(asked)) => {
+                turn.asked.extend(asked);
+                HookAnswer::Defer
+            }
+            (None, Err(reason)) => HookAnswer::Deny(reason),
+        };
+        let control = session.agent.control();
+        said(control.answer_hook(&hook.request_id, &answer).await);
+        Ok(())
+    }
+
     /// Records what the agent says; the refusal, if the rules don't allow it.
     async fn tell(&self, command: RunCommand) -> Result<Option<String>, RunError> {
         match self.say(command).await {
@@ -186,23 +232,6 @@ impl Run {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Puts a call off that waits for a person: the turn ends, and the call is kept.
-pub(super) async fn put_off(session: &Session, turn: &mut Turn, hook: &ToolHook) {
-    let answer = match asked::by_tool(hook) {
-        Ok(_) if session.is_onlooker => {
-            let reason = "Nobody waits for a verification. Judge by what you can read.";
-            HookAnswer::Deny(reason.to_owned())
-        }
-        Ok(asked) => {
-            turn.asked.extend(asked);
-            HookAnswer::Defer
-        }
-        Err(reason) => HookAnswer::Deny(reason),
-    };
-    let control = session.agent.control();
-    said(control.answer_hook(&hook.request_id, &answer).await);
 }
 
 /// An agent that has ended needs no answer: its last event tells.

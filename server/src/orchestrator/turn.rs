@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::inspection;
 use super::outcome::{self, Verdict};
 use super::run::{Ending, Next, Run, RunError};
-use super::serve::{put_off, said};
+use super::serve::said;
 use super::session::Session;
 use crate::agent::event::AgentEvent;
 use crate::agent::exit::Exit;
@@ -128,6 +128,12 @@ impl Run {
                 .filter(|known| messages.contains(&known.id));
             lines.extend(sent.map(|sent| line(LogKind::Message, sent.text.to_string())));
         }
+        if let TurnPurpose::Answers { questions } = purpose {
+            let asked = task.questions.iter();
+            let told = asked.filter(|known| questions.contains(&known.id));
+            let texts = told.filter_map(|known| known.answer()?.text());
+            lines.extend(texts.map(|text| line(LogKind::Message, text)));
+        }
         self.log(lines).await
     }
 
@@ -211,7 +217,7 @@ impl Run {
             AgentEvent::AskPermission(request) => self.permit(session, request).await?,
             AgentEvent::HookPreToolUse(hook) => {
                 turn.begins_by = None;
-                put_off(session, turn, &hook).await;
+                self.park_or_answer(session, turn, &hook).await?;
             }
             AgentEvent::HookStop(hook) => self.may_stop(session, turn, &hook).await?,
             AgentEvent::RateLimit(limit) => turn.limit = Some(limit),

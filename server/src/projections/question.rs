@@ -1,6 +1,7 @@
 //! What agents asked.
 
-use app::domain::task::TaskEvent;
+use app::api::QuestionView;
+use app::domain::task::{EventRecord, TaskEvent};
 use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
 
@@ -17,7 +18,7 @@ pub struct Model {
     pub group_id: Uuid,
     pub status: String,
     pub asked_at_ms: i64,
-    /// [`QuestionView`](app::api::QuestionView) as JSON.
+    /// [`QuestionView`] as JSON.
     pub view: String,
 }
 
@@ -27,20 +28,30 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Result<(), StoreError> {
-    for record in change.records {
-        let TaskEvent::QuestionAsked { id: question, .. } = &record.event else {
+    let concerns = |record: &EventRecord| {
+        matches!(
+            record.event,
+            TaskEvent::QuestionAsked { .. }
+                | TaskEvent::QuestionAnswered { .. }
+                | TaskEvent::TaskCancelled {}
+        )
+    };
+    if !change.records.iter().any(concerns) {
+        return Ok(());
+    }
+    let before = change.before.map_or(&[][..], |task| &task.questions);
+    // Questions are only ever added, so each has its place for good.
+    for (index, question) in change.after.questions.iter().enumerate() {
+        if before.get(index) == Some(question) {
             continue;
-        };
-        let views = change.after.question_views();
-        let Some(view) = views.into_iter().find(|view| view.id == *question) else {
-            continue;
-        };
+        }
+        let view = QuestionView::of(change.after.id, question);
         let row = Model {
-            id: question.as_uuid(),
+            id: question.id.as_uuid(),
             task_id: change.after.id.as_uuid(),
             group_id: view.group_id,
-            status: view.status.clone(),
-            asked_at_ms: record.at.timestamp_millis(),
+            status: view.status.to_string(),
+            asked_at_ms: question.asked_at.timestamp_millis(),
             view: json(&view)?,
         };
         put::<Entity>(tx, row).await?;

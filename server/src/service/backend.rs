@@ -2,12 +2,12 @@
 
 use app::api::{
     BranchView, CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView,
-    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView,
-    TaskDetail, TaskQuery, TaskView, WorkflowView,
+    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, QuestionView,
+    ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
 use app::backend::Backend;
-use app::domain::id::{ReviewId, TaskId};
-use app::domain::task::{ChangeRequest, Comment, TaskEdit};
+use app::domain::id::{QuestionId, ReviewId, TaskId};
+use app::domain::task::{Answer, ChangeRequest, Comment, TaskEdit};
 use app::domain::text::Note;
 use app::fault::Fault;
 use async_trait::async_trait;
@@ -71,6 +71,10 @@ impl Backend for Service {
 
     async fn send_message(&self, id: TaskId, text: Note) -> Result<MessageView, Fault> {
         Ok(self.write_to_agent(id, text).await?)
+    }
+
+    async fn answer_question(&self, id: QuestionId, answer: Answer) -> Result<QuestionView, Fault> {
+        Ok(Self::answer_question(self, id, answer).await?)
     }
 
     async fn request_review(&self, id: TaskId) -> Result<TaskView, Fault> {

@@ -1,8 +1,8 @@
 //! What people do.
 
-use app::api::{CreateTask, MessageView, ReviewView, TaskView};
-use app::domain::id::{FeedbackId, MessageId, ReviewId, TaskId};
-use app::domain::task::{Actor, ChangeRequest, Comment, Task, TaskCommand, TaskEdit};
+use app::api::{CreateTask, MessageView, QuestionView, ReviewView, TaskView};
+use app::domain::id::{FeedbackId, MessageId, QuestionId, ReviewId, TaskId};
+use app::domain::task::{Actor, Answer, ChangeRequest, Comment, Task, TaskCommand, TaskEdit};
 use app::domain::text::Note;
 use chrono::Utc;
 use uuid::Uuid;
@@ -73,6 +73,26 @@ impl Service {
         let sent = all.find(|known| known.id == message);
         sent.map(MessageView::from)
             .ok_or(Error::NotFound { what: "message" })
+    }
+
+    /// The task goes on once nothing is open that its agent has asked for.
+    pub async fn answer_question(
+        &self,
+        question: QuestionId,
+        answer: Answer,
+    ) -> Result<QuestionView, Error> {
+        let unknown = || Error::NotFound { what: "question" };
+        let task = self.parts.store.task_of_question(question).await?;
+        let command = TaskCommand::AnswerQuestion { question, answer };
+        let appended = self
+            .execute(task.ok_or_else(unknown)?, Actor::Person, command)
+            .await?;
+        let task = appended.task;
+        let mut all = task.questions.iter();
+        let known = all.find(|known| known.id == question);
+        known
+            .map(|known| QuestionView::of(task.id, known))
+            .ok_or_else(unknown)
     }
 
     /// Asks for a gate at the next end of a turn.

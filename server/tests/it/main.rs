@@ -11,6 +11,7 @@ mod commands;
 mod crash;
 mod growing_text;
 mod installation;
+mod questions;
 mod reminders;
 mod scripted_model;
 mod store;

@@ -15,6 +15,8 @@ words! {
         Cancel,
         /// Try again after a failure.
         Retry,
+        /// Answer what the agent asks.
+        Answer,
         /// Write to the agent.
         Message,
         /// Say yes at a gate.
@@ -36,6 +38,7 @@ impl Action {
             Self::Edit => "changed",
             Self::Cancel => "cancelled",
             Self::Retry => "tried again",
+            Self::Answer => "answered",
             Self::Message => "sent a message",
             Self::Approve => "approved",
             Self::RequestChanges => "sent back",
@@ -49,7 +52,8 @@ impl Task {
     /// What a person may do now, the most likely first.
     pub fn actions(&self) -> Vec<Action> {
         use Action::{
-            Approve, Cancel, Delete, Edit, Execute, Message, RequestChanges, RequestReview, Retry,
+            Answer, Approve, Cancel, Delete, Edit, Execute, Message, RequestChanges, RequestReview,
+            Retry,
         };
         let mut actions = match &self.status {
             Status::Draft => vec![Execute, Edit, Cancel, Delete],
@@ -68,6 +72,9 @@ impl Task {
             Status::Completed if self.is_conversation() => vec![Message, Edit, Delete],
             Status::Completed | Status::Cancelled => vec![Edit, Delete],
         };
+        if matches!(self.status, Status::Waiting(_)) && self.open_questions().next().is_some() {
+            actions.insert(0, Answer);
+        }
         if matches!(self.status, Status::Running(_))
             && self.active_phase().is_some()
             && !self.review_requested

@@ -63,6 +63,7 @@ impl Task {
             conversation: None,
             prompted: false,
             turn: None,
+            parked: None,
             messages: Vec::new(),
             reviews: Vec::new(),
             questions: Vec::new(),
@@ -116,6 +117,7 @@ impl Task {
             | TaskEvent::TurnStarted { .. }
             | TaskEvent::TurnEnded { .. }
             | TaskEvent::QuestionAsked { .. }
+            | TaskEvent::QuestionAnswered { .. }
             | TaskEvent::DependencyRequested { .. }
             | TaskEvent::UsageRecorded { .. }
             | TaskEvent::MessageSent { .. }
@@ -163,7 +165,10 @@ impl Task {
                     reason: reason.clone(),
                 };
             }
-            TaskEvent::TaskCancelled {} => self.status = Status::Cancelled,
+            TaskEvent::TaskCancelled {} => {
+                self.withdraw_questions();
+                self.status = Status::Cancelled;
+            }
             TaskEvent::TaskArchived {} => self.archived = true,
             _ => {}
         }
@@ -246,10 +251,8 @@ impl Task {
                 });
             }
             TaskEvent::TurnEnded { outcome, .. } => self.end_turn(outcome),
-            TaskEvent::QuestionAsked { id, asked } => {
-                self.questions.push((*id, asked.clone()));
-                self.status = Status::Waiting(Waiting::Question);
-            }
+            TaskEvent::QuestionAsked { id, asked } => self.ask(*id, asked.clone(), at),
+            TaskEvent::QuestionAnswered { id, answer } => self.take_answer(*id, answer, at),
             TaskEvent::DependencyRequested { id, needed } => {
                 self.dependencies.push((*id, needed.clone()));
                 self.status = Status::Waiting(Waiting::Dependency);
@@ -309,6 +312,8 @@ impl Task {
                 phase.inspection = None;
             }
         }
+        self.parked = None;
+        self.mark_told(&turn.purpose, true);
         if let TurnPurpose::Step { phase, step } = &turn.purpose {
             self.with_step(*phase, step, |step| {
                 if step.status == StepStatus::Pending {
@@ -334,9 +339,10 @@ impl Task {
                 self.settle_purpose(&turn.purpose, true);
             }
             TurnOutcome::Unseen => self.settle_purpose(&turn.purpose, false),
-            TurnOutcome::Deferred => {}
+            TurnOutcome::Deferred => self.parked = Some(turn),
             // What was written is said again: rather twice than never answered.
             TurnOutcome::Interrupted | TurnOutcome::Failed { .. } => {
+                self.mark_told(&turn.purpose, false);
                 for message in turn.delivered {
                     self.set_delivery(message, Delivery::Pending);
                 }
@@ -349,7 +355,7 @@ impl Task {
     fn settle_purpose(&mut self, purpose: &TurnPurpose, seen: bool) {
         match purpose {
             TurnPurpose::Prompt => self.prompted = true,
-            TurnPurpose::Messages { .. } => {}
+            TurnPurpose::Messages { .. } | TurnPurpose::Answers { .. } => {}
             TurnPurpose::Opening { phase } => self.with_phase(*phase, |phase| phase.opened = true),
             TurnPurpose::Step { phase, step } => self.with_step(*phase, step, |step| {
                 step.turned = seen || step.status == StepStatus::Completed;

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, AskedQuestion, Check, NeededDependency, Priority, ReminderLevel, RunEnd, TurnOutcome,
-    TurnPurpose, UsageDelta,
+    Action, Answer, AskedQuestion, Check, NeededDependency, Priority, ReminderLevel, RunEnd,
+    TurnOutcome, TurnPurpose, UsageDelta,
 };
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId,
@@ -99,6 +99,10 @@ pub enum TaskCommand {
     SendMessage {
         message: MessageId,
         text: Note,
+    },
+    AnswerQuestion {
+        question: QuestionId,
+        answer: Answer,
     },
     /// Open a gate at the next end of a turn.
     RequestReview,
@@ -236,6 +240,18 @@ pub enum Refusal {
     /// No such comment in this task.
     #[error("There is no such comment.")]
     UnknownFeedback,
+    /// No such question in this task.
+    #[error("There is no such question.")]
+    UnknownQuestion,
+    /// Another answer was given before.
+    #[error("This question was already answered.")]
+    AlreadyAnswered,
+    /// The agent can't go on without.
+    #[error("This question needs an answer.")]
+    AnswerMissing,
+    /// Only one choice was asked for.
+    #[error("This question takes one answer.")]
+    OneAnswer,
     /// The state forbids it.
     #[error("A task that is {state} can't be {}.", action.participle())]
     NotAllowed {

@@ -35,6 +35,7 @@ impl Task {
             TaskCommand::Retry => self.retry(),
             TaskCommand::Archive => self.archive(),
             TaskCommand::SendMessage { message, text } => self.send_message(message, text),
+            TaskCommand::AnswerQuestion { question, answer } => self.answer(question, answer),
             TaskCommand::RequestReview => self.request_review(),
             TaskCommand::AddFeedback {
                 review,
@@ -61,7 +62,7 @@ impl Task {
         }
     }
 
-    fn allow(&self, action: Action) -> Result<(), Refusal> {
+    pub(super) fn allow(&self, action: Action) -> Result<(), Refusal> {
         let allowed = self.actions();
         if allowed.contains(&action) {
             return Ok(());

@@ -151,7 +151,14 @@ impl Task {
             return Err(Refusal::OutOfTurn("this turn"));
         }
         let delivered = match &purpose {
-            TurnPurpose::Messages { messages } => messages.clone(),
+            // Of a turn that goes on they were delivered before.
+            TurnPurpose::Messages { messages } => {
+                let is_pending = |message: &&MessageId| {
+                    let mut pending = self.pending_messages();
+                    pending.any(|known| known.id == **message)
+                };
+                messages.iter().filter(is_pending).copied().collect()
+            }
             _ => Vec::new(),
         };
         let mut events = vec![TaskEvent::TurnStarted {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Priority, ReminderLevel, TaskEdit, Tokens};
+use super::{Answer, Priority, ReminderLevel, TaskEdit, Tokens};
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId,
     TaskId,
@@ -184,6 +184,8 @@ pub enum TaskEvent {
         #[serde(flatten)]
         asked: AskedQuestion,
     },
+    /// A person answered; without any part, the agent is to go on without an answer.
+    QuestionAnswered { id: QuestionId, answer: Answer },
     /// The agent needs something from a person.
     DependencyRequested {
         id: DependencyId,
@@ -263,6 +265,8 @@ pub enum TurnPurpose {
     Verification { phase: u32 },
     /// Messages that a person sent.
     Messages { messages: Vec<MessageId> },
+    /// What a person answered to questions in the agent's text.
+    Answers { questions: Vec<QuestionId> },
 }
 
 /// How a turn ended.

@@ -5,11 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::phase::{Phase, PhaseStatus, StepStatus, Verification};
 use super::{
-    AskedQuestion, EventRecord, NeededDependency, Priority, ReminderLevel, Tokens, TurnPurpose,
+    EventRecord, NeededDependency, Priority, Question, ReminderLevel, Tokens, TurnPurpose,
 };
-use crate::domain::id::{
-    DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId, TaskId,
-};
+use crate::domain::id::{DependencyId, FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
 use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
 use crate::domain::plan::TaskType;
@@ -49,7 +47,11 @@ pub struct Task {
     pub turn: Option<Turn>,
     pub messages: Vec<Message>,
     pub reviews: Vec<Review>,
-    pub questions: Vec<(QuestionId, AskedQuestion)>,
+    /// The turn that ended to wait for a person. It goes on, under the same message, once that
+    /// person has answered.
+    #[serde(default)]
+    pub parked: Option<Turn>,
+    pub questions: Vec<Question>,
     pub dependencies: Vec<(DependencyId, NeededDependency)>,
     pub review_requested: bool,
     /// Failures in a row; a completed turn forgets them.

@@ -4,6 +4,7 @@
 mod contract;
 mod orders;
 mod properties;
+mod questions;
 mod reminders;
 mod runs;
 mod verification;
@@ -325,6 +326,11 @@ fn question() -> AskedQuestion {
             tool_use_id: "toolu_1".to_owned(),
         },
     }
+}
+
+fn answer(parts: &[&str]) -> Answer {
+    let parts: Vec<_> = parts.iter().map(|part| note(part)).collect();
+    Answer::try_from(parts).unwrap()
 }
 
 fn dependency() -> NeededDependency {

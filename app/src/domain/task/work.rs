@@ -28,6 +28,9 @@ impl Task {
         if !matches!(self.status, Status::Running(_)) {
             return Work::Nothing;
         }
+        if let Some(parked) = &self.parked {
+            return Work::Turn(parked.purpose.clone());
+        }
         if self.is_conversation() {
             self.next_in_conversation()
         } else {
@@ -42,7 +45,8 @@ impl Task {
         if !self.prompted {
             return Work::Turn(TurnPurpose::Prompt);
         }
-        self.next_messages().unwrap_or(Work::Complete)
+        let answers = self.next_answers().or_else(|| self.next_messages());
+        answers.unwrap_or(Work::Complete)
     }
 
     fn next_in_phases(&self) -> Work {
@@ -57,8 +61,9 @@ impl Task {
         if !phase.opened {
             return Work::Turn(TurnPurpose::Opening { phase: number });
         }
-        if let Some(messages) = self.next_messages() {
-            return messages;
+        let said = self.next_answers().or_else(|| self.next_messages());
+        if let Some(said) = said {
+            return said;
         }
         if self.review_requested {
             return Work::OpenReview { phase: number };

@@ -83,7 +83,7 @@ impl Own {
                 let view = views.iter().find(|view| view.id == *id);
                 event("dependency_request", &view)
             }
-            TaskEvent::QuestionAsked { id, .. } => {
+            TaskEvent::QuestionAsked { id, .. } | TaskEvent::QuestionAnswered { id, .. } => {
                 let views = task.question_views();
                 let view = views.iter().find(|view| view.id == *id);
                 event("user_question", &view)

@@ -203,6 +203,7 @@ async fn the_api_describes_all_of_itself() {
     PATCH /api/reviews/{id}/approve
     PATCH /api/reviews/{id}/request-changes
     PATCH /api/tasks/{id}
+    POST /api/questions/{id}/answer
     POST /api/reviews/{id}/feedback
     POST /api/tasks
     POST /api/tasks/{id}/cancel

@@ -181,6 +181,10 @@ fn of_agents() -> Vec<TaskEvent> {
             id: QUESTION,
             asked: question(),
         },
+        TaskEvent::QuestionAnswered {
+            id: QUESTION,
+            answer: answer(&["A", "B"]),
+        },
         TaskEvent::DependencyRequested {
             id: DEPENDENCY,
             needed: dependency(),
@@ -496,6 +500,11 @@ fn changes_requested() {
 #[test]
 fn question_asked() {
     insta::assert_snapshot!(stored("QuestionAsked"), @r#"{"type":"QuestionAsked","data":{"id":"00000000-0000-0000-0000-000000000091","group":"00000000-0000-0000-0000-000000000007","category":"choice","question":"Which one?","options":[{"label":"A","description":"The first"}],"multi_select":false,"default":"A","required":true,"via":{"way":"tool","tool":"ask_user","tool_use_id":"toolu_1"}}}"#);
+}
+
+#[test]
+fn question_answered() {
+    insta::assert_snapshot!(stored("QuestionAnswered"), @r#"{"type":"QuestionAnswered","data":{"id":"00000000-0000-0000-0000-000000000091","answer":["A","B"]}}"#);
 }
 
 #[test]

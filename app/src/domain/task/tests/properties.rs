@@ -84,6 +84,19 @@ fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
             ..TaskEdit::default()
         }),
         13 => create(two_phases()),
+        27 | 28 => TaskCommand::AnswerQuestion {
+            question: task
+                .questions
+                .get(usize::from(pick % 4))
+                .map_or(QuestionId::from_uuid(Uuid::from_u128(fresh)), |known| {
+                    known.id
+                }),
+            answer: match pick % 5 {
+                0 => answer(&[]),
+                1 => answer(&["A", "B"]),
+                _ => answer(&["A"]),
+            },
+        },
         _ => TaskCommand::Retry,
     }
 }
@@ -200,7 +213,7 @@ fn next(task: &Task, fresh: u128, pick: u8) -> RunCommand {
 
 fn command(task: &Task, fresh: u128, epoch: u64, (kind, pick): Choice) -> TaskCommand {
     match kind {
-        0..=14 => order(task, fresh, kind, pick),
+        0..=14 | 27 | 28 => order(task, fresh, kind, pick),
         24..=26 => TaskCommand::StartRun {
             run: run_id(epoch),
             epoch,
@@ -303,6 +316,16 @@ fn attempts(task: &Task) -> Vec<(Action, TaskCommand)> {
         (Action::Cancel, TaskCommand::Cancel),
         (Action::Retry, TaskCommand::Retry),
         (
+            Action::Answer,
+            TaskCommand::AnswerQuestion {
+                question: task
+                    .open_questions()
+                    .next()
+                    .map_or(QuestionId::from_uuid(Uuid::from_u128(1)), |open| open.id),
+                answer: answer(&["A"]),
+            },
+        ),
+        (
             Action::Message,
             TaskCommand::SendMessage {
                 message: MessageId::from_uuid(Uuid::max()),
@@ -384,8 +407,9 @@ proptest! {
             } else if let Ok(events) = &decision {
                 prop_assert!(events.is_empty(), "{action} in {}: {events:?}", story.status());
             } else {
-                let review = matches!(action, Action::Approve | Action::RequestChanges);
-                prop_assert!(refused || review, "{action} in {}: {decision:?}", story.status());
+                // What it is about may not exist, or be decided.
+                let other = matches!(action, Action::Approve | Action::RequestChanges | Action::Answer);
+                prop_assert!(refused || other, "{action} in {}: {decision:?}", story.status());
             }
         }
     }
@@ -424,8 +448,15 @@ proptest! {
                 Status::Waiting(Waiting::RateLimit { .. } | Waiting::Credentials { .. }) | Status::Failed { .. } => {
                     story.then(TaskCommand::Retry)
                 }
-                // Nobody can answer questions yet.
-                Status::Waiting(Waiting::Question | Waiting::Dependency)
+                Status::Waiting(Waiting::Question) => {
+                    let open = task.open_questions().next().map(|open| open.id);
+                    prop_assert!(open.is_some(), "it waits for nothing");
+                    let question = open.unwrap_or_else(|| unreachable!("checked above"));
+                    let answer = answer(&["A"]);
+                    story.then(TaskCommand::AnswerQuestion { question, answer })
+                }
+                // Nobody can provide dependencies yet.
+                Status::Waiting(Waiting::Dependency)
                 | Status::Completed
                 | Status::Cancelled => return Ok(()),
             };

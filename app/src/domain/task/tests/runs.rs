@@ -418,13 +418,19 @@ fn a_message_whose_turn_came_to_nothing_is_said_again() {
     assert!(after(TurnOutcome::Failed {
         message: message_text
     }));
-    for outcome in [
-        TurnOutcome::Completed,
-        TurnOutcome::Unseen,
-        TurnOutcome::Deferred,
-    ] {
+    for outcome in [TurnOutcome::Completed, TurnOutcome::Unseen] {
         assert!(!after(outcome));
     }
+    let parked = RunCommand::StartTurn {
+        message,
+        purpose: purpose.clone(),
+    };
+    let parked = opened
+        .run(parked)
+        .run(end_turn(message, TurnOutcome::Deferred));
+    let goes_on = RunCommand::StartTurn { message, purpose };
+    let names = parked.names(from(RUN, goes_on));
+    assert_eq!(names, ["TurnStarted"], "it was delivered before");
 }
 
 #[test]

@@ -1,0 +1,235 @@
+//! What an agent asks of a person, and what it is answered.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::decide::{Decision, queued};
+use super::{
+    Action, AskedQuestion, Refusal, Status, Task, TaskEvent, TurnPurpose, Via, Waiting, Work,
+};
+use crate::domain::id::QuestionId;
+use crate::domain::text::Note;
+use crate::domain::word::words;
+
+/// The most choices and texts that one answer is made of.
+pub const MAX_ANSWER_PARTS: usize = 100;
+
+/// A question that was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    pub id: QuestionId,
+    pub asked: AskedQuestion,
+    pub asked_at: DateTime<Utc>,
+    pub status: QuestionStatus,
+    /// Whether a turn has begun that tells the agent the answer. Only of questions in a text: a
+    /// call that was parked gets its answer when it is taken up.
+    pub told: bool,
+}
+
+/// What became of a question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuestionStatus {
+    /// It waits.
+    Open,
+    /// A person has answered.
+    Answered { at: DateTime<Utc>, answer: Answer },
+    /// The task was called off before.
+    Withdrawn,
+}
+
+words! {
+    /// What became of a question, by its name on the wire.
+    pub enum QuestionState {
+        Open,
+        Answered,
+        Withdrawn,
+    }
+}
+
+/// An answer: chosen labels or words of one's own, each not empty. Without any part it says that the
+/// agent is to go on without an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Parts", into = "Vec<Note>")]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema), schema(value_type = Vec<String>))]
+pub struct Answer(Vec<Note>);
+
+/// An answer on the wire: one text or a list.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Parts {
+    One(Note),
+    Many(Vec<Note>),
+}
+
+/// An answer of too many parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must not have more than {MAX_ANSWER_PARTS} parts")]
+pub struct TooManyParts;
+
+impl TryFrom<Parts> for Answer {
+    type Error = TooManyParts;
+
+    fn try_from(parts: Parts) -> Result<Self, TooManyParts> {
+        match parts {
+            Parts::One(text) => Ok(Self(vec![text])),
+            Parts::Many(texts) => Self::try_from(texts),
+        }
+    }
+}
+
+impl TryFrom<Vec<Note>> for Answer {
+    type Error = TooManyParts;
+
+    fn try_from(parts: Vec<Note>) -> Result<Self, TooManyParts> {
+        if parts.len() > MAX_ANSWER_PARTS {
+            return Err(TooManyParts);
+        }
+        Ok(Self(parts))
+    }
+}
+
+impl From<Answer> for Vec<Note> {
+    fn from(answer: Answer) -> Self {
+        answer.0
+    }
+}
+
+impl Answer {
+    /// Its parts, in the order in which they were given.
+    pub fn parts(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(Note::as_str)
+    }
+
+    /// Its parts in one line, as the Claude CLI joins choices; `None` if there is none.
+    pub fn text(&self) -> Option<String> {
+        let parts: Vec<_> = self.parts().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
+impl Question {
+    /// What a person has answered.
+    pub fn answer(&self) -> Option<&Answer> {
+        match &self.status {
+            QuestionStatus::Answered { answer, .. } => Some(answer),
+            QuestionStatus::Open | QuestionStatus::Withdrawn => None,
+        }
+    }
+
+    /// What became of it, by its name on the wire.
+    pub const fn state(&self) -> QuestionState {
+        match self.status {
+            QuestionStatus::Open => QuestionState::Open,
+            QuestionStatus::Answered { .. } => QuestionState::Answered,
+            QuestionStatus::Withdrawn => QuestionState::Withdrawn,
+        }
+    }
+
+    /// Whether it was asked by the call with this id.
+    pub fn is_of_call(&self, id: &str) -> bool {
+        matches!(&self.asked.via, Via::Tool { tool_use_id, .. } if tool_use_id == id)
+    }
+}
+
+impl Task {
+    /// The questions that wait for an answer, oldest first.
+    pub fn open_questions(&self) -> impl Iterator<Item = &Question> {
+        let is_open = |question: &&Question| question.status == QuestionStatus::Open;
+        self.questions.iter().filter(is_open)
+    }
+
+    /// The task goes on once nothing is open that its agent has asked for.
+    pub(super) fn answer(&self, id: QuestionId, answer: Answer) -> Decision {
+        let known = self.questions.iter().find(|known| known.id == id);
+        let question = known.ok_or(Refusal::UnknownQuestion)?;
+        match question.answer() {
+            // A second click is harmless.
+            Some(given) if *given == answer => return Ok(Vec::new()),
+            Some(_) => return Err(Refusal::AlreadyAnswered),
+            None => self.allow(Action::Answer)?,
+        }
+        match answer.parts().len() {
+            0 if question.asked.required => return Err(Refusal::AnswerMissing),
+            2.. if !question.asked.multi_select => return Err(Refusal::OneAnswer),
+            _ => {}
+        }
+        let mut events = vec![TaskEvent::QuestionAnswered { id, answer }];
+        let is_last = self.open_questions().all(|open| open.id == id);
+        if is_last && self.dependencies.is_empty() {
+            events.push(queued());
+        }
+        Ok(events)
+    }
+
+    pub(super) fn ask(&mut self, id: QuestionId, asked: AskedQuestion, at: DateTime<Utc>) {
+        self.questions.push(Question {
+            id,
+            asked,
+            asked_at: at,
+            status: QuestionStatus::Open,
+            told: false,
+        });
+        self.status = Status::Waiting(Waiting::Question);
+    }
+
+    pub(super) fn take_answer(&mut self, id: QuestionId, answer: &Answer, at: DateTime<Utc>) {
+        if let Some(known) = self.questions.iter_mut().find(|known| known.id == id) {
+            let answer = answer.clone();
+            known.status = QuestionStatus::Answered { at, answer };
+        }
+        let waits = self.status == Status::Waiting(Waiting::Question);
+        if waits && self.open_questions().next().is_none() && !self.dependencies.is_empty() {
+            self.status = Status::Waiting(Waiting::Dependency);
+        }
+    }
+
+    pub(super) fn withdraw_questions(&mut self) {
+        for question in &mut self.questions {
+            if question.status == QuestionStatus::Open {
+                question.status = QuestionStatus::Withdrawn;
+            }
+        }
+    }
+
+    /// Marks what a turn tells the agent, or takes that back if the turn has come to nothing.
+    pub(super) fn mark_told(&mut self, purpose: &TurnPurpose, told: bool) {
+        let TurnPurpose::Answers { questions } = purpose else {
+            return;
+        };
+        for question in &mut self.questions {
+            if questions.contains(&question.id) {
+                question.told = told;
+            }
+        }
+    }
+
+    /// The turn that tells what was answered to questions in a text.
+    pub(super) fn next_answers(&self) -> Option<Work> {
+        let is_due = |question: &&Question| {
+            let is_answered = question.answer().is_some();
+            is_answered && !question.told && question.asked.via == Via::Marker
+        };
+        let due = self.questions.iter().filter(is_due);
+        let questions: Vec<_> = due.map(|question| question.id).collect();
+        (!questions.is_empty()).then_some(Work::Turn(TurnPurpose::Answers { questions }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_one_text_or_a_list() {
+        let read = |json: &str| serde_json::from_str::<Answer>(json);
+        assert_eq!(read("\"Teal\"").unwrap().text().as_deref(), Some("Teal"));
+        let both = read("[\"Teal\", \"Grey\"]").unwrap();
+        assert_eq!(both.text().as_deref(), Some("Teal, Grey"));
+        assert_eq!(serde_json::to_string(&both).unwrap(), "[\"Teal\",\"Grey\"]");
+        assert_eq!(read("[]").unwrap().text(), None);
+        assert!(read("\" \"").is_err() && read("[\"\"]").is_err() && read("7").is_err());
+        let many = serde_json::to_string(&vec!["x"; MAX_ANSWER_PARTS + 1]).unwrap();
+        assert!(read(&many).is_err());
+    }
+}

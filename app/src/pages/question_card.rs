@@ -1,0 +1,185 @@
+//! Answering what an agent asks.
+
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+
+use super::task_state::TaskState;
+use crate::api::QuestionView;
+use crate::components::icon::{Glyph, Icon};
+use crate::components::toast::Toasts;
+use crate::domain::id::QuestionId;
+#[cfg(feature = "ssr")]
+use crate::domain::task::Answer;
+use crate::domain::task::{Choice, QuestionState};
+#[cfg(feature = "ssr")]
+use crate::domain::text::{Note, TextError};
+use crate::fault::Fault;
+
+/// Answers a question: with the choices, or with a text, which goes before a single choice and beside
+/// several; with neither, if it is skipped.
+#[server(prefix = "/sfn", endpoint = "questions/answer")]
+pub async fn answer_question(
+    id: QuestionId,
+    #[server(default)] choices: Vec<String>,
+    #[server(default)] is_multi: bool,
+    #[server(default)] text: String,
+    #[server(default)] skip: bool,
+) -> Result<QuestionView, Fault> {
+    let answer = answer(choices, is_multi, &text, skip)?;
+    let question = crate::backend::backend()?
+        .answer_question(id, answer)
+        .await?;
+    crate::request::redirect(&format!("/tasks/{}", question.task_id));
+    Ok(question)
+}
+
+#[cfg(feature = "ssr")]
+fn answer(choices: Vec<String>, is_multi: bool, text: &str, skip: bool) -> Result<Answer, Fault> {
+    let text = (!text.trim().is_empty()).then(|| text.to_owned());
+    let parts = match text {
+        _ if skip => Vec::new(),
+        Some(text) if is_multi => choices.into_iter().chain([text]).collect(),
+        Some(text) => vec![text],
+        None => choices,
+    };
+    if parts.is_empty() && !skip {
+        return Err(Fault::field("answer", "must not be empty"));
+    }
+    let parts: Result<Vec<Note>, TextError> = parts.iter().map(|part| part.parse()).collect();
+    let parts = parts.map_err(|error| Fault::field("answer", error.to_string()))?;
+    Answer::try_from(parts).map_err(|error| Fault::field("answer", error.to_string()))
+}
+
+/// The questions that keep the task waiting, each with its form.
+#[component]
+pub fn Questions(state: TaskState) -> impl IntoView {
+    let asked = move || state.questions.get();
+    let key = |question: &QuestionView| (question.id, question.status);
+    view! {
+        <ul class="attention-list">
+            <For each=asked key=key children=move |question| view! { <li><Asked state question /></li> } />
+        </ul>
+    }
+    .into_any()
+}
+
+#[component]
+fn Asked(state: TaskState, question: QuestionView) -> impl IntoView {
+    let text = question.question.clone();
+    let rest = match question.status {
+        QuestionState::Open => view! { <AnswerForm state question /> }.into_any(),
+        QuestionState::Answered => {
+            let answer = question.answer.and_then(|answer| answer.text());
+            let answer = answer.unwrap_or_else(|| "Skipped".to_owned());
+            view! { <p class="answer-given"><Glyph icon=Icon::Check /> {answer}</p> }.into_any()
+        }
+        QuestionState::Withdrawn => ().into_any(),
+    };
+    view! {
+        <p class="attention-text">{text}</p>
+        {rest}
+    }
+    .into_any()
+}
+
+#[component]
+fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
+    let toasts = expect_context::<Toasts>();
+    let send = ServerAction::<AnswerQuestion>::new();
+    Effect::new(move |_| match send.value().get() {
+        Some(Ok(question)) => {
+            toasts.done("Answered");
+            state.update_question(question);
+        }
+        Some(Err(fault)) => toasts.failed(&fault),
+        None => {}
+    });
+    let refused = move || {
+        let refusal = send.value().get().and_then(Result::err);
+        refusal.map(|fault| fault.to_string())
+    };
+    let QuestionView {
+        id,
+        question,
+        options,
+        multi_select,
+        default,
+        required,
+        ..
+    } = question;
+    let has_options = !options.is_empty();
+    let hint = match (&default, has_options) {
+        (Some(default), false) => format!("The agent would take: {default}"),
+        (_, true) => "Or in your own words".to_owned(),
+        (None, false) => "Your answer".to_owned(),
+    };
+    let choices = options
+        .into_iter()
+        .map(|option| choice(option, multi_select, default.as_deref()))
+        .collect_view();
+    let skip = (!required).then(|| {
+        view! { <button class="btn" name="skip" value="true" disabled=send.pending()>"Go on without"</button> }
+    });
+    view! {
+        <ActionForm action=send attr:class="answer-form">
+            <input type="hidden" name="id" value=id.to_string() />
+            <input type="hidden" name="is_multi" value=multi_select.to_string() />
+            <fieldset class="answer-choices" hidden=!has_options>
+                <legend class="visually-hidden">{question.clone()}</legend>
+                {choices}
+            </fieldset>
+            <textarea
+                class="textarea"
+                name="text"
+                rows="1"
+                maxlength="20000"
+                aria-label=format!("Answer in your own words: {question}")
+                placeholder=hint
+            ></textarea>
+            <p class="field-fault" role="alert">{refused}</p>
+            <div class="answer-actions">
+                <button class="btn btn-accent" disabled=send.pending()><Glyph icon=Icon::Check /> "Answer"</button>
+                {skip}
+            </div>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// One of the offered answers; the agent's own choice is chosen already.
+fn choice(option: Choice, is_multi: bool, default: Option<&str>) -> AnyView {
+    let Choice { label, description } = option;
+    let is_default = default == Some(label.as_str());
+    let (kind, class) = if is_multi {
+        ("checkbox", "checkbox checkbox-sm")
+    } else {
+        ("radio", "radio radio-sm")
+    };
+    view! {
+        <label class="choice">
+            <input type=kind class=class name="choices[]" value=label.clone() checked=is_default />
+            <span>{label} " " <small>{description}</small></span>
+        </label>
+    }
+    .into_any()
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests {
+    use super::answer;
+
+    #[test]
+    fn own_words_go_before_a_choice_and_beside_several() {
+        let given = |choices: &[&str], is_multi, text, skip| {
+            let choices = choices.iter().map(|choice| (*choice).to_owned()).collect();
+            answer(choices, is_multi, text, skip).map(|answer| answer.text())
+        };
+        let text = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!(given(&["Teal"], false, " ", false), text("Teal"));
+        assert_eq!(given(&["Teal"], false, "Pink", false), text("Pink"));
+        assert_eq!(given(&["Teal"], true, "Pink", false), text("Teal, Pink"));
+        assert_eq!(given(&["Teal"], false, "Pink", true), Ok(None));
+        assert!(given(&[], false, "", false).is_err());
+        assert!(given(&["\u{0}"], false, "", false).is_err());
+    }
+}
