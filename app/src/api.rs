@@ -4,11 +4,16 @@
 //! are made from the aggregate, so that a task as it was at any version has the same shape.
 
 mod request;
+mod shown;
 mod view;
 
 pub use request::{
-    Approval, CreateTask, DiffQuery, EditTask, EventQuery, GivenAnswer, LogFilter, LogMatchQuery,
+    Approval, CreateTask, Decided, DiffQuery, EditTask, EventQuery, LogFilter, LogMatchQuery,
     LogQuery, MessageText, TaskQuery,
+};
+pub use shown::{
+    ChangeList, ChangedFile, ConversationView, LINE_LINK, MovedComment, OPEN_LINK, Piece,
+    ReviewWork, Shape, ShowFile, ShownFile,
 };
 pub use view::{
     DependencyView, FeedbackView, MessageView, PhaseView, QuestionView, ReviewView, StepView,
@@ -169,6 +174,9 @@ pub struct FileDiff {
     /// Where it was before, if it was renamed.
     pub old_path: Option<String>,
     pub change: FileChange,
+    /// The modes before and after in octal digits, as in `100644 100755`, if they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
     pub binary: bool,
     pub additions: u32,
     pub deletions: u32,

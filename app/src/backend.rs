@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use leptos::prelude::use_context;
 
 use crate::api::{
-    BranchView, CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView,
-    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, QuestionView,
-    ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, EventQuery, EventView,
+    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView,
+    ReviewWork, ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
-use crate::domain::id::{QuestionId, ReviewId, TaskId};
-use crate::domain::task::{Answer, ChangeRequest, Comment, TaskEdit};
+use crate::domain::id::{FeedbackId, ReviewId, TaskId};
+use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
 use crate::domain::text::Note;
 use crate::fault::Fault;
 
@@ -40,12 +40,19 @@ pub trait Backend: Send + Sync {
         request: ChangeRequest,
     ) -> Result<ReviewView, Fault>;
     async fn add_feedback(&self, id: ReviewId, comment: Comment) -> Result<ReviewView, Fault>;
+    async fn resolve_feedback(
+        &self,
+        id: ReviewId,
+        feedback: FeedbackId,
+    ) -> Result<ReviewView, Fault>;
     async fn deliverables(&self, id: TaskId) -> Result<Vec<DeliverableView>, Fault>;
+    /// Always as HTML, if it is text, and without that text.
     async fn deliverable(&self, id: TaskId, path: String) -> Result<DeliverableContent, Fault>;
-    async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<Diff, Fault>;
+    /// With the changed lines, ready to be shown.
+    async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<ChangeList, Fault>;
     async fn branch(&self, id: TaskId) -> Result<Option<BranchView>, Fault>;
-    async fn review_diff(&self, id: ReviewId) -> Result<Diff, Fault>;
-    async fn review_file(&self, id: ReviewId, path: String) -> Result<DeliverableContent, Fault>;
+    async fn review_work(&self, id: ReviewId, since: bool) -> Result<ReviewWork, Fault>;
+    async fn review_file(&self, id: ReviewId, wanted: ShowFile) -> Result<ShownFile, Fault>;
     async fn events(&self, id: TaskId, query: EventQuery) -> Result<Page<EventView>, Fault>;
     async fn log(&self, id: TaskId, query: LogQuery) -> Result<LogPage, Fault>;
 }

@@ -2,7 +2,6 @@
 
 pub mod changes;
 pub mod clock;
-pub mod code;
 pub mod document;
 pub mod faults;
 pub mod frame;
@@ -10,6 +9,7 @@ pub mod icon;
 pub mod notices;
 pub mod number;
 pub mod page;
+pub mod pieces;
 pub mod pill;
 pub mod progress;
 pub mod shortcuts;

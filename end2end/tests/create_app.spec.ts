@@ -47,6 +47,7 @@ test("an application is described, watched, sent back once and approved to its e
     await task.openReview();
     await expect(page.getByRole("article").getByRole("heading", { name: "01_idea" })).toBeVisible();
     await page.getByRole("link", { name: "Source" }).click();
+    await expect(page.locator("table.code")).toBeVisible();
     await page.evaluate(() => window.scrollTo(0, 120));
     const top = await page.evaluate(() => window.scrollY);
     await page.getByRole("link", { name: "Comment on line 3", exact: true }).click();
@@ -73,7 +74,7 @@ test("an application is described, watched, sent back once and approved to its e
     await page.setViewportSize({ width: 390, height: 844 });
     const own = page.getByRole("region", { name: "Your decision" });
     await expect.poll(async () => (await own.boundingBox())?.height, { message: "a phone's height" }).toBeLessThan(80);
-    await page.getByRole("button", { name: "Request changes…" }).click();
+    await page.getByRole("button", { name: "Write…" }).click();
     await expect(page.getByRole("textbox", { name: "What should change" })).toBeVisible();
     await page.setViewportSize({ width: 1280, height: 720 });
     await second.openReview();

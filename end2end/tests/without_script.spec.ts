@@ -26,10 +26,12 @@ test("an application is described, sent back once and approved to its end withou
 
   await task.openReview();
   await expect(page.getByRole("article").getByRole("heading", { name: "01_idea" })).toBeVisible();
-  await page.getByText("With a comment on a file and line").click();
-  await page.getByLabel("File", { exact: true }).fill("docs/planning/01_idea.md");
-  await page.getByLabel("Line", { exact: true }).fill("3");
-  await page.getByLabel("Comment", { exact: true }).fill("Name the person who has the problem.");
+  await page.getByText("Comment on this file").click();
+  await page.getByLabel("First line").fill("3");
+  await page.getByLabel("Last line").fill("5");
+  await page.getByLabel("Comment on docs/planning/01_idea.md").fill("Name the person who has the problem.");
+  await page.getByRole("button", { name: "Add comment" }).click();
+  await expect(page.locator(".comment")).toContainText("lines 3–5");
   await page.getByLabel("What should change").fill("Too vague.");
   await page.getByRole("button", { name: "Request changes" }).click();
   await expect(page).toHaveURL(new RegExp(`/tasks/${task.id}$`));
@@ -38,9 +40,9 @@ test("an application is described, sent back once and approved to its end withou
   await task.openReview();
   await expect(page.getByRole("heading", { name: "Planning, round 2" })).toBeVisible();
   await page.getByRole("link", { name: "Planning round 1 · sent back" }).click();
-  const comments = page.getByRole("region", { name: "Comments on this file" });
-  await expect(comments).toContainText("docs/planning/01_idea.md, line 3");
+  await expect(page.locator(".document-below .comment")).toContainText("docs/planning/01_idea.md, lines 3–5");
   await page.getByRole("link", { name: "Planning round 2 · open" }).click();
+  await page.getByLabel("What should change").fill("Keep it as short in the design.");
   await task.approve();
 
   for (const phase of ["Design", "Development", "Testing"]) {

@@ -7,6 +7,7 @@ mod batch;
 mod chunk;
 mod read;
 mod row;
+mod tally;
 mod writer;
 
 pub use chunk::ChunkDefect;

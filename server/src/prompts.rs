@@ -10,9 +10,7 @@ use std::fmt::Write;
 
 use app::domain::id::{MessageId, QuestionId};
 use app::domain::plan::DeliverableRule;
-use app::domain::task::{
-    Answer, Feedback, FeedbackStatus, Phase, Question, Review, ReviewStatus, Task, TurnPurpose,
-};
+use app::domain::task::{Feedback, Phase, Review, ReviewStatus, Task, TurnPurpose};
 
 /// The most characters of a person's text that one prompt carries.
 const TEXT_LIMIT: usize = 50_000;
@@ -139,7 +137,7 @@ pub fn prompt(
         TurnPurpose::Step { phase, step } => {
             with_phase(task, *phase, |it| step_prompt(it, step, guide))
         }
-        TurnPurpose::Closing { phase } => with_phase(task, *phase, closing),
+        TurnPurpose::Closing { phase } => with_phase(task, *phase, |it| closing(task, it, &frame)),
         TurnPurpose::Rework { phase } => with_phase(task, *phase, |it| rework(task, it, &frame)),
         TurnPurpose::Verification { phase } => with_phase(task, *phase, |it| {
             verification::prompt(task, it, guide, &frame)
@@ -234,6 +232,11 @@ fn opening(task: &Task, phase: &Phase, frame: &Frame) -> String {
     }
     text.push_str("The job, in the person's own words:\n\n");
     text.push_str(&frame.data("JOB", task.description.as_str()));
+    text.push_str(&remarks(
+        task,
+        |review| review.phase < number && !review.interim,
+        frame,
+    ));
     let earlier = earlier_deliverables(task, number);
     if !earlier.is_empty() {
         text.push_str("\nEarlier phases left these approved files; read what you need of them:\n");
@@ -260,6 +263,24 @@ fn opening(task: &Task, phase: &Phase, frame: &Frame) -> String {
         "\nLook around in the working directory, then answer with the plan for this phase in a \
          few sentences. Don't begin with the first step yet.\n",
     );
+    text
+}
+
+/// What the person remarked on approving, which is no reason to send anything back.
+fn remarks(task: &Task, is_wanted: impl Fn(&Review) -> bool, frame: &Frame) -> String {
+    let mut text = String::new();
+    for review in task.reviews.iter().filter(|review| is_wanted(review)) {
+        if let ReviewStatus::Approved {
+            comment: Some(comment),
+            ..
+        } = &review.status
+            && let Some(phase) = task.phase(review.phase)
+        {
+            let name = &phase.plan.name;
+            let _ = writeln!(text, "\n{name} was approved with these remarks:\n");
+            text.push_str(&frame.data("REMARKS", comment.as_str()));
+        }
+    }
     text
 }
 
@@ -321,7 +342,7 @@ fn step_prompt(phase: &Phase, id: &str, guide: Option<&str>) -> String {
     text
 }
 
-fn closing(phase: &Phase) -> String {
+fn closing(task: &Task, phase: &Phase, frame: &Frame) -> String {
     let mut text = line(phase, "closing");
     let _ = writeln!(
         text,
@@ -334,6 +355,11 @@ fn closing(phase: &Phase) -> String {
     }
     let due: Vec<_> = phase.plan.due().cloned().collect();
     due_list(&mut text, "These files must be there:\n", &due);
+    text.push_str(&remarks(
+        task,
+        |review| review.phase == phase.number && review.interim,
+        frame,
+    ));
     let _ = writeln!(
         text,
         "\nThen call `mcp__platform__complete_phase` with phase {}, a summary that tells the \
@@ -349,7 +375,7 @@ fn rework(task: &Task, phase: &Phase, frame: &Frame) -> String {
     let round = sent_back.map_or(1, |review| review.round + 1);
     let mut text = match sent_back.filter(|_| by_person) {
         Some(review) => {
-            line(phase, &format!("rework round {round}")) + &requested_changes(review, frame)
+            line(phase, &format!("rework round {round}")) + &requested_changes(task, review, frame)
         }
         None => {
             line(phase, &format!("rework checks {}", phase.reworks)) + &failed_checks(phase, frame)
@@ -364,28 +390,32 @@ fn rework(task: &Task, phase: &Phase, frame: &Frame) -> String {
     text
 }
 
-fn requested_changes(review: &Review, frame: &Frame) -> String {
+fn requested_changes(task: &Task, review: &Review, frame: &Frame) -> String {
     let mut text = "The reviewer sends the phase back.\n\n".to_owned();
     if let ReviewStatus::ChangesRequested { feedback, .. } = &review.status {
         text.push_str(&frame.data("FEEDBACK", feedback.as_str()));
     }
-    let open = review
-        .feedback
-        .iter()
-        .filter(|comment| comment.status == FeedbackStatus::Open);
-    for (number, comment) in open.enumerate() {
+    let known = task.feedback_until(review.phase, review.round);
+    let open = known.filter(|(_, comment)| comment.is_open());
+    for (number, (round, comment)) in open.enumerate() {
         let _ = writeln!(text, "\nComment {}:", number + 1);
-        let words = format!("On {}:\n{}", place(comment), comment.text);
+        let earlier = if round < review.round {
+            format!(" (from round {round}, still open)")
+        } else {
+            String::new()
+        };
+        let words = format!("On {}{earlier}:\n{}", place(comment), comment.text);
         text.push_str(&frame.data("COMMENT", &words));
     }
     text
 }
 
 fn place(comment: &Feedback) -> String {
-    match (&comment.file, comment.line) {
-        (Some(file), Some(line)) => format!("`{file}`, line {line}"),
-        (Some(file), None) => format!("`{file}`"),
-        (None, _) => "the whole phase".to_owned(),
+    match (&comment.file, comment.line, comment.end_line) {
+        (Some(file), Some(line), Some(end)) => format!("`{file}`, lines {line} to {end}"),
+        (Some(file), Some(line), None) => format!("`{file}`, line {line}"),
+        (Some(file), None, _) => format!("`{file}`"),
+        (None, ..) => "the whole phase".to_owned(),
     }
 }
 

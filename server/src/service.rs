@@ -6,8 +6,11 @@ mod guides;
 mod new_task;
 mod queries;
 mod reminders;
+mod reviewing;
 mod seed;
+mod shown;
 
+pub use reviewing::{ImageKind, Version};
 pub use seed::Seed;
 
 use std::path::PathBuf;

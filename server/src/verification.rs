@@ -205,6 +205,7 @@ mod tests {
             path: path.to_owned(),
             old_path: None,
             change: FileChange::Added,
+            mode: None,
             binary: false,
             additions: 0,
             deletions: 0,

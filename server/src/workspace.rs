@@ -20,6 +20,7 @@ mod git;
 mod known;
 mod patch;
 mod record;
+mod reviewed;
 pub mod sample;
 mod scratch;
 mod source;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 
 use app::api::{BranchView, DeliverableView, Diff};
 use app::domain::id::{SessionId, TaskId};
-use app::domain::task::{Review, ReviewStatus, Task};
+use app::domain::task::Task;
 
 pub use archive::Archive;
 pub use file::FileContent;
@@ -367,45 +368,11 @@ impl Workspaces {
         Ok(record.diff(&base, &head).await?)
     }
 
-    /// What has changed between two commits of the task's record.
-    pub async fn changes(
-        &self,
-        id: TaskId,
-        base: &str,
-        head: &str,
-    ) -> Result<Diff, WorkspaceError> {
-        Ok(self.record(id).diff(base, head).await?)
-    }
-
     async fn snapshot(&self, record: &Record) -> Result<String, WorkspaceError> {
         if !record.exists().await? || !tokio::fs::try_exists(&record.work_tree).await? {
             return Err(WorkspaceError::NoWorkspace);
         }
         Ok(record.snapshot().await?)
-    }
-
-    /// What a review is about: the changes from its phase's beginning to its opening.
-    pub async fn review_diff(&self, id: TaskId, review: &Review) -> Result<Diff, WorkspaceError> {
-        Ok(self.record(id).diff(&review.base, &review.head).await?)
-    }
-
-    /// A file as it was when a review opened, its text cut at 512 KiB.
-    pub async fn review_file(
-        &self,
-        id: TaskId,
-        review: &Review,
-        path: &str,
-    ) -> Result<FileContent, WorkspaceError> {
-        let record = self.record(id);
-        let recorded = record.file(&review.head, path, file::TEXT_LIMIT).await?;
-        match recorded {
-            Some((size, bytes)) => Ok(file::content(size, bytes)),
-            // What the record left out is still there, or why it can't be had is told.
-            None if review.status == ReviewStatus::Open => self.read(id, path).await,
-            None => Err(WorkspaceError::NotFound {
-                path: path.to_owned(),
-            }),
-        }
     }
 
     /// Which of these files are there, inside the workspace, and not empty.

@@ -8,6 +8,7 @@ use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
 use crate::domain::task::{Answer, Priority, TaskEdit};
 use crate::domain::text::{Description, ModelName, Note, Title};
+use crate::domain::word::words;
 use crate::resource::from_json;
 
 /// A job, as `POST /api/tasks` and the page's form take it.
@@ -189,4 +190,14 @@ pub struct GivenAnswer {
 #[serde(deny_unknown_fields, default)]
 pub struct Approval {
     pub comment: Option<Note>,
+}
+
+words! {
+    /// The two ways to decide.
+    pub enum Decided {
+        /// The next phase begins; what was written goes along as remarks.
+        Approve,
+        /// The phase goes back, with what was written and the comments that are open.
+        RequestChanges,
+    }
 }

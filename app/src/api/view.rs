@@ -229,6 +229,9 @@ pub struct FeedbackView {
     pub id: FeedbackId,
     pub file: Option<String>,
     pub line: Option<u32>,
+    /// The last line, if it is about several.
+    #[serde(default)]
+    pub end_line: Option<u32>,
     pub text: String,
     pub status: FeedbackStatus,
 }
@@ -255,6 +258,7 @@ impl ReviewView {
             id: comment.id,
             file: comment.file.clone(),
             line: comment.line,
+            end_line: comment.end_line,
             text: comment.text.to_string(),
             status: comment.status,
         });

@@ -2,8 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::code::{Code, CodePart, Margin};
-use crate::api::{FileChange, FileDiff};
+use crate::api::{self, FileChange};
 
 /// What happened to a file, in one letter and in words.
 pub const fn change_mark(change: FileChange) -> (&'static str, &'static str) {
@@ -17,21 +16,16 @@ pub const fn change_mark(change: FileChange) -> (&'static str, &'static str) {
 
 /// One changed file.
 #[component]
-pub fn ChangedFile(
-    file: FileDiff,
-    #[prop(optional_no_strip)] margin: Option<Margin>,
-) -> impl IntoView {
+pub fn ChangedFile(file: api::ChangedFile) -> impl IntoView {
     let (mark, word) = change_mark(file.change);
     let moved = file
         .old_path
-        .clone()
         .map(|old| view! { <span class="file-old">{old} " → "</span> });
     let (additions, deletions) = (file.additions, file.deletions);
-    let path = file.path.clone();
-    let body = if file.binary {
-        view! { <p class="file-binary">"A binary file."</p> }.into_any()
-    } else {
-        view! { <Code parts=CodePart::of_diff(file) is_diff=true margin /> }.into_any()
+    let path = file.path;
+    let body = match file.html {
+        Some(html) => view! { <div class="code-box" inner_html=html></div> }.into_any(),
+        None => view! { <p class="file-binary">"A binary file."</p> }.into_any(),
     };
     view! {
         <details class="changed-file" open id=format!("file-{path}")>

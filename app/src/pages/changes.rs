@@ -5,7 +5,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::result::TakeAlong;
 use super::task_state::TaskState;
-use crate::api::{Diff, PhaseView};
+use crate::api::{ChangeList, PhaseView};
 use crate::components::changes::{ChangedFile, change_mark};
 use crate::components::faults::fault_panels;
 use crate::components::number::counted;
@@ -17,7 +17,7 @@ use crate::resource::resource;
 
 /// The changes of a phase; of the present one, if none is named.
 #[server(prefix = "/sfn", endpoint = "tasks/diff")]
-pub async fn load_diff(id: TaskId, phase: Option<u32>) -> Result<Diff, Fault> {
+pub async fn load_diff(id: TaskId, phase: Option<u32>) -> Result<ChangeList, Fault> {
     crate::backend::backend()?.diff(id, phase).await
 }
 
@@ -80,7 +80,7 @@ fn PhaseChips(state: TaskState, phase: Memo<Option<u32>>) -> impl IntoView {
 }
 
 #[component]
-fn ChangedFiles(diff: Diff) -> impl IntoView {
+fn ChangedFiles(diff: ChangeList) -> impl IntoView {
     if diff.files.is_empty() {
         return view! { <p class="empty">"Nothing has changed in this phase yet."</p> }.into_any();
     }

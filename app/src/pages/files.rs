@@ -6,12 +6,12 @@ use leptos_router::location::Url;
 use serde::{Deserialize, Serialize};
 
 use super::task_state::TaskState;
-use crate::api::{DeliverableContent, DeliverableView, Diff};
+use crate::api::{DeliverableContent, DeliverableView};
 use crate::components::document::Document;
 use crate::components::faults::{FaultPanel, fault_panels};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::number::{counted, size_of_file};
-use crate::domain::id::{ReviewId, TaskId};
+use crate::domain::id::TaskId;
 use crate::fault::Fault;
 use crate::reactive::part;
 use crate::resource::resource;
@@ -48,18 +48,6 @@ pub async fn open_files(id: TaskId, path: Option<String>) -> Result<Opened, Faul
         content,
         fault,
     })
-}
-
-/// What a review is about.
-#[server(prefix = "/sfn", endpoint = "reviews/diff")]
-pub async fn load_review_diff(id: ReviewId) -> Result<Diff, Fault> {
-    crate::backend::backend()?.review_diff(id).await
-}
-
-/// A file as it was when a review opened.
-#[server(prefix = "/sfn", endpoint = "reviews/file")]
-pub async fn load_review_file(id: ReviewId, path: String) -> Result<DeliverableContent, Fault> {
-    crate::backend::backend()?.review_file(id, path).await
 }
 
 /// The task's files, by phase.
@@ -110,7 +98,8 @@ fn FilesOf(state: TaskState, open: Opened) -> impl IntoView {
         .and_then(|file| file.problem.clone());
     let document = match (content, refused, fault) {
         (Some(content), _, _) => {
-            view! { <FileHead id=state.id content=content.clone() /> <Document content is_source=false /> }.into_any()
+            view! { <FileHead id=state.id content=content.clone() /> <Document content /> }
+                .into_any()
         }
         (None, Some(problem), _) => view! { <Refused problem /> }.into_any(),
         (None, None, Some(fault)) => view! { <FaultPanel fault /> }.into_any(),

@@ -134,8 +134,8 @@ fn words(name: &str) -> String {
 /// The one field that tells most, as people say it.
 fn detail(data: &Value, phases: &[PhaseView]) -> String {
     const TELLING: [&str; 15] = [
-        "step", "summary", "reason", "feedback", "text", "question", "name", "message", "label",
-        "title", "level", "comment", "cost", "phase", "until",
+        "step", "summary", "reason", "text", "comment", "feedback", "question", "name", "message",
+        "label", "title", "level", "cost", "phase", "until",
     ];
     let told = TELLING
         .iter()
@@ -171,6 +171,8 @@ mod tests {
         let detail = |data| detail(&data, &[]);
         assert_eq!(detail(json!({"phase": 2, "step": "01_idea"})), "01_idea");
         assert_eq!(detail(json!({"phase": 2})), "phase 2");
+        assert_eq!(detail(json!({"feedback": "0f", "text": "Hm."})), "Hm.");
+        assert_eq!(detail(json!({"comment": "Good."})), "Good.");
         assert_eq!(detail(json!({"cost": "0.840000"})), "$0.84");
         assert_eq!(
             detail(json!({"until": "2026-11-22T15:30:07.5Z"})),

@@ -1,100 +1,22 @@
 //! The gate after a phase: what was made, what the checks found, and the decision.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
-use leptos_router::location::Url;
 
-use super::files::{load_review_diff, load_review_file};
-use super::review_files::{ContentResource, FileNames, ReviewedFile, comment_view};
+use super::review_actions::{load_review_file, load_review_work};
+use super::review_comments::{provide_resolving, remark_view, remarks};
+use super::review_files::{FileNames, FileResource, ReviewedFile};
+use super::review_place::Place;
 use super::review_verdict::{Decision, Verdict};
 use super::task_state::TaskState;
-use crate::api::{Diff, ReviewView, VerificationView};
-use crate::components::clock::Time;
+use crate::api::{ChangeList, ReviewView, ReviewWork, ShowFile, VerificationView};
+use crate::components::clock::{Time, span};
 use crate::components::faults::FaultPanel;
 use crate::components::icon::{Glyph, Icon};
-use crate::domain::id::ReviewId;
+use crate::components::number::counted;
 use crate::domain::task::{Check, ReviewState};
 use crate::fault::Fault;
-use crate::reactive::{memo, part};
+use crate::reactive::memo;
 use crate::resource::{Resource, resource};
-
-/// The id of the form for a comment on a line, of which there is one at most.
-pub const LINE_FORM: &str = "comment-line";
-
-/// How a file is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    Document,
-    Source,
-    Changes,
-}
-
-impl Shape {
-    /// The word in the address.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Document => "document",
-            Self::Source => "source",
-            Self::Changes => "changes",
-        }
-    }
-
-    fn of_word(word: &str) -> Option<Self> {
-        [Self::Document, Self::Source, Self::Changes]
-            .into_iter()
-            .find(|shape| shape.word() == word)
-    }
-}
-
-/// Which review, which file, and how: all of it is in the address.
-#[derive(Clone, Copy)]
-pub struct Place {
-    pub review: Memo<Option<ReviewView>>,
-    pub file: Memo<Option<String>>,
-    pub shape: Memo<Option<Shape>>,
-    pub line: Memo<Option<u32>>,
-    state: TaskState,
-}
-
-impl Place {
-    fn of_address(state: TaskState) -> Self {
-        let address = use_query_map();
-        let value = move |name: &'static str| address.with(|address| address.get(name));
-        let round = memo(move || value("round").and_then(|id| id.parse::<ReviewId>().ok()));
-        let review = memo(move || {
-            let round = round.get();
-            state.reviews.with(|reviews| {
-                let named = reviews.iter().find(|review| Some(review.id) == round);
-                named.or(reviews.first()).cloned()
-            })
-        });
-        Self {
-            review,
-            file: memo(move || value("file")),
-            shape: memo(move || Shape::of_word(&value("view")?)),
-            line: memo(move || value("line")?.parse().ok()),
-            state,
-        }
-    }
-
-    /// The address of a file of this review.
-    pub fn href(self, file: &str, shape: Option<Shape>, line: Option<u32>) -> String {
-        let review = self
-            .review
-            .with_untracked(|review| review.as_ref().map(|review| review.id));
-        let parts = [
-            Some(format!(
-                "/tasks/{}/review?file={}",
-                self.state.id,
-                Url::escape(file)
-            )),
-            review.map(|review| format!("&round={review}")),
-            shape.map(|shape| format!("&view={}", shape.word())),
-            line.map(|line| format!("&line={line}#{LINE_FORM}")),
-        ];
-        parts.into_iter().flatten().collect()
-    }
-}
 
 /// The task's reviews; the newest is shown unless the address names another.
 #[component]
@@ -107,47 +29,55 @@ pub fn ReviewPanel(state: TaskState) -> impl IntoView {
             .review
             .with(|review| review.as_ref().map(|review| review.id))
     });
-    let diff = resource(
-        move || shown.get(),
-        async |review| match review {
-            Some(review) => load_review_diff(review).await,
-            None => Ok(Diff::default()),
+    let work = resource(
+        move || (shown.get(), place.since.get()),
+        async |(review, since)| match review {
+            Some(review) => load_review_work(review, since).await,
+            None => Ok(ReviewWork::default()),
         },
     );
     let wanted = move || {
+        // Without a choice a review begins with what is due, and a round with what is new in it.
         let due = place.review.with(|review| {
-            let review = review.as_ref()?;
+            let review = review.as_ref().filter(|_| !place.since.get())?;
             review.deliverables.first().cloned()
         });
-        (shown.get(), place.file.get().or(due))
+        let wanted = ShowFile {
+            path: place.file.get().or(due).unwrap_or_default(),
+            shape: place.shape.get(),
+            since: place.since.get(),
+            is_split: false,
+            open: place.open.get(),
+        };
+        (shown.get(), wanted, place.split.get())
     };
-    let content = resource(wanted, move |(review, path)| async move {
+    let file = resource(wanted, move |(review, mut wanted, split)| async move {
         let Some(review) = review else {
             return Ok(None);
         };
-        let path = match path {
-            Some(path) => Some(path),
-            // A phase that owes no document begins with what it has changed.
-            None => diff.await?.files.into_iter().next().map(|file| file.path),
-        };
-        match path {
-            Some(path) => load_review_file(review, path).await.map(Some),
-            None => Ok(None),
+        if wanted.path.is_empty() {
+            let first = work.await?.changes.files.into_iter().next();
+            let Some(first) = first else {
+                return Ok(None);
+            };
+            wanted.path = first.path;
         }
+        load_review_file(review, wanted, split).await.map(Some)
     });
+    provide_resolving(place);
     let panel = move || {
         if shown.get().is_none() {
             return view! { <p class="empty">"There is no review yet. One opens when a phase is complete."</p> }.into_any();
         }
         view! {
             <Rounds state place />
-            <Found place />
-            <Work state place diff content />
+            <Found place work />
+            <Work place work file />
             <Verdict state review=place.review />
         }
         .into_any()
     };
-    view! { <div class="review">{part(panel)}</div> }.into_any()
+    view! { <div class="review">{panel}</div> }.into_any()
 }
 
 /// Every round so far, newest first.
@@ -177,20 +107,20 @@ fn Rounds(state: TaskState, place: Place) -> impl IntoView {
     };
     let chips = move || state.reviews.get().into_iter().map(chip).collect_view();
     view! {
-        <Show when=several><nav class="filters" aria-label="Rounds"><ul>{part(chips)}</ul></nav></Show>
+        <Show when=several><nav class="filters" aria-label="Rounds"><ul>{chips}</ul></nav></Show>
     }
     .into_any()
 }
 
 /// What the agent says about its work, and what the checks have found.
 #[component]
-fn Found(place: Place) -> impl IntoView {
+fn Found(place: Place, work: WorkResource) -> impl IntoView {
     let content = move || {
         place.review.get().map(|review| {
             let decision = (review.status != ReviewState::Open).then(|| view! { <Decision review=review.clone() /> });
             let general = (review.status == ReviewState::Open).then(|| {
-                let feedback = review.feedback.iter().filter(|comment| comment.file.is_none());
-                feedback.cloned().map(comment_view).collect_view()
+                let general = remarks(place, None, &[]).into_iter();
+                general.map(|remark| remark_view(place, remark)).collect_view()
             });
             let interim = review.interim.then_some(" (asked for in the middle of the phase)");
             view! {
@@ -199,13 +129,14 @@ fn Found(place: Place) -> impl IntoView {
                     <p class="muted num">"Opened " <Time at=review.created_at /> " · this phase cost " {review.cost_usd.to_short()}</p>
                     {decision}
                     <p class="attention-text">{review.summary}</p>
+                    <Conversation place work />
                     {general}
                     {review.verification.map(|found| view! { <Checks found /> })}
                 </section>
             }
         })
     };
-    view! { {part(content)} }.into_any()
+    view! { {content} }.into_any()
 }
 
 #[component]
@@ -251,68 +182,136 @@ fn Checks(found: VerificationView) -> impl IntoView {
     view! {
         <ul class="check-list">{failed.into_iter().map(row).collect_view()}</ul>
         <details class="step-list" open=open>
-            <summary><Glyph icon=Icon::Chevron /> {crate::components::number::counted(count, "check")} " passed"</summary>
+            <summary><Glyph icon=Icon::Chevron /> {counted(count, "check")} " passed"</summary>
             <ul class="check-list">{passed.into_iter().map(row).collect_view()}</ul>
         </details>
     }
     .into_any()
 }
 
-type DiffResource = Resource<Result<Diff, Fault>>;
+type WorkResource = Resource<Result<ReviewWork, Fault>>;
+
+/// What the agent did for the review, in numbers and in its last words.
+#[component]
+fn Conversation(place: Place, work: WorkResource) -> impl IntoView {
+    let told = move || {
+        Suspend::new(async move {
+            let told = work.await.ok()?.conversation;
+            let task = place.state().id;
+            let more = if told.truncated { "more than " } else { "" };
+            let count = |count: u32, noun: &str| counted(count as usize, noun);
+            let failed =
+                (told.tool_failures > 0).then(|| format!(" ({} failed)", told.tool_failures));
+            let messages = (told.messages > 0)
+                .then(|| format!(" · {} of yours", count(told.messages, "message")));
+            let log = told.first_line.map(|line| {
+                let href = format!("/tasks/{task}?at={line}#L{line}");
+                view! { " · " <a class="link" href=href>"Read its log from here"</a> }
+            });
+            let seconds = i64::try_from(told.seconds).unwrap_or(i64::MAX);
+            let said = told.last_said.map(|html| {
+                view! {
+                    <details class="step-list">
+                        <summary><Glyph icon=Icon::Chevron /> "What the agent said last"</summary>
+                        <div class="document last-said" inner_html=html></div>
+                    </details>
+                }
+            });
+            Some(view! {
+                <p class="review-told num">
+                    {more} {count(told.turns, "turn")} " · " {count(told.tool_calls, "tool call")} {failed} {messages}
+                    " · " {span(seconds)} {log}
+                </p>
+                {said}
+            })
+        })
+    };
+    view! { <Transition>{told}</Transition> }.into_any()
+}
 
 /// The files and the one that is being read.
 #[component]
-fn Work(
-    state: TaskState,
-    place: Place,
-    diff: DiffResource,
-    content: ContentResource,
-) -> impl IntoView {
+fn Work(place: Place, work: WorkResource, file: FileResource) -> impl IntoView {
     let files = move || {
         Suspend::new(async move {
-            match diff.await {
-                Ok(diff) => view! { <FilesUnderReview state place diff content /> }.into_any(),
+            match work.await {
+                Ok(work) => view! { <FilesUnderReview place diff=work.changes file /> }.into_any(),
                 Err(fault) => view! { <FaultPanel fault /> }.into_any(),
             }
         })
     };
-    view! { <Transition fallback=|| view! { <div class="skeleton form-skeleton" aria-busy="true"></div> }>{part(files)}</Transition> }.into_any()
+    view! {
+        <Scope place />
+        <Transition fallback=|| view! { <div class="skeleton form-skeleton" aria-busy="true"></div> }>{files}</Transition>
+    }
+    .into_any()
+}
+
+/// All of the phase's work, or what is new since the round before.
+#[component]
+fn Scope(place: Place) -> impl IntoView {
+    let chips = move || {
+        let round = place
+            .review
+            .with(|review| review.as_ref().map_or(1, |review| review.round));
+        (round > 1).then(|| {
+            let since = place.since.get();
+            let href = place.round_href();
+            let chip = |href: String, is_current: bool, words: String| {
+                view! { <li><a class="chip" href=href data-noscroll="" aria-current=is_current.then_some("true")>{words}</a></li> }
+            };
+            view! {
+                <nav class="filters" aria-label="Which changes">
+                    <ul>
+                        {chip(href.clone(), !since, "The whole phase".to_owned())}
+                        {chip(format!("{href}&since=1"), since, format!("New since round {}", round - 1))}
+                    </ul>
+                </nav>
+            }
+        })
+    };
+    view! { {chips} }.into_any()
 }
 
 #[component]
-fn FilesUnderReview(
-    state: TaskState,
-    place: Place,
-    diff: Diff,
-    content: ContentResource,
-) -> impl IntoView {
-    let deliverables = place.review.with_untracked(|review| {
+fn FilesUnderReview(place: Place, diff: ChangeList, file: FileResource) -> impl IntoView {
+    let since = place.since.get_untracked();
+    let mut deliverables = place.review.with_untracked(|review| {
         review
             .as_ref()
             .map(|review| review.deliverables.clone())
             .unwrap_or_default()
     });
+    let is_changed = |path: &String| diff.files.iter().any(|file| file.path == *path);
+    deliverables.retain(|path| !since || is_changed(path));
     let changed = diff.files.iter().map(|file| file.path.clone());
     let others: Vec<String> = changed
         .filter(|path| !deliverables.contains(path))
         .collect();
-    let first = deliverables.first().or(others.first()).cloned();
+    if deliverables.is_empty() && others.is_empty() {
+        let words = if since {
+            "Nothing has changed since the round before."
+        } else {
+            "This phase has changed no file."
+        };
+        return view! { <p class="empty">{words}</p> }.into_any();
+    }
+    // In the order of the resource: what is due first, but in a round what is new in it.
+    let first = deliverables.first().filter(|_| !since);
+    let first = first.or(diff.files.first().map(|file| &file.path)).cloned();
     let path = memo(move || place.file.get().or_else(|| first.clone()));
     let diff = StoredValue::new(diff);
     let shown = move || {
         path.get().map(|path| {
             let change =
                 diff.with_value(|diff| diff.files.iter().find(|file| file.path == path).cloned());
-            view! { <ReviewedFile state place path change content /> }
+            view! { <ReviewedFile place path change file /> }
         })
     };
-    if deliverables.is_empty() && others.is_empty() {
-        return view! { <p class="empty">"This phase has changed no file."</p> }.into_any();
-    }
     view! {
         <div class="split">
             <FileNames place deliverables others path />
-            <div class="split-main">{part(shown)}</div>
+            <div class="split-main">{shown}</div>
         </div>
     }
     .into_any()

@@ -2,53 +2,89 @@
 
 use leptos::prelude::*;
 
-use crate::api::ReviewView;
-use crate::domain::id::ReviewId;
+use crate::api::{Decided, ReviewView, ReviewWork, ShowFile, ShownFile};
+use crate::domain::id::{FeedbackId, ReviewId};
 #[cfg(feature = "ssr")]
 use crate::domain::task::{ChangeRequest, Comment};
 #[cfg(feature = "ssr")]
 use crate::domain::text::{Note, TextError};
 use crate::fault::Fault;
 
-/// Says yes; the next phase begins.
-#[server(prefix = "/sfn", endpoint = "reviews/approve")]
-pub async fn approve_review(id: ReviewId, comment: String) -> Result<ReviewView, Fault> {
-    let comment = optional_note("comment", &comment)?;
-    let review = crate::backend::backend()?.approve(id, comment).await?;
-    crate::request::redirect(&format!("/tasks/{}", review.task_id));
-    Ok(review)
+/// The files that a review is about, and what the agent did for it.
+#[server(prefix = "/sfn", endpoint = "reviews/work")]
+pub async fn load_review_work(id: ReviewId, since: bool) -> Result<ReviewWork, Fault> {
+    crate::backend::backend()?.review_work(id, since).await
 }
 
-/// Sends the phase back, with the comments that were left so far and one more, if it is given.
-#[server(prefix = "/sfn", endpoint = "reviews/request-changes")]
-pub async fn request_changes(
+/// A file of a review as it is shown. Whether versions stand side by side is remembered, unless it
+/// is not said.
+#[server(prefix = "/sfn", endpoint = "reviews/file")]
+pub async fn load_review_file(
     id: ReviewId,
-    feedback: String,
-    file: String,
-    line: String,
+    wanted: ShowFile,
+    split: Option<bool>,
+) -> Result<ShownFile, Fault> {
+    const COOKIE: &str = "diff";
+    if let Some(is_split) = split {
+        crate::request::set_cookie(COOKIE, if is_split { "split" } else { "unified" });
+    }
+    let is_split =
+        split.unwrap_or_else(|| crate::request::cookie(COOKIE).as_deref() == Some("split"));
+    let wanted = ShowFile { is_split, ..wanted };
+    crate::backend::backend()?.review_file(id, wanted).await
+}
+
+/// Decides on a review.
+#[server(prefix = "/sfn", endpoint = "reviews/decide")]
+pub async fn decide_review(
+    id: ReviewId,
+    verdict: Decided,
     text: String,
 ) -> Result<ReviewView, Fault> {
-    let comments: Vec<Comment> = comment(&file, &line, &text)?.into_iter().collect();
-    let feedback = optional_note("feedback", &feedback)?;
-    let request = ChangeRequest { feedback, comments };
-    let review = crate::backend::backend()?
-        .request_changes(id, request)
-        .await?;
+    let text = optional_note("text", &text)?;
+    let backend = crate::backend::backend()?;
+    let review = match verdict {
+        Decided::Approve => backend.approve(id, text).await?,
+        Decided::RequestChanges => {
+            let request = ChangeRequest {
+                feedback: text,
+                comments: Vec::new(),
+            };
+            backend.request_changes(id, request).await?
+        }
+    };
     crate::request::redirect(&format!("/tasks/{}", review.task_id));
     Ok(review)
 }
 
-/// Leaves a comment; it stays open until the phase has been reworked.
+/// Leaves a comment; it stays open until somebody resolves it.
 #[server(prefix = "/sfn", endpoint = "reviews/comment")]
 pub async fn add_comment(
     id: ReviewId,
     file: String,
     line: String,
+    end_line: String,
     text: String,
 ) -> Result<ReviewView, Fault> {
-    let comment =
-        comment(&file, &line, &text)?.ok_or_else(|| Fault::field("text", "must not be empty"))?;
+    let text =
+        optional_note("text", &text)?.ok_or_else(|| Fault::field("text", "must not be empty"))?;
+    let line = optional_number("line", &line)?;
+    let end_line = optional_number("end_line", &end_line)?;
+    let comment = Comment {
+        file: Some(file.trim().to_owned()).filter(|file| !file.is_empty()),
+        line: line.or(end_line),
+        end_line: end_line.filter(|_| line.is_some() && line != end_line),
+        text,
+    };
     crate::backend::backend()?.add_feedback(id, comment).await
+}
+
+/// Settles a comment.
+#[server(prefix = "/sfn", endpoint = "reviews/resolve")]
+pub async fn resolve_comment(id: ReviewId, feedback: FeedbackId) -> Result<ReviewView, Fault> {
+    crate::backend::backend()?
+        .resolve_feedback(id, feedback)
+        .await
 }
 
 #[cfg(feature = "ssr")]
@@ -61,19 +97,13 @@ fn optional_note(field: &str, text: &str) -> Result<Option<Note>, Fault> {
         .map_err(|error: TextError| Fault::field(field, error.to_string()))
 }
 
-/// A comment as the form sends it; nothing if its text is empty.
 #[cfg(feature = "ssr")]
-fn comment(file: &str, line: &str, text: &str) -> Result<Option<Comment>, Fault> {
-    let Some(text) = optional_note("text", text)? else {
-        return Ok(None);
-    };
-    let line = match line.trim() {
-        "" => None,
-        line => Some(
-            line.parse()
-                .map_err(|_| Fault::field("line", "must be a number"))?,
-        ),
-    };
-    let file = Some(file.trim().to_owned()).filter(|file| !file.is_empty());
-    Ok(Some(Comment { file, line, text }))
+fn optional_number(field: &str, text: &str) -> Result<Option<u32>, Fault> {
+    match text.trim() {
+        "" => Ok(None),
+        number => number
+            .parse()
+            .map(Some)
+            .map_err(|_| Fault::field(field, "must be a number")),
+    }
 }

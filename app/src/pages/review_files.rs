@@ -1,26 +1,25 @@
 //! The files of a review: their list with marks for those that were seen, and one of them with
 //! its comments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::use_navigate;
 
-use super::review::{LINE_FORM, Place, Shape};
-use super::review_actions::AddComment;
+use super::review_comments::{
+    CommentForm, FileComments, Remark, remark_view, remarks, rounds_until,
+};
+use super::review_place::Place;
 use super::review_viewed::Viewed;
-use super::task_state::TaskState;
-use crate::api::{DeliverableContent, FeedbackView, FileDiff, ReviewView};
-use crate::components::changes::ChangedFile;
-use crate::components::code::Margin;
-use crate::components::document::Document;
+use crate::api::{ChangedFile, Shape, ShownFile};
+use crate::components::changes::change_mark;
 use crate::components::faults::FaultPanel;
 use crate::components::icon::{Glyph, Icon};
-use crate::components::toast::Toasts;
-use crate::domain::task::{FeedbackStatus, ReviewState};
+use crate::components::pieces::{Below, Pieces, show_chosen, shows};
 use crate::fault::Fault;
-use crate::reactive::{effect, memo, part};
+use crate::reactive::{effect, memo};
 use crate::resource::Resource;
 
 /// The files to look at, deliverables first.
@@ -33,38 +32,69 @@ pub fn FileNames(
 ) -> impl IntoView {
     let viewed = Viewed::of(place.review);
     let all: Vec<String> = deliverables.iter().chain(&others).cloned().collect();
+    let all = StoredValue::new(all);
     let neighbour = move |by: isize| {
-        let at = path.with(|path| all.iter().position(|name| Some(name) == path.as_ref()))?;
-        let next = at.checked_add_signed(by).and_then(|next| all.get(next))?;
-        Some(place.href(next, None, None))
+        all.with_value(|all| {
+            let at = path.with(|path| all.iter().position(|name| Some(name) == path.as_ref()))?;
+            let next = at.checked_add_signed(by).and_then(|next| all.get(next))?;
+            Some(place.href(next, None))
+        })
     };
-    let (before, after) = (neighbour.clone(), neighbour);
+    let counts = memo(move || {
+        let mut counts = BTreeMap::<String, usize>::new();
+        let rounds = place.review.get().map(|shown| rounds_until(place, &shown));
+        let feedback = rounds
+            .into_iter()
+            .flatten()
+            .flat_map(|review| review.feedback);
+        for file in feedback.filter_map(|comment| comment.file) {
+            *counts.entry(file).or_default() += 1;
+        }
+        counts
+    });
+    let comment = move |by: isize| all.with_value(|all| next_comment(place, all, by));
     let link = move |name: String| {
-        let href = place.href(&name, None, None);
+        let href = place.href(&name, None);
         let (own, counted, marked) = (name.clone(), name.clone(), name.clone());
         let current = move || {
             path.with(|path| path.as_ref() == Some(&own))
                 .then_some("true")
         };
-        let comments = move || open_comments(place, &counted);
+        let comments = move || {
+            let count = counts.with(|counts| counts.get(&counted).copied());
+            count.map(|count| view! { <span class="rail-count">{count}</span> })
+        };
         let is_viewed = move || viewed.has(&marked).then_some("");
         view! {
             <li>
                 <a class="file-link" href=href data-noscroll="" aria-current=current data-viewed=is_viewed>
-                    <Glyph icon=Icon::File /> <span class="file-path">{name}</span> {part(comments)}
+                    <Glyph icon=Icon::File /> <span class="file-path">{name}</span> {comments}
                 </a>
             </li>
         }
+        .into_any()
     };
     let more = (!others.is_empty()).then(|| {
         let heading = if deliverables.is_empty() { "Changed files" } else { "Other changed files" };
         view! { <h2 class="file-group">{heading}</h2> <ul>{others.into_iter().map(link).collect_view()}</ul> }
     });
+    let step = |key: &'static str,
+                label: &'static str,
+                sign: &'static str,
+                href: Signal<Option<String>>| {
+        view! { <a class="btn btn-sm" data-noscroll="" data-key=key href=href aria-label=label title=format!("{label} ({key})")>{sign}</a> }
+            .into_any()
+    };
     view! {
         <nav class="file-list" aria-label="Files under review">
             <div class="file-steps">
-                <a class="btn btn-sm" data-noscroll="" data-key="[" href=move || before(-1) aria-label="Previous file">"←"</a>
-                <a class="btn btn-sm" data-noscroll="" data-key="]" href=move || after(1) aria-label="Next file">"→"</a>
+                {step("[", "Previous file", "←", Signal::derive(move || neighbour(-1)))}
+                {step("]", "Next file", "→", Signal::derive(move || neighbour(1)))}
+                <span class="file-steps-comments">
+                    {step("p", "Previous comment", "↑", Signal::derive(move || comment(-1)))}
+                    <Glyph icon=Icon::Message />
+                    {step("n", "Next comment", "↓", Signal::derive(move || comment(1)))}
+                </span>
             </div>
             <ul>{deliverables.into_iter().map(link).collect_view()}</ul>
             {more}
@@ -73,75 +103,101 @@ pub fn FileNames(
     .into_any()
 }
 
-fn open_comments(place: Place, file: &str) -> Option<AnyView> {
-    let count = place.review.with(|review| {
-        let feedback = &review.as_ref()?.feedback;
-        let own = feedback
-            .iter()
-            .filter(|comment| comment.file.as_deref() == Some(file));
-        Some(own.count()).filter(|count| *count > 0)
-    })?;
-    Some(view! { <span class="rail-count">{count}</span> }.into_any())
+/// The address of the comment before or behind the one that the address names; without one, of the
+/// last or the first.
+fn next_comment(place: Place, files: &[String], by: isize) -> Option<String> {
+    let shown = place.review.get()?;
+    let mut all = Vec::new();
+    for review in rounds_until(place, &shown) {
+        for comment in review.feedback {
+            let file = comment.file.unwrap_or_default();
+            if let Some(at) = files.iter().position(|known| *known == file) {
+                all.push((at, comment.line, comment.id));
+            }
+        }
+    }
+    all.sort();
+    let present = place.comment.get();
+    let at = all.iter().position(|(_, _, id)| Some(*id) == present);
+    let next = match (at, by) {
+        (Some(at), by) => at.checked_add_signed(by)?,
+        (None, 1) => 0,
+        (None, _) => all.len().checked_sub(1)?,
+    };
+    let (file, _, id) = all.get(next)?;
+    let href = place.href(files.get(*file)?, None);
+    Some(format!("{href}&comment={id}#comment-{id}"))
 }
+
+/// A file as the server has rendered it; nothing if no file is under review.
+pub type FileResource = Resource<Result<Option<ShownFile>, Fault>>;
 
 /// One file with its shapes, its comments, and a way to leave one.
 #[component]
 pub fn ReviewedFile(
-    state: TaskState,
     place: Place,
     path: String,
-    change: Option<FileDiff>,
-    content: ContentResource,
+    change: Option<ChangedFile>,
+    file: FileResource,
 ) -> impl IntoView {
-    let has_document = std::path::Path::new(&path)
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
-    let is_changed = change.is_some();
-    let shape = memo(move || {
-        place
-            .shape
-            .get()
-            .unwrap_or(match (has_document, is_changed) {
-                (true, _) => Shape::Document,
-                (false, true) => Shape::Changes,
-                (false, false) => Shape::Source,
-            })
-    });
-    let shapes = [
-        (Shape::Document, "Document", has_document),
-        (Shape::Source, "Source", true),
-        (Shape::Changes, "Changes", is_changed),
-    ];
-    let named = StoredValue::new(path.clone());
-    let tab = move |(each, word, exists): (Shape, &'static str, bool)| {
-        let current = move || (shape.get() == each).then_some("true");
-        let href = named.with_value(|path| place.href(path, Some(each), None));
-        exists.then(|| view! { <li><a class="chip" href=href data-noscroll="" aria-current=current>{word}</a></li> })
-    };
-    let change = StoredValue::new(change);
-    let body = move || match (shape.get(), change.get_value()) {
-        (Shape::Changes, Some(file)) => {
-            let margin = margin(state, place, named.get_value(), Shape::Changes);
-            view! { <ChangedFile file margin=Some(margin) /> }.into_any()
-        }
-        (shape, _) => {
-            view! { <Content state place path=named.get_value() shape content /> }.into_any()
-        }
-    };
     let head = NodeRef::<leptos::html::Header>::new();
     effect(move || {
         if let Some(head) = head.get() {
             show_head(&head);
         }
     });
+    let named = StoredValue::new(path.clone());
+    let body = move || {
+        Suspend::new(async move {
+            match file.await {
+                // Another file is on its way as long as this is the one before.
+                Ok(Some(file)) if file.path == named.get_value() => {
+                    view! { <Rendered place file /> }.into_any()
+                }
+                Ok(_) => view! { <div class="skeleton document-skeleton" aria-busy="true"></div> }
+                    .into_any(),
+                // The rest of the review is there all the same.
+                Err(Fault::NotFound { .. }) => {
+                    view! { <p class="empty">"This file is not written."</p> }.into_any()
+                }
+                Err(fault) => view! { <FaultPanel fault /> }.into_any(),
+            }
+        })
+    };
     view! {
         <header node_ref=head class="file-head">
             <h2 class="file-path">{path.clone()}</h2>
-            <ul class="file-shapes">{shapes.map(tab).into_iter().collect_view()}</ul>
-            <ViewedMark path=path.clone() />
+            {change.map(change_facts)}
+            <ViewedMark path />
         </header>
-        {part(body)}
-        <FileComments state place path />
+        <Transition fallback=|| view! { <div class="skeleton document-skeleton" aria-busy="true"></div> }>{body}</Transition>
+    }
+    .into_any()
+}
+
+/// What happened to the file, in short.
+fn change_facts(file: ChangedFile) -> AnyView {
+    let (mark, word) = change_mark(file.change);
+    let moved = file
+        .old_path
+        .map(|old| view! { <span class="file-old">"was " {old}</span> });
+    let mode = file.mode.map(|mode| {
+        let words = if mode.ends_with("755") {
+            "now executable".to_owned()
+        } else if mode.ends_with("644") {
+            "no longer executable".to_owned()
+        } else {
+            format!("mode {}", mode.replace(' ', " → "))
+        };
+        view! { <span class="file-old">{words}</span> }
+    });
+    let counts = (!file.binary).then(|| {
+        view! { <span class="file-count num"><ins>"+" {file.additions}</ins> " " <del>"−" {file.deletions}</del></span> }
+    });
+    view! {
+        <p class="file-facts">
+            <span class="file-mark" data-change=mark>{word}</span> {moved} {mode} {counts}
+        </p>
     }
     .into_any()
 }
@@ -171,200 +227,148 @@ fn ViewedMark(path: String) -> impl IntoView {
     .into_any()
 }
 
-/// A document as it is loaded; nothing if no file is under review.
-pub type ContentResource = Resource<Result<Option<DeliverableContent>, Fault>>;
+/// The file's shapes and the one that is shown, with its comments.
+#[component]
+fn Rendered(place: Place, file: ShownFile) -> impl IntoView {
+    let ShownFile {
+        path,
+        shape,
+        shapes,
+        is_table,
+        is_split,
+        pieces,
+        moved,
+    } = file;
+    let open_link = format!("{}&open=", place.href(&path, Some(shape)));
+    let line_link = place.line_link(&path);
+    let named = StoredValue::new(path.clone());
+    let all = memo(move || named.with_value(|path| remarks(place, Some(path), &moved)));
+    let shown = pieces.clone();
+    let rest = memo(move || {
+        let all = all.get().into_iter();
+        let has_place = |remark: &Remark| remark.line().is_some_and(|line| shows(&shown, line));
+        all.filter(|remark| !has_place(remark)).collect::<Vec<_>>()
+    });
+    let navigate = use_navigate();
+    let address = line_link.clone();
+    let choose = Callback::new(move |(from, to): (u32, u32)| {
+        let begun = place.lines.get_untracked().filter(|_| from == to);
+        let begun = begun.map_or(from, |(begun, _)| begun);
+        let (from, to) = (begun.min(to), begun.max(to));
+        let options = NavigateOptions {
+            scroll: false,
+            ..NavigateOptions::default()
+        };
+        navigate(&format!("{address}{from}-{to}"), options);
+    });
+    effect(move || {
+        let lines = place.lines.get();
+        let comment = place.comment.get();
+        request_animation_frame(move || {
+            show_chosen(lines);
+            if let Some(id) = comment {
+                go_to(&format!("comment-{id}"));
+            }
+        });
+    });
+    // What is typed stays when the lines that it is about are chosen anew.
+    let draft = RwSignal::new(String::new());
+    view! {
+        <ul class="file-shapes">
+            <ShapeLinks place path=path.clone() shape shapes is_split=is_table.then_some(is_split) />
+        </ul>
+        <Pieces pieces is_table is_split line_link open_link below=below(place, named, all, draft) choose />
+        <FileComments place path rest />
+    }
+    .into_any()
+}
+
+/// Shows a comment and lets the keyboard go on from it.
+fn go_to(id: &str) {
+    if let Some(comment) = document().get_element_by_id(id) {
+        let options = web_sys::ScrollIntoViewOptions::new();
+        options.set_block(web_sys::ScrollLogicalPosition::Center);
+        comment.scroll_into_view_with_scroll_into_view_options(&options);
+        let comment = wasm_bindgen::JsCast::dyn_into::<web_sys::HtmlElement>(comment);
+        if let Ok(comment) = comment {
+            comment.focus().ok();
+        }
+    }
+}
 
 #[component]
-fn Content(
-    state: TaskState,
+fn ShapeLinks(
     place: Place,
     path: String,
     shape: Shape,
-    content: ContentResource,
+    shapes: Vec<Shape>,
+    /// Absent unless there is something to stand side by side.
+    is_split: Option<bool>,
 ) -> impl IntoView {
-    let document = move || {
-        let named = path.clone();
-        Suspend::new(async move {
-            match content.await {
-                // Another file is on its way as long as this is the one before.
-                Ok(Some(content)) if content.path == named => {
-                    let margin = (shape == Shape::Source)
-                        .then(|| margin(state, place, named, Shape::Source));
-                    view! { <Document content is_source=shape == Shape::Source margin /> }
-                        .into_any()
-                }
-                Ok(_) => view! { <div class="skeleton document-skeleton" aria-busy="true"></div> }
-                    .into_any(),
-                // The rest of the review is there all the same.
-                Err(Fault::NotFound { .. }) => {
-                    view! { <p class="empty">"This file is not written."</p> }.into_any()
-                }
-                Err(fault) => view! { <FaultPanel fault /> }.into_any(),
-            }
-        })
+    let chip = |href: String, is_current: bool, word: &'static str| {
+        view! { <li><a class="chip" href=href data-noscroll="" aria-current=is_current.then_some("true")>{word}</a></li> }
+            .into_any()
     };
-    view! { <Transition fallback=|| view! { <div class="skeleton document-skeleton" aria-busy="true"></div> }>{part(document)}</Transition> }.into_any()
+    let named = path.clone();
+    let has_choice = shapes.len() > 1;
+    let shapes = shapes.into_iter().filter(|_| has_choice).map(|each| {
+        let word = match each {
+            Shape::Document => "Document",
+            Shape::Source => "Source",
+            Shape::Changes => "Changes",
+        };
+        chip(place.href(&named, Some(each)), each == shape, word)
+    });
+    let layouts = is_split
+        .filter(|_| shape == Shape::Changes)
+        .map(|is_split| {
+            let href = |split: &str| format!("{}&split={split}", place.href(&path, Some(shape)));
+            view! {
+                <li class="file-layouts" aria-hidden="true"></li>
+                {chip(href("0"), !is_split, "Unified")}
+                {chip(href("1"), is_split, "Split")}
+            }
+        });
+    view! { {shapes.collect_view()} {layouts} }.into_any()
 }
 
-/// Lines lead to a form for a comment, and show the comments they have.
-fn margin(state: TaskState, place: Place, path: String, shape: Shape) -> Margin {
-    let named = path.clone();
-    let listed = path.clone();
-    let comments = memo(move || {
-        let mut by_line = BTreeMap::<u32, Vec<FeedbackView>>::new();
-        for comment in comments_of(place, &listed) {
-            if let Some(line) = comment.line {
-                by_line.entry(line).or_default().push(comment);
+/// Comments stand below their last line, and the form below the lines that are chosen.
+fn below(
+    place: Place,
+    path: StoredValue<String>,
+    all: Memo<Vec<Remark>>,
+    draft: RwSignal<String>,
+) -> Below {
+    let by_line = memo(move || {
+        let mut by_line = BTreeMap::<u32, Vec<Remark>>::new();
+        for remark in all.get() {
+            if let Some(line) = remark.line() {
+                by_line.entry(line).or_default().push(remark);
             }
         }
         by_line
     });
-    let asked = memo(move || place.line.get().filter(|_| is_open(place)));
-    let marked = memo(move || {
-        let commented = comments.with(|comments| comments.keys().copied().collect::<Vec<_>>());
-        commented.into_iter().chain(asked.get()).collect()
+    let asked = memo(move || place.lines.get().filter(|_| place.is_open()));
+    let lines = memo(move || {
+        let commented: BTreeSet<u32> = by_line.with(|by_line| by_line.keys().copied().collect());
+        let asked = asked.get().map(|(_, to)| to);
+        commented.into_iter().chain(asked).collect()
     });
-    let below = move |line: u32| {
+    let view = move |line: u32| {
         let own = move || {
-            let own = comments.with(|comments| comments.get(&line).cloned());
-            own.unwrap_or_default()
-                .into_iter()
-                .map(comment_view)
-                .collect_view()
+            let own = by_line.with(|by_line| by_line.get(&line).cloned());
+            let own = own.unwrap_or_default().into_iter();
+            own.map(|remark| remark_view(place, remark)).collect_view()
         };
-        let is_asked = move || asked.get() == Some(line);
-        let path = StoredValue::new(path.clone());
-        view! {
-            <div class="comments">
-                {part(own)}
-                <Show when=is_asked><CommentForm state place path=path.get_value() line=Some(line) /></Show>
-            </div>
-        }
-        .into_any()
+        let form = move || {
+            let lines = asked.get().filter(|(_, to)| *to == line)?;
+            let path = path.get_value();
+            Some(view! { <CommentForm place path lines=Some(lines) text=draft /> })
+        };
+        view! { <div class="comments">{own} {form}</div> }.into_any()
     };
-    Margin {
-        href: Arc::new(move |line| place.href(&named, Some(shape), Some(line))),
-        marked,
-        below: Arc::new(below),
+    Below {
+        lines,
+        view: Arc::new(view),
     }
-}
-
-fn is_open(place: Place) -> bool {
-    place.review.with(|review| {
-        review
-            .as_ref()
-            .is_some_and(|review| review.status == ReviewState::Open)
-    })
-}
-
-fn comments_of(place: Place, path: &str) -> Vec<FeedbackView> {
-    let own = |review: &ReviewView| {
-        let feedback = review.feedback.iter();
-        feedback
-            .filter(|comment| comment.file.as_deref() == Some(path))
-            .cloned()
-            .collect()
-    };
-    place
-        .review
-        .with(|review| review.as_ref().map(own).unwrap_or_default())
-}
-
-/// A comment with its state.
-pub fn comment_view(comment: FeedbackView) -> AnyView {
-    let (tone, word) = match comment.status {
-        FeedbackStatus::Open => ("waiting", "Open"),
-        FeedbackStatus::Resolved => ("completed", "Resolved"),
-    };
-    let target = match (&comment.file, comment.line) {
-        (Some(file), Some(line)) => Some(format!("{file}, line {line}")),
-        (Some(file), None) => Some(file.clone()),
-        _ => None,
-    };
-    view! {
-        <div class="comment" data-tone=tone>
-            <p class="comment-head"><span class="comment-state">{word}</span> <code>{target}</code></p>
-            <p class="log-prose">{comment.text}</p>
-        </div>
-    }
-    .into_any()
-}
-
-/// All comments on the file, and a form for one on the file as a whole.
-#[component]
-fn FileComments(state: TaskState, place: Place, path: String) -> impl IntoView {
-    let listed = path.clone();
-    let comments = move || {
-        comments_of(place, &listed)
-            .into_iter()
-            .map(comment_view)
-            .collect_view()
-    };
-    view! {
-        <section class="comments" aria-label="Comments on this file">
-            {part(comments)}
-            <Show when=move || is_open(place)>
-                <details class="step-list">
-                    <summary><Glyph icon=Icon::Message /> "Comment on this file"</summary>
-                    <CommentForm state place path=path.clone() line=None />
-                </details>
-            </Show>
-        </section>
-    }
-    .into_any()
-}
-
-#[component]
-fn CommentForm(state: TaskState, place: Place, path: String, line: Option<u32>) -> impl IntoView {
-    let toasts = expect_context::<Toasts>();
-    let add = ServerAction::<AddComment>::new();
-    let text = RwSignal::new(String::new());
-    effect(move || match add.value().get() {
-        Some(Ok(review)) => {
-            text.set(String::new());
-            toasts.done("The comment is kept until you decide");
-            state.update_review(review);
-        }
-        Some(Err(fault)) => toasts.failed(&fault),
-        None => {}
-    });
-    let field = NodeRef::<leptos::html::Textarea>::new();
-    effect(move || {
-        // Whoever has chosen a line wants to write.
-        if let Some(field) = field.get().filter(|_| line.is_some()) {
-            field.focus().ok();
-        }
-    });
-    let place_id = line.map_or("comment-file", |_| LINE_FORM);
-    let id = place
-        .review
-        .with_untracked(|review| review.as_ref().map(|review| review.id.to_string()));
-    let label = line.map_or_else(
-        || format!("Comment on {path}"),
-        |line| format!("Comment on line {line}"),
-    );
-    let is_line = line.is_some();
-    let line = line.map(|line| line.to_string()).unwrap_or_default();
-    view! {
-        <ActionForm action=add attr:class="comment-form" attr:id=place_id>
-            <input type="hidden" name="id" value=id />
-            <input type="hidden" name="file" value=path />
-            <input type="hidden" name="line" value=line />
-            <textarea
-                node_ref=field
-                class="textarea"
-                name="text"
-                rows="2"
-                required
-                autofocus=is_line
-                maxlength="20000"
-                aria-label=label.clone()
-                placeholder=label
-                prop:value=text
-                on:input:target=move |event| text.set(event.target().value())
-            ></textarea>
-            <button class="btn btn-sm" disabled=add.pending()>"Add comment"</button>
-        </ActionForm>
-    }
-    .into_any()
 }

@@ -17,7 +17,7 @@ use super::problem::Content as Problem;
         description = "Tasks that Claude Code carries out phase by phase, with a person at every gate. \
                        Errors are application/problem+json (RFC 9457).",
     ),
-    paths(super::files::show, super::guides::show),
+    paths(super::files::show, super::guides::show, super::reviews::file),
     components(schemas(Problem)),
     tags(
         (name = "tasks", description = "Jobs and what becomes of them"),

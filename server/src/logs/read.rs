@@ -22,7 +22,7 @@ const CHUNKS: u64 = 16;
 const PAGE_BYTES: usize = 1024 * 1024;
 
 /// So many chunks are searched for one answer; the client asks again for the rest.
-const MOST_SEARCHED: usize = 256;
+pub(super) const MOST_SEARCHED: usize = 256;
 
 /// A part of a log.
 #[derive(Clone, Debug, Default)]
@@ -226,7 +226,7 @@ pub(super) async fn head(connection: &impl ConnectionTrait, id: TaskId) -> Resul
     Ok(last.map_or(0, counted))
 }
 
-fn lines_of(row: &row::Model) -> Result<Vec<LogLine>, StoreError> {
+pub(super) fn lines_of(row: &row::Model) -> Result<Vec<LogLine>, StoreError> {
     let (first_seq, last_seq) = (counted(row.first_seq), counted(row.last_seq));
     let unpacked = chunk::unpack(&stored_chunk(row), first_seq, last_seq);
     Ok(unpacked.map_err(|defect| Corruption::Chunk {

@@ -40,6 +40,7 @@ pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
                 id: comment.id,
                 file: comment.file.clone(),
                 line: comment.line,
+                end_line: comment.end_line,
                 text: comment.text.to_string(),
                 status: comment.status,
             };

@@ -244,6 +244,7 @@ fn a_rework_repeats_the_reviewers_words_with_their_places() {
     let comment = Comment {
         file: Some("docs/planning/01_idea.md".to_owned()),
         line: Some(3),
+        end_line: Some(5),
         text: "Who says so?".parse().unwrap(),
     };
     let task = after(
@@ -279,12 +280,88 @@ fn a_rework_repeats_the_reviewers_words_with_their_places() {
 
     Comment 1:
     BEGIN COMMENT a7b8c9d0e1f20304
-    On `docs/planning/01_idea.md`, line 3:
+    On `docs/planning/01_idea.md`, lines 3 to 5:
     Who says so?
     END COMMENT a7b8c9d0e1f20304
 
     Work it in, keep what was good, and then call `mcp__platform__complete_phase` with phase 1 again. In the summary, say for each point what you changed.
     ");
+}
+
+#[test]
+fn remarks_on_approving_reach_the_next_phase_as_data() {
+    let review = ReviewId::from_uuid(Uuid::nil());
+    let created = TaskEvent::ReviewCreated {
+        review,
+        phase: 1,
+        round: 1,
+        summary: String::new(),
+        base: "abc".to_owned(),
+        head: "def".to_owned(),
+        interim: false,
+    };
+    let task = after(Some(in_planning()), vec![created]);
+    let command = TaskCommand::Approve {
+        review,
+        comment: Some("Keep it short.".parse().unwrap()),
+    };
+    let task = after(
+        Some(task.clone()),
+        Task::decide(Some(&task), command).unwrap(),
+    );
+    let opening = prompt(&task, MESSAGE, &TurnPurpose::Opening { phase: 2 }, None);
+    let remarks = "Planning was approved with these remarks:\n\nBEGIN REMARKS a7b8c9d0e1f20304\n\
+                   Keep it short.\nEND REMARKS a7b8c9d0e1f20304\n";
+    assert!(opening.contains(remarks), "{opening}");
+    let own = prompt(&task, MESSAGE, &TurnPurpose::Opening { phase: 1 }, None);
+    assert!(!own.contains("REMARKS"), "{own}");
+}
+
+#[test]
+fn a_comment_that_is_still_open_is_sent_back_again_with_its_round() {
+    let (first, second) = (
+        ReviewId::from_uuid(Uuid::nil()),
+        ReviewId::from_uuid(Uuid::max()),
+    );
+    let created = |review, round| TaskEvent::ReviewCreated {
+        review,
+        phase: 1,
+        round,
+        summary: String::new(),
+        base: "abc".to_owned(),
+        head: "def".to_owned(),
+        interim: false,
+    };
+    let said = |number: u128, text: &str| TaskEvent::FeedbackAdded {
+        review: first,
+        feedback: FeedbackId::from_uuid(Uuid::from_u128(number)),
+        file: None,
+        line: None,
+        end_line: None,
+        text: text.parse().unwrap(),
+    };
+    let sent_back = |review| TaskEvent::ChangesRequested {
+        review,
+        feedback: "No.".parse().unwrap(),
+    };
+    let events = vec![
+        created(first, 1),
+        said(1, "Settled."),
+        said(2, "Not settled."),
+        sent_back(first),
+        TaskEvent::FeedbackResolved {
+            feedback: FeedbackId::from_uuid(Uuid::from_u128(1)),
+        },
+        created(second, 2),
+        sent_back(second),
+    ];
+    let task = after(Some(in_planning()), events);
+    let prompt = prompt(&task, MESSAGE, &TurnPurpose::Rework { phase: 1 }, None);
+    let comment = "On the whole phase (from round 1, still open):\nNot settled.";
+    assert!(
+        prompt.contains(comment) && !prompt.contains("Settled."),
+        "{prompt}"
+    );
 }
 
 #[test]

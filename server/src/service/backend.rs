@@ -1,13 +1,13 @@
 //! The port to the pages: the same use cases, with errors as pages get them.
 
 use app::api::{
-    BranchView, CreateTask, DeliverableContent, DeliverableView, Diff, EventQuery, EventView,
-    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, QuestionView,
-    ReviewView, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, EventQuery, EventView,
+    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView,
+    ReviewWork, ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
 use app::backend::Backend;
-use app::domain::id::{QuestionId, ReviewId, TaskId};
-use app::domain::task::{Answer, ChangeRequest, Comment, TaskEdit};
+use app::domain::id::{FeedbackId, ReviewId, TaskId};
+use app::domain::task::{ChangeRequest, Comment, TaskEdit};
 use app::domain::text::Note;
 use app::fault::Fault;
 use async_trait::async_trait;
@@ -97,28 +97,36 @@ impl Backend for Service {
         Ok(self.comment_on(id, comment).await?)
     }
 
+    async fn resolve_feedback(
+        &self,
+        id: ReviewId,
+        feedback: FeedbackId,
+    ) -> Result<ReviewView, Fault> {
+        Ok(self.resolve_comment(id, feedback).await?)
+    }
+
     async fn deliverables(&self, id: TaskId) -> Result<Vec<DeliverableView>, Fault> {
         Ok(self.list_deliverables(id, false).await?)
     }
 
     async fn deliverable(&self, id: TaskId, path: String) -> Result<DeliverableContent, Fault> {
-        Ok(self.read_deliverable(id, &path).await?)
+        Ok(self.deliverable_shown(id, &path).await?)
     }
 
-    async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<Diff, Fault> {
-        Ok(self.changes(id, phase).await?)
+    async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<ChangeList, Fault> {
+        Ok(self.changes_shown(id, phase).await?)
     }
 
     async fn branch(&self, id: TaskId) -> Result<Option<BranchView>, Fault> {
         Ok(self.find_branch(id).await?)
     }
 
-    async fn review_diff(&self, id: ReviewId) -> Result<Diff, Fault> {
-        Ok(self.review_changes(id).await?)
+    async fn review_work(&self, id: ReviewId, since: bool) -> Result<ReviewWork, Fault> {
+        Ok(Self::review_work(self, id, since).await?)
     }
 
-    async fn review_file(&self, id: ReviewId, path: String) -> Result<DeliverableContent, Fault> {
-        Ok(self.read_reviewed(id, &path).await?)
+    async fn review_file(&self, id: ReviewId, wanted: ShowFile) -> Result<ShownFile, Fault> {
+        Ok(self.show_reviewed(id, &wanted).await?)
     }
 
     async fn events(&self, id: TaskId, query: EventQuery) -> Result<Page<EventView>, Fault> {

@@ -163,6 +163,20 @@ impl Service {
         .await
     }
 
+    /// Settles a comment on a review.
+    pub async fn resolve_comment(
+        &self,
+        review: ReviewId,
+        feedback: FeedbackId,
+    ) -> Result<ReviewView, Error> {
+        let known = self.review(review).await?;
+        if !known.feedback.iter().any(|comment| comment.id == feedback) {
+            return Err(Error::NotFound { what: "comment" });
+        }
+        self.decide_review(review, TaskCommand::ResolveFeedback { feedback })
+            .await
+    }
+
     /// The id of a task that is to be made, or the task that this request has made before.
     async fn new_task_id(&self) -> Result<Given<TaskView>, Error> {
         for id in self.seed.into_iter().flat_map(Seed::ids) {
@@ -237,6 +251,14 @@ fn check_place(comment: &Comment, prefix: &str) -> Result<(), Error> {
     match (comment.line, &comment.file) {
         (Some(0), _) => Err(Error::field(&format!("{prefix}line"), "counts from 1")),
         (Some(_), None) => Err(Error::field(&format!("{prefix}line"), "needs a file")),
+        _ => Ok(()),
+    }?;
+    match (comment.line, comment.end_line) {
+        (None, Some(_)) => Err(Error::field(&format!("{prefix}end_line"), "needs a line")),
+        (Some(line), Some(end)) if end < line => Err(Error::field(
+            &format!("{prefix}end_line"),
+            "must not lie before the line",
+        )),
         _ => Ok(()),
     }
 }

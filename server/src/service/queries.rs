@@ -7,7 +7,7 @@ use app::api::{
 };
 use app::domain::id::{ReviewId, TaskId};
 use app::domain::plan::Workflow;
-use app::domain::task::{EventRecord, Review, Task};
+use app::domain::task::{EventRecord, Task};
 use app::domain::text::Title;
 use tokio::sync::watch;
 
@@ -219,38 +219,6 @@ impl Service {
         Ok(rendered(path, file))
     }
 
-    /// What a review is about: the changes between its commits.
-    pub async fn review_changes(&self, id: ReviewId) -> Result<Diff, Error> {
-        let (task, review) = self.task_and_review(id).await?;
-        let mut diff = self.parts.workspaces.review_diff(task, &review).await?;
-        self.redactor(task).await?.redact_diff(&mut diff);
-        Ok(diff)
-    }
-
-    /// A file as it was when a review opened, rendered if it is Markdown.
-    pub async fn read_reviewed(
-        &self,
-        id: ReviewId,
-        path: &str,
-    ) -> Result<DeliverableContent, Error> {
-        let (task, review) = self.task_and_review(id).await?;
-        let mut file = self
-            .parts
-            .workspaces
-            .review_file(task, &review, path)
-            .await?;
-        self.redactor(task).await?.redact_file(&mut file);
-        Ok(rendered(path, file))
-    }
-
-    async fn task_and_review(&self, id: ReviewId) -> Result<(TaskId, Review), Error> {
-        let unknown = || Error::NotFound { what: "review" };
-        let task = self.parts.store.task_of_review(id).await?;
-        let task = self.load(task.ok_or_else(unknown)?).await?;
-        let review = task.reviews.into_iter().find(|review| review.id == id);
-        Ok((task.id, review.ok_or_else(unknown)?))
-    }
-
     /// A file of the task's workspace as it is, with its size in bytes.
     pub async fn open_deliverable(
         &self,
@@ -317,7 +285,7 @@ impl Service {
     }
 }
 
-fn rendered(path: &str, file: FileContent) -> DeliverableContent {
+pub(super) fn rendered(path: &str, file: FileContent) -> DeliverableContent {
     let is_markdown = std::path::Path::new(path)
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));

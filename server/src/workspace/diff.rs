@@ -49,7 +49,9 @@ fn parse_names(names: &[u8]) -> Vec<(FileDiff, usize)> {
             let second = if renamed { fields.next() } else { None };
             // A file that became a link, or the other way round, is shown as removed and added.
             let parts = if letter == Some('T') { 2 } else { 1 };
-            files.push((file(letter, &first, second.as_deref()), parts));
+            let mut file = file(letter, &first, second.as_deref());
+            file.mode = mode_of(raw);
+            files.push((file, parts));
         } else if let Some((additions, rest)) = field.split_once('\t') {
             let Some((deletions, path)) = rest.split_once('\t') else {
                 continue;
@@ -81,11 +83,21 @@ fn file(letter: Option<char>, first: &str, second: Option<&str>) -> FileDiff {
         path: second.unwrap_or(first).to_owned(),
         old_path: second.map(|_| first.to_owned()),
         change,
+        mode: None,
         binary: false,
         additions: 0,
         deletions: 0,
         hunks: Vec::new(),
     }
+}
+
+/// The modes of `100644 100755 1a2b 3c4d M`, if a file has another one now.
+fn mode_of(raw: &str) -> Option<String> {
+    let mut modes = raw.split(' ');
+    let (before, after) = (modes.next()?, modes.next()?);
+    let is_none = |mode: &str| mode.bytes().all(|digit| digit == b'0');
+    let differs = before != after && !is_none(before) && !is_none(after);
+    differs.then(|| format!("{before} {after}"))
 }
 
 /// The parts of a patch, one per file. Inside a hunk every line begins with ` `, `+`, `-` or `\`,
@@ -217,6 +229,8 @@ mod tests {
             let lines = diff.files[file].hunks.iter().flat_map(|hunk| &hunk.lines);
             lines.map(|line| line.text.as_str()).collect()
         };
+        assert_eq!(diff.files[0].mode.as_deref(), Some("100644 120000"));
+        assert_eq!(diff.files[1].mode, None);
         assert_eq!(texts(0), ["one", "two", "target"]);
         assert_eq!(texts(1), ["before", "after"]);
     }

@@ -40,6 +40,9 @@ pub struct Record {
     pub permits: Arc<Semaphore>,
 }
 
+/// What tells names, counts and kinds of changes.
+const NAMES: [&str; 3] = ["--raw", "--numstat", "-z"];
+
 /// Files whose content is in the record.
 type Stored = Vec<(Found, ObjectId)>;
 
@@ -268,18 +271,43 @@ impl Record {
 
     /// The changes between two commits or trees.
     pub async fn diff(&self, base: &str, head: &str) -> Result<Diff, GitError> {
+        self.diff_of(base, head, &[]).await
+    }
+
+    /// The files that differ between two commits or trees, without their lines.
+    pub async fn changed_files(&self, base: &str, head: &str) -> Result<Diff, GitError> {
+        let (names, cut) = self.compare(&NAMES, base, head, &[]).await?;
+        let mut parsed = diff::parse(&names, "");
+        base.clone_into(&mut parsed.base);
+        head.clone_into(&mut parsed.head);
+        parsed.truncated |= cut;
+        Ok(parsed)
+    }
+
+    async fn compare(
+        &self,
+        output: &[&str],
+        base: &str,
+        head: &str,
+        paths: &[&str],
+    ) -> Result<(Vec<u8>, bool), GitError> {
         let common = [
             "--no-color",
             "--no-ext-diff",
             "--no-textconv",
             "--find-renames",
         ];
-        let mut names = self.command("diff", &common);
-        names.args(["--raw", "--numstat", "-z", base, head, "--"]);
-        let (names, names_cut) = git::limited("diff", names).await?;
-        let mut patch = self.command("diff", &common);
-        patch.args(["--patch", "--unified=3", base, head, "--"]);
-        let (patch, patch_cut) = git::limited("diff", patch).await?;
+        let mut command = self.command("diff", &common);
+        command.args(output).args([base, head, "--"]).args(paths);
+        command.env("GIT_LITERAL_PATHSPECS", "1");
+        git::limited("diff", command).await
+    }
+
+    /// The changes to some files between two commits or trees; to all, if none is named.
+    pub async fn diff_of(&self, base: &str, head: &str, paths: &[&str]) -> Result<Diff, GitError> {
+        let (names, names_cut) = self.compare(&NAMES, base, head, paths).await?;
+        let patch = self.compare(&["--patch", "--unified=3"], base, head, paths);
+        let (patch, patch_cut) = patch.await?;
         let mut parsed = diff::parse(&names, &String::from_utf8_lossy(&patch));
         base.clone_into(&mut parsed.base);
         head.clone_into(&mut parsed.head);

@@ -5,6 +5,7 @@ mod hostile;
 mod idempotency;
 mod pages;
 mod reading;
+mod reviews;
 mod streams;
 mod support;
 mod writing;

@@ -185,12 +185,14 @@ impl Task {
                 feedback,
                 file,
                 line,
+                end_line,
                 text,
             } => {
                 let feedback = Feedback {
                     id: *feedback,
                     file: file.clone(),
                     line: *line,
+                    end_line: *end_line,
                     text: text.clone(),
                     status: FeedbackStatus::Open,
                 };

@@ -53,7 +53,7 @@ pub struct TaskEdit {
     pub model: Option<ModelName>,
 }
 
-/// A remark on a file, or on one of its lines, or on the whole.
+/// A remark on a file, or on some of its lines, or on the whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -63,6 +63,9 @@ pub struct Comment {
     /// Counts from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
+    /// The last line, if it is about several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_line: Option<u32>,
     pub text: Note,
 }
 

@@ -1,8 +1,8 @@
 //! Judging commands: state and command in, events or a refusal out.
 
 use super::{
-    Action, Comment, Feedback, FeedbackStatus, MAX_FEEDBACK, MAX_PENDING_MESSAGES, NewTask,
-    Refusal, Review, ReviewStatus, RunEnd, Status, Task, TaskCommand, TaskEdit, TaskEvent,
+    Action, Comment, FeedbackStatus, MAX_FEEDBACK, MAX_PENDING_MESSAGES, NewTask, Refusal, Review,
+    ReviewStatus, RunEnd, Status, Task, TaskCommand, TaskEdit, TaskEvent,
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId};
 use crate::domain::text::Note;
@@ -193,6 +193,7 @@ impl Task {
                 feedback,
                 file: comment.file,
                 line: comment.line,
+                end_line: comment.end_line,
                 text: comment.text,
             });
         Ok(added.collect())
@@ -249,8 +250,8 @@ impl Task {
         comments: Vec<(FeedbackId, Comment)>,
     ) -> Decision {
         let review = self.open_for_decision(id)?;
-        let is_open = |comment: &Feedback| comment.status == FeedbackStatus::Open;
-        let has_comments = !comments.is_empty() || review.feedback.iter().any(is_open);
+        let mut known = self.feedback_until(review.phase, review.round);
+        let has_comments = !comments.is_empty() || known.any(|(_, comment)| comment.is_open());
         let feedback = match feedback {
             Some(feedback) => feedback,
             None if has_comments => SEE_COMMENTS.parse().expect("it is short and printable"),

@@ -161,6 +161,9 @@ pub enum TaskEvent {
         file: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         line: Option<u32>,
+        /// The last line, if it is about several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        end_line: Option<u32>,
         text: Note,
     },
     /// A comment is settled.

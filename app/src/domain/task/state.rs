@@ -205,8 +205,18 @@ pub struct Feedback {
     pub id: FeedbackId,
     pub file: Option<String>,
     pub line: Option<u32>,
+    /// The last line, if it is about several.
+    #[serde(default)]
+    pub end_line: Option<u32>,
     pub text: Note,
     pub status: FeedbackStatus,
+}
+
+impl Feedback {
+    /// Whether it still asks for something.
+    pub fn is_open(&self) -> bool {
+        self.status == FeedbackStatus::Open
+    }
 }
 
 words! {
@@ -287,6 +297,18 @@ impl Task {
     pub fn latest_change_request(&self, phase: u32) -> Option<&Review> {
         self.reviews.iter().rev().find(|review| {
             review.phase == phase && matches!(review.status, ReviewStatus::ChangesRequested { .. })
+        })
+    }
+
+    /// The comments on the rounds of a phase up to one, each with its round.
+    pub fn feedback_until(&self, phase: u32, round: u32) -> impl Iterator<Item = (u32, &Feedback)> {
+        let rounds = self
+            .reviews
+            .iter()
+            .filter(move |review| review.phase == phase && review.round <= round);
+        rounds.flat_map(|review| {
+            let feedback = review.feedback.iter();
+            feedback.map(|comment| (review.round, comment))
         })
     }
 

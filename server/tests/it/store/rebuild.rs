@@ -61,6 +61,7 @@ async fn live(store: &Store) {
     let comment = |file: &str| Comment {
         file: Some(file.to_owned()),
         line: Some(1),
+        end_line: None,
         text: "No.".parse().unwrap(),
     };
     let feedback = feedback_id();

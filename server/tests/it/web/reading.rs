@@ -177,6 +177,9 @@ async fn the_api_describes_all_of_itself() {
     GET /api/guides/{path}
     GET /api/overview
     GET /api/reviews/{id}
+    GET /api/reviews/{id}/conversation
+    GET /api/reviews/{id}/diff
+    GET /api/reviews/{id}/files/{path}
     GET /api/stream
     GET /api/tasks
     GET /api/tasks/{id}
@@ -201,6 +204,7 @@ async fn the_api_describes_all_of_itself() {
     GET /healthz
     GET /readyz
     PATCH /api/reviews/{id}/approve
+    PATCH /api/reviews/{id}/feedback/{feedback}/resolve
     PATCH /api/reviews/{id}/request-changes
     PATCH /api/tasks/{id}
     POST /api/questions/{id}/answer

@@ -166,6 +166,12 @@ impl TestApp {
 
     /// Does what a run does, without an agent, until the task waits for a review.
     pub async fn drive_to_gate(&self, id: TaskId) -> ReviewId {
+        self.drive_to_gate_at(id, &"0".repeat(40), &"1".repeat(40))
+            .await
+    }
+
+    /// The same with the commits that the phase begins and ends with.
+    pub async fn drive_to_gate_at(&self, id: TaskId, base: &str, head: &str) -> ReviewId {
         let claim = self
             .store
             .claim("test", std::time::Duration::from_mins(1))
@@ -178,7 +184,7 @@ impl TestApp {
             let command = match task.next_work() {
                 Work::StartPhase { .. } => RunCommand::StartPhase {
                     session: SessionId::from_uuid(Uuid::now_v7()),
-                    base: "0".repeat(40),
+                    base: base.to_owned(),
                 },
                 Work::Turn(purpose) => {
                     task = self.turn(&task, run, epoch, purpose).await;
@@ -195,7 +201,7 @@ impl TestApp {
                     }],
                     review: ReviewId::from_uuid(Uuid::now_v7()),
                     checkpoint: app::domain::id::CheckpointId::from_uuid(Uuid::now_v7()),
-                    head: "1".repeat(40),
+                    head: head.to_owned(),
                     verifier: SessionId::from_uuid(Uuid::now_v7()),
                 },
                 Work::Nothing => break,

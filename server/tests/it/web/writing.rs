@@ -132,6 +132,20 @@ async fn a_review_is_commented_sent_back_and_in_the_next_round_approved() {
         .await;
     assert_eq!(commented.status, StatusCode::OK, "{}", commented.body);
     assert_eq!(commented.json()["feedback"][0]["line"], 3);
+    let path = format!("/api/reviews/{review}/feedback");
+    let range = json!({ "file": "a.md", "line": 3, "end_line": 7, "text": "Shorter" });
+    let ranged = app.json("POST", &path, &range).await.json();
+    assert_eq!(ranged["feedback"][1]["end_line"], 7);
+    let backwards = json!({ "file": "a.md", "line": 3, "end_line": 2, "text": "Shorter" });
+    let refused = app.json("POST", &path, &backwards).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let feedback = ranged["feedback"][1]["id"].as_str().unwrap();
+    let resolve = format!("{path}/{feedback}/resolve");
+    let resolved = app.json("PATCH", &resolve, &json!({})).await;
+    assert_eq!(resolved.json()["feedback"][1]["status"], "resolved");
+    let unknown = format!("{path}/{review}/resolve");
+    let unknown = app.json("PATCH", &unknown, &json!({})).await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
 
     let changes = json!({ "feedback": "Not yet", "comments": [{ "text": "Shorter" }] });
     let back = app
@@ -143,7 +157,7 @@ async fn a_review_is_commented_sent_back_and_in_the_next_round_approved() {
         .await;
     assert_eq!(back.status, StatusCode::OK, "{}", back.body);
     assert_eq!(back.json()["status"], "changes_requested");
-    assert_eq!(back.json()["feedback"].as_array().unwrap().len(), 2);
+    assert_eq!(back.json()["feedback"].as_array().unwrap().len(), 3);
     let late = app
         .json(
             "PATCH",

@@ -157,6 +157,7 @@ fn of_reviews() -> Vec<TaskEvent> {
             feedback: FEEDBACK,
             file: Some("docs/01_idea.md".to_owned()),
             line: Some(3),
+            end_line: Some(7),
             text: note("Too vague."),
         },
         TaskEvent::FeedbackResolved { feedback: FEEDBACK },
@@ -474,7 +475,7 @@ fn review_created() {
 
 #[test]
 fn feedback_added() {
-    insta::assert_snapshot!(stored("FeedbackAdded"), @r#"{"type":"FeedbackAdded","data":{"review":"00000000-0000-0000-0000-00000000004e","feedback":"00000000-0000-0000-0000-0000000000fe","file":"docs/01_idea.md","line":3,"text":"Too vague."}}"#);
+    insta::assert_snapshot!(stored("FeedbackAdded"), @r#"{"type":"FeedbackAdded","data":{"review":"00000000-0000-0000-0000-00000000004e","feedback":"00000000-0000-0000-0000-0000000000fe","file":"docs/01_idea.md","line":3,"end_line":7,"text":"Too vague."}}"#);
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn comment() -> Comment {
     Comment {
         file: Some("docs/01_idea.md".to_owned()),
         line: Some(3),
+        end_line: None,
         text: note("Too vague."),
     }
 }

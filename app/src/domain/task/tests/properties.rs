@@ -39,6 +39,7 @@ fn comment(pick: u8) -> Comment {
     Comment {
         file: pick.is_multiple_of(2).then(|| "docs/a.md".to_owned()),
         line: None,
+        end_line: None,
         text: note("Hm."),
     }
 }

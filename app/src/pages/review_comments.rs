@@ -1,0 +1,245 @@
+//! Comments on a file: those of this round and of the rounds before, and the forms for new ones.
+
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+
+use super::review_actions::{AddComment, ResolveComment};
+use super::review_place::{LINE_FORM, Place};
+use crate::api::{FeedbackView, MovedComment, ReviewView};
+use crate::components::icon::{Glyph, Icon};
+use crate::components::toast::Toasts;
+use crate::domain::id::ReviewId;
+use crate::domain::task::FeedbackStatus;
+use crate::reactive::effect;
+
+/// A comment where it belongs now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remark {
+    pub comment: FeedbackView,
+    review: ReviewId,
+    /// Its round, if that is over.
+    round: Option<u32>,
+    /// The lines that it is about, first and last.
+    lines: Option<(u32, u32)>,
+    /// Whether those lines have changed since.
+    is_outdated: bool,
+    quote: Option<String>,
+}
+
+impl Remark {
+    /// The line that it stands below.
+    pub fn line(&self) -> Option<u32> {
+        self.lines.map(|(_, to)| to)
+    }
+}
+
+/// All comments on a file, or on no file, oldest first. `moved` says where those of earlier rounds belong.
+pub fn remarks(place: Place, path: Option<&str>, moved: &[MovedComment]) -> Vec<Remark> {
+    let Some(shown) = place.review.get() else {
+        return Vec::new();
+    };
+    let rounds = rounds_until(place, &shown);
+    let on_file = rounds.iter().flat_map(|review| {
+        let own = review.feedback.iter();
+        let own = own.filter(|comment| comment.file.as_deref() == path);
+        own.map(move |comment| (review, comment))
+    });
+    let remark = |(review, comment): (&ReviewView, &FeedbackView)| {
+        let is_own = review.id == shown.id;
+        let said = comment
+            .line
+            .map(|line| (line, comment.end_line.unwrap_or(line)));
+        let known = moved.iter().find(|moved| moved.id == comment.id);
+        let lines = if is_own {
+            said
+        } else {
+            known.and_then(|known| known.lines)
+        };
+        Remark {
+            comment: comment.clone(),
+            review: review.id,
+            round: (!is_own).then_some(review.round),
+            lines,
+            is_outdated: said.is_some() && lines.is_none(),
+            quote: known.and_then(|known| known.quote.clone()),
+        }
+    };
+    on_file.map(remark).collect()
+}
+
+/// The rounds of the phase up to this one, oldest first.
+pub fn rounds_until(place: Place, shown: &ReviewView) -> Vec<ReviewView> {
+    place.state().reviews.with(|reviews| {
+        let rounds = reviews.iter().rev();
+        let rounds = rounds.filter(|each| each.phase == shown.phase && each.round <= shown.round);
+        rounds.cloned().collect()
+    })
+}
+
+/// A comment that stands by itself.
+pub fn comment_view(comment: &FeedbackView) -> AnyView {
+    let lines = comment
+        .line
+        .map(|line| (line, comment.end_line.unwrap_or(line)));
+    body(comment, lines, None, None, None)
+}
+
+/// A comment in a file under review, with a way to settle it.
+pub fn remark_view(place: Place, remark: Remark) -> AnyView {
+    let is_open = remark.comment.status == FeedbackStatus::Open;
+    let lines = remark.lines.or_else(|| {
+        let line = remark.comment.line?;
+        Some((line, remark.comment.end_line.unwrap_or(line)))
+    });
+    let origin = remark.round.map(|round| {
+        let outdated = if remark.is_outdated { ", outdated" } else { "" };
+        format!("round {round}{outdated}")
+    });
+    let (review, feedback) = (remark.review, remark.comment.id);
+    let resolve = (is_open && untrack(move || place.is_open())).then(|| {
+        let action = expect_context::<ServerAction<ResolveComment>>();
+        view! {
+            <ActionForm action attr:class="comment-resolve">
+                <input type="hidden" name="id" value=review.to_string() />
+                <input type="hidden" name="feedback" value=feedback.to_string() />
+                <button class="btn btn-sm btn-ghost"><Glyph icon=Icon::Check /> "Resolve"</button>
+            </ActionForm>
+        }
+        .into_any()
+    });
+    body(&remark.comment, lines, origin, remark.quote, resolve)
+}
+
+fn body(
+    comment: &FeedbackView,
+    lines: Option<(u32, u32)>,
+    origin: Option<String>,
+    quote: Option<String>,
+    resolve: Option<AnyView>,
+) -> AnyView {
+    let (tone, word) = match comment.status {
+        FeedbackStatus::Open => ("waiting", "Open"),
+        FeedbackStatus::Resolved => ("completed", "Resolved"),
+    };
+    let target = comment.file.as_ref().map(|file| match lines {
+        Some((from, to)) if from != to => format!("{file}, lines {from}–{to}"),
+        Some((line, _)) => format!("{file}, line {line}"),
+        None => file.clone(),
+    });
+    let quote = quote.map(|quote| view! { <pre class="comment-quote">{quote}</pre> });
+    view! {
+        <div class="comment" data-tone=tone id=format!("comment-{}", comment.id) tabindex="-1">
+            <div class="comment-head">
+                <span class="comment-state">{word}</span> <code>{target}</code> <span>{origin}</span> {resolve}
+            </div>
+            {quote}
+            <p class="log-prose">{comment.text.clone()}</p>
+        </div>
+    }
+    .into_any()
+}
+
+/// Provides what resolves comments, once for all of them.
+pub fn provide_resolving(place: Place) {
+    let toasts = expect_context::<Toasts>();
+    let resolve = ServerAction::<ResolveComment>::new();
+    effect(move || match resolve.value().get() {
+        Some(Ok(review)) => place.state().update_review(review),
+        Some(Err(fault)) => toasts.failed(&fault),
+        None => {}
+    });
+    provide_context(resolve);
+}
+
+/// The comments that have no place in the file as it is shown, and a form for one on the file.
+#[component]
+pub fn FileComments(
+    place: Place,
+    path: String,
+    #[prop(into)] rest: Signal<Vec<Remark>>,
+) -> impl IntoView {
+    let text = RwSignal::new(String::new());
+    let comments = move || {
+        let rest = rest.get().into_iter();
+        rest.map(|remark| remark_view(place, remark)).collect_view()
+    };
+    view! {
+        <section class="comments" aria-label="Comments on this file">
+            {comments}
+            <Show when=move || place.is_open()>
+                <details class="step-list">
+                    <summary><Glyph icon=Icon::Message /> "Comment on this file"</summary>
+                    <CommentForm place path=path.clone() lines=None text />
+                </details>
+            </Show>
+        </section>
+    }
+    .into_any()
+}
+
+/// A new comment on the file, or on some of its lines.
+#[component]
+pub fn CommentForm(
+    place: Place,
+    path: String,
+    lines: Option<(u32, u32)>,
+    /// What has been typed so far.
+    text: RwSignal<String>,
+) -> impl IntoView {
+    let toasts = expect_context::<Toasts>();
+    let add = ServerAction::<AddComment>::new();
+    effect(move || match add.value().get() {
+        Some(Ok(review)) => {
+            text.set(String::new());
+            toasts.done("The comment is kept until you decide");
+            place.state().update_review(review);
+        }
+        Some(Err(fault)) => toasts.failed(&fault),
+        None => {}
+    });
+    let field = NodeRef::<leptos::html::Textarea>::new();
+    let is_line = lines.is_some();
+    effect(move || {
+        // Whoever has chosen a line wants to write.
+        if let Some(field) = field.get().filter(|_| is_line) {
+            field.focus().ok();
+        }
+    });
+    let id = place
+        .review
+        .with_untracked(|review| review.as_ref().map(|review| review.id.to_string()));
+    let label = match lines {
+        None => format!("Comment on {path}"),
+        Some((from, to)) if from == to => format!("Comment on line {from}"),
+        Some((from, to)) => format!("Comment on lines {from} to {to}"),
+    };
+    let number = |name: &'static str, label: &'static str, line: Option<u32>| {
+        view! { <input class="input input-sm" type="number" min="1" name=name value=line aria-label=label /> }
+            .into_any()
+    };
+    view! {
+        <ActionForm action=add attr:class="comment-form" attr:id=if is_line { LINE_FORM } else { "comment-file" }>
+            <input type="hidden" name="id" value=id />
+            <input type="hidden" name="file" value=path />
+            <textarea
+                node_ref=field
+                class="textarea"
+                name="text"
+                rows="2"
+                required
+                autofocus=is_line
+                maxlength="20000"
+                aria-label=label.clone()
+                placeholder=label
+                prop:value=text
+                on:input:target=move |event| text.set(event.target().value())
+            ></textarea>
+            <p class="comment-lines">
+                "Lines " {number("line", "First line", lines.map(|(from, _)| from))}
+                " to " {number("end_line", "Last line", lines.map(|(_, to)| to))}
+                <button class="btn btn-sm" disabled=add.pending()>"Add comment"</button>
+            </p>
+        </ActionForm>
+    }
+    .into_any()
+}
