@@ -112,7 +112,7 @@ test("a review is read, commented on by lines, sent back and read again by what 
     await expect(outdated).toContainText("round 1, outdated");
     await expect(outdated.locator("pre")).toContainText("Somebody who forgets small things");
     await page.getByRole("link", { name: /^Show lines/ }).first().click();
-    await expect(page.locator(".code tr[id]").nth(20)).toBeVisible();
+    await expect(page.locator("#L1")).toBeVisible();
     await outdated.getByRole("button", { name: "Resolve" }).click();
     await expect(outdated).toContainText("Resolved");
     await expect(page.getByRole("button", { name: "Request changes (1 comment)" })).toBeVisible();
