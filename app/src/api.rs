@@ -8,8 +8,8 @@ mod shown;
 mod view;
 
 pub use request::{
-    Approval, CreateTask, Decided, DiffQuery, EditTask, EventQuery, LogFilter, LogMatchQuery,
-    LogQuery, MessageText, TaskQuery,
+    Approval, CreateTask, Decided, DiffQuery, EditTask, EventQuery, GivenAnswer, LogFilter,
+    LogMatchQuery, LogQuery, MessageText, TaskQuery,
 };
 pub use shown::{
     ChangeList, ChangedFile, ConversationView, LINE_LINK, MovedComment, OPEN_LINK, Piece,

@@ -7,11 +7,11 @@ use leptos::prelude::use_context;
 
 use crate::api::{
     BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, EventQuery, EventView,
-    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView,
-    ReviewWork, ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, QuestionView,
+    ReviewView, ReviewWork, ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
-use crate::domain::id::{FeedbackId, ReviewId, TaskId};
-use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
+use crate::domain::id::{FeedbackId, QuestionId, ReviewId, TaskId};
+use crate::domain::task::{Answer, ChangeRequest, Comment, TaskEdit};
 use crate::domain::text::Note;
 use crate::fault::Fault;
 

@@ -10,7 +10,9 @@ use std::fmt::Write;
 
 use app::domain::id::{MessageId, QuestionId};
 use app::domain::plan::DeliverableRule;
-use app::domain::task::{Feedback, Phase, Review, ReviewStatus, Task, TurnPurpose};
+use app::domain::task::{
+    Answer, Feedback, Phase, Question, Review, ReviewStatus, Task, TurnPurpose,
+};
 
 /// The most characters of a person's text that one prompt carries.
 const TEXT_LIMIT: usize = 50_000;

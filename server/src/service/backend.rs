@@ -2,12 +2,12 @@
 
 use app::api::{
     BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, EventQuery, EventView,
-    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, ReviewView,
-    ReviewWork, ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, QuestionView,
+    ReviewView, ReviewWork, ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
 use app::backend::Backend;
-use app::domain::id::{FeedbackId, ReviewId, TaskId};
-use app::domain::task::{ChangeRequest, Comment, TaskEdit};
+use app::domain::id::{FeedbackId, QuestionId, ReviewId, TaskId};
+use app::domain::task::{Answer, ChangeRequest, Comment, TaskEdit};
 use app::domain::text::Note;
 use app::fault::Fault;
 use async_trait::async_trait;
