@@ -32,5 +32,9 @@ test("the demo answers a free prompt, and a message after it", async ({ page }) 
   await page.getByRole("button", { name: "Create and start" }).click();
   const task = new TaskPage(page);
   await expect(task.log).toContainText("scripted demo model");
-  await expect(task.status).not.toHaveText("Running", { timeout: PHASE_MS });
+  await expect(task.status).toHaveText("Completed", { timeout: PHASE_MS });
+  await page.getByRole("textbox", { name: "Message to the agent" }).fill("And what is missing?");
+  await page.getByRole("button", { name: "Send" }).click();
+  await expect(task.log).toContainText("I have read your message: “And what is missing?”", { timeout: PHASE_MS });
+  await expect(task.status).toHaveText("Completed");
 });
