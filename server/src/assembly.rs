@@ -80,7 +80,8 @@ pub async fn assemble(
         sample_repository = Some(sample);
     }
     let workspaces = Workspaces::new(&config.storage.data_dir, &config.search_path)
-        .with_allowed_roots(&allowed_roots);
+        .with_allowed_roots(&allowed_roots)
+        .with_git_credentials(config.agents.git_credentials_file.as_deref());
     let guides = Guides::new(config.agents.guide_dir.clone());
     let service = Service::new(Parts {
         store: store.clone(),

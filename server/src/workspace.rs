@@ -155,6 +155,15 @@ impl Workspaces {
         self
     }
 
+    /// The same, with a file of credentials for private repositories, in git's own form.
+    #[must_use]
+    pub fn with_git_credentials(mut self, file: Option<&Path>) -> Self {
+        if let Some(file) = file {
+            self.git = self.git.with_credentials(file);
+        }
+        self
+    }
+
     fn task(&self, id: TaskId) -> PathBuf {
         self.root.join(id.to_string())
     }

@@ -83,6 +83,8 @@ pub struct Agents {
     pub anthropic_api_key: Option<SecretString>,
     /// Folders that tasks may take repositories from.
     pub allowed_roots: Vec<PathBuf>,
+    /// Credentials of private repositories, as `git credential-store` reads them.
+    pub git_credentials_file: Option<PathBuf>,
     pub guide_dir: Option<PathBuf>,
     /// How many agents run at once.
     pub max: u32,
@@ -98,6 +100,7 @@ impl Default for Agents {
             anthropic_base_url: None,
             anthropic_api_key: None,
             allowed_roots: Vec::new(),
+            git_credentials_file: None,
             guide_dir: None,
             max: 3,
             sandbox: SandboxChoice::default(),
@@ -342,11 +345,25 @@ fn agents(sources: &Sources) -> Result<Agents, ConfigError> {
         anthropic_base_url: base_url.map(|(url, _)| url.trim_end_matches('/').to_owned()),
         anthropic_api_key: secret(sources, "anthropic_api_key").map(|(key, _)| key),
         allowed_roots,
+        git_credentials_file: git_credentials(sources)?,
         guide_dir: path(sources, "guide_dir")?,
         max,
         sandbox: one_of(sources, "sandbox", "bwrap, none or auto")?.unwrap_or(defaults.sandbox),
         lease: lease(sources)?.unwrap_or(defaults.lease),
     })
+}
+
+/// Read when a repository is fetched, so it may change at any time; that it is missing is better said
+/// at the start.
+fn git_credentials(sources: &Sources) -> Result<Option<PathBuf>, ConfigError> {
+    let file = path(sources, "git_credentials_file")?;
+    if let (Some(file), Some((_, origin))) = (&file, sources.get("git_credentials_file"))
+        && !(file.is_absolute() && file.is_file())
+    {
+        let fault = "must be the absolute path of a file";
+        return Err(ConfigError::malformed(origin, fault));
+    }
+    Ok(file)
 }
 
 fn claude_bins(sources: &Sources) -> Result<Vec<PathBuf>, ConfigError> {

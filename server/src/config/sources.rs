@@ -38,6 +38,7 @@ const SETTINGS: &[Setting] = settings! {
     "anthropic_base_url": "Where agents reach the model",
     "anthropic_api_key": "The API key that agents use",
     "allowed_roots": "Folders that tasks may take repositories from, colon separated",
+    "git_credentials_file": "Credentials of private repositories, a line https://user:token@host for each server",
     "guide_dir": "Guides that replace the built-in ones",
     "max_agents": "How many agents run at once, 1 to 100 [default: 3]",
     "lease_seconds": "How long a claim on a task holds without being renewed, 2 to 300 [default: 15]",

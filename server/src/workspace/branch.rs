@@ -55,11 +55,17 @@ impl Record {
         // git asks whose a repository is. Whoever runs this server has allowed the folder.
         let settings = scratch.path().join("settings");
         fs::write(&settings, "[safe]\n\tdirectory = *\n").await?;
-        let (protocol, from) = match source {
-            Source::Folder(path) => ("file", path.as_os_str()),
-            Source::Address(address) => ("https", address.as_ref()),
+        let (git, repository) = (&self.git, &self.repository);
+        let (protocol, from, mut command) = match source {
+            Source::Folder(path) => {
+                let command = git.command_with(repository, &CAREFUL, "fetch");
+                ("file", path.as_os_str(), command)
+            }
+            Source::Address(address) => {
+                let command = git.command_with_credentials(repository, &CAREFUL, "fetch");
+                ("https", address.as_ref(), command)
+            }
         };
-        let mut command = self.git.command_with(&self.repository, &CAREFUL, "fetch");
         command
             .env("GIT_CONFIG_GLOBAL", &settings)
             .env("GIT_ALLOW_PROTOCOL", protocol)

@@ -40,6 +40,11 @@ const SETTINGS: [&str; 12] = [
     "gc.pruneExpire=1.hour.ago",
 ];
 
+/// Looks credentials up in the operator's file. git would also take out of it what a server has
+/// refused, and put into it what one has accepted; the file is nobody's but the operator's.
+const LOOK_UP: &str = "credential.helper=!f() { if [ \"$1\" = get ]; then \
+    exec git credential-store --file=\"$CCS_GIT_CREDENTIALS_FILE\" get; fi; }; f";
+
 /// git failed.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -75,6 +80,7 @@ pub enum GitError {
 #[derive(Clone, Debug)]
 pub struct Git {
     search_path: Arc<OsStr>,
+    credentials: Option<Arc<Path>>,
 }
 
 impl Git {
@@ -82,7 +88,35 @@ impl Git {
     pub fn new(search_path: &OsStr) -> Self {
         Self {
             search_path: search_path.into(),
+            credentials: None,
         }
+    }
+
+    /// The same, with a file of credentials as `git credential-store` reads it: a line
+    /// `https://user:token@host` for each server.
+    #[must_use]
+    pub fn with_credentials(self, file: &Path) -> Self {
+        Self {
+            credentials: Some(file.into()),
+            ..self
+        }
+    }
+
+    /// A subcommand that may show the operator's credentials to the servers that they are for.
+    /// They reach git by a pipe, and are in no argument and no variable.
+    pub fn command_with_credentials(
+        &self,
+        repository: &Path,
+        settings: &[&str],
+        subcommand: &str,
+    ) -> Command {
+        let Some(file) = &self.credentials else {
+            return self.command_with(repository, settings, subcommand);
+        };
+        let settings: Vec<_> = settings.iter().copied().chain([LOOK_UP]).collect();
+        let mut command = self.command_with(repository, &settings, subcommand);
+        command.env("CCS_GIT_CREDENTIALS_FILE", file.as_os_str());
+        command
     }
 
     /// The subcommand with a clean environment, in and on a folder that is the platform's own.
@@ -234,6 +268,32 @@ pub fn word(command: &'static str, printed: Vec<u8>) -> Result<String, GitError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn credentials_are_looked_up_for_their_server_and_the_file_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("it's the operator's");
+        let lines = "https://me:tok%3Aen@git.example.org\n";
+        std::fs::write(&file, lines).unwrap();
+        let git = Git::new("/usr/bin:/bin".as_ref()).with_credentials(&file);
+        let ask = async |verb: &str, host: &str| {
+            let none = ["credential.helper="];
+            let mut command = git.command_with_credentials(folder.path(), &none, "credential");
+            command.arg(verb);
+            let wanted = format!("protocol=https\nhost={host}\nusername=me\npassword=tok:en\n\n");
+            let wanted = match verb {
+                "fill" => wanted.replace("username=me\npassword=tok:en\n", ""),
+                _ => wanted,
+            };
+            run_with("credential", command, wanted.as_bytes()).await
+        };
+        let found = String::from_utf8(ask("fill", "git.example.org").await.unwrap()).unwrap();
+        assert!(found.contains("username=me\npassword=tok:en\n"), "{found}");
+        assert!(ask("fill", "git.example.com").await.is_err());
+        ask("reject", "git.example.org").await.unwrap();
+        ask("approve", "git.example.com").await.unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), lines);
+    }
 
     #[tokio::test]
     async fn a_command_that_takes_too_long_is_ended() {

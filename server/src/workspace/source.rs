@@ -13,8 +13,8 @@ pub enum SourceError {
     Kind,
     /// A secret in an address would be stored and shown with it.
     #[error(
-        "must not hold a user name, a password or a token; credentials for private repositories \
-         can't be given yet"
+        "must not hold a user name, a password or a token; those of private repositories stand in \
+         the file that the server's operator has named (CCS_GIT_CREDENTIALS_FILE)"
     )]
     Credentials,
     /// The installation allows no folder.
