@@ -24,7 +24,7 @@ export CCS_CLAUDE_BIN
 
 # The server's binary is built with its tests, so that both share one set of features and dependencies.
 rust_tests() {
-    local members=(--workspace --exclude frontend --no-fail-fast) timed=(crash:: kill) result=0
+    local members=(--workspace --exclude frontend --no-fail-fast) alone=(crash:: kill web::) result=0
     say "Rust tests (about 8 min to compile the first time)"
     if cargo nextest --version >/dev/null 2>&1; then
         # nextest leaves examples in doc comments to cargo.
@@ -34,10 +34,12 @@ rust_tests() {
         "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" "$@"
     else
         # Kills and restarts by the clock come one after another, or the rest would be measured too: what
-        # .config/nextest.toml says to nextest.
-        "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" -- --skip "${timed[0]}" --skip "${timed[1]}" || result=1
-        say "Rust tests by the clock, one at a time"
-        "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" --lib --bins --tests -- --test-threads=1 "${timed[@]}" || result=1
+        # .config/nextest.toml says to nextest. So do servers within the tests' process, which nextest
+        # gives a process each: all of a process render in one pool of threads, and the pages of one can
+        # wait for ever when another's runtime ends.
+        "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" -- "${alone[@]/#/--skip=}" || result=1
+        say "Rust tests that need their process or the clock to themselves, one at a time"
+        "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" --lib --bins --tests -- --test-threads=1 "${alone[@]}" || result=1
         return $result
     fi
 }

@@ -79,11 +79,13 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is no TOML.
-    #[error("the configuration file {} is not valid TOML", path.display())]
+    #[error("the configuration file {} is not valid TOML in line {line}: {reason}", path.display())]
     NotToml {
         path: PathBuf,
-        #[source]
-        source: Box<toml::de::Error>,
+        /// Counts from 1.
+        line: usize,
+        /// Without the line itself, which may hold a key.
+        reason: String,
     },
 }
 

@@ -48,12 +48,13 @@ pub fn NewTaskPage() -> impl IntoView {
     effect(move || live.follow(Follow::Tasks));
     let workflows = resource(|| (), |()| list_workflows());
     let installation = expect_context::<Installation>();
-    // What agents do elsewhere must not make the form anew under somebody's hands.
-    let model = memo(move || {
-        let overview = installation.overview()?;
-        Some((overview.model_source, overview.sample_repository))
-    });
     let form = move || {
+        // What agents do elsewhere must not make the form anew under somebody's hands. Made in here, so
+        // that the `Transition` knows what it waits for.
+        let model = memo(move || {
+            let overview = installation.overview()?;
+            Some((overview.model_source, overview.sample_repository))
+        });
         let (source, sample) = model.get().unwrap_or((ModelSource::Account, None));
         let only_scripted = source == ModelSource::None;
         Suspend::new(async move {

@@ -233,9 +233,13 @@ impl Sources {
             }
             Err(source) => return Err(ConfigError::Unreadable { path, source }),
         };
-        let table: toml::Table = text.parse().map_err(|source| ConfigError::NotToml {
-            path: path.clone(),
-            source: Box::new(source),
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = text.get(..error.span().map_or(0, |span| span.start));
+            ConfigError::NotToml {
+                path: path.clone(),
+                line: before.map_or(1, |before| before.lines().count().max(1)),
+                reason: error.message().to_owned(),
+            }
         })?;
         for (key, value) in table {
             self.take_from_file(&path, &key, &value)?;

@@ -158,3 +158,25 @@ fn what_stores_nothing_needs_no_home() {
     assert!(load(arguments(&["scripted-model"]), []).is_ok());
     assert!(load(arguments(&["serve"]), []).is_err());
 }
+
+#[test]
+fn a_file_that_is_no_toml_is_told_by_its_line_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ccs.toml");
+    std::fs::write(&file, "max_agents = 5\nanthropic_api_key = \"sk-canary\n").unwrap();
+    let variables = [("CCS_CONFIG", file.to_str().unwrap())];
+    let error = anyhow::Error::new(load_with(&[], &variables).map(|_| ()).unwrap_err());
+    let told = format!("{error:#}");
+    assert!(told.contains("in line 2: "), "{told}");
+    assert!(!told.contains("canary"), "{told}");
+}
+
+#[test]
+fn a_file_of_credentials_has_to_be_there() {
+    let refused = refusal(&[], &[("CCS_GIT_CREDENTIALS_FILE", "/nonexistent")]);
+    assert!(refused.contains("CCS_GIT_CREDENTIALS_FILE"), "{refused}");
+    assert!(
+        refused.contains("must be the absolute path of a file"),
+        "{refused}"
+    );
+}

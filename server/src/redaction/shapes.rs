@@ -197,17 +197,21 @@ pub(super) fn find(text: &[u8], before: [u8; 2], is_whole: bool) -> (Vec<(usize,
     (tokens, unknown)
 }
 
-/// Where runs end that were measured: no byte is looked at twice for one class.
+/// Where runs of a class were measured to. A run is measured no further than it matters, and not
+/// again for a mark inside of it: however many marks there are, the work stays within bounds.
 #[derive(Default)]
 struct Runs([(usize, usize); CLASSES]);
 
 impl Runs {
-    fn end(&mut self, text: &[u8], class: Class, at: usize) -> usize {
+    /// Where the run at `at` ends, or a place beyond `most` bytes of it.
+    fn end(&mut self, text: &[u8], class: Class, at: usize, most: usize) -> usize {
         let (start, end) = &mut self.0[class as usize];
         if !(*start..*end).contains(&at) {
-            let rest = text[at..].iter();
-            let length = rest.take_while(|byte| class.has(**byte)).count();
-            (*start, *end) = (at, at + length);
+            (*start, *end) = (at, at);
+        }
+        let limit = text.len().min(at + most + 1);
+        while *end < limit && class.has(text[*end]) {
+            *end += 1;
         }
         *end
     }
@@ -239,7 +243,7 @@ impl Shape {
                     end += expected.len();
                 }
                 Run(class, least, most) => {
-                    let run = runs.end(text, class, end) - end;
+                    let run = runs.end(text, class, end, most) - end;
                     let is_cut = end + run == text.len() && !is_whole;
                     if is_cut && run < most {
                         return Found::Unknown;
