@@ -69,7 +69,11 @@ pub fn Pieces(
     /// What happens when a range of lines is chosen with the pointer or Shift.
     choose: Callback<(u32, u32)>,
 ) -> impl IntoView {
-    let attribute = |link: String| link.replace('&', "&amp;");
+    // Whatever stands in the page's address must stay within the attribute.
+    let attribute = |link: String| {
+        let link = link.replace('&', "&amp;").replace('"', "&quot;");
+        link.replace('<', "&lt;").replace('>', "&gt;")
+    };
     let (line_link, open_link) = (attribute(line_link), attribute(open_link));
     let pieces = StoredValue::new(pieces);
     let lines = below.lines;

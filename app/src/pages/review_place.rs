@@ -83,7 +83,7 @@ impl Place {
             format!("&split={word}")
         });
         let open = self.open.get_untracked();
-        let open = (!open.is_empty()).then(|| format!("&open={open}"));
+        let open = (!open.is_empty()).then(|| format!("&open={}", Url::escape(&open)));
         format!(
             "{}{}{}&line=",
             self.href(file, self.shape.get_untracked()),

@@ -254,6 +254,10 @@ pub fn moved(file: Option<&FileDiff>, from: u32, to: u32) -> Option<(u32, u32)> 
     let Some(file) = file else {
         return Some((from, to));
     };
+    if file.hunks.is_empty() && !file.binary && file.additions + file.deletions == 0 {
+        // Only its name or its mode.
+        return Some((from, to));
+    }
     if file.binary || file.hunks.is_empty() {
         return None;
     }

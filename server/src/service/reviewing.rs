@@ -193,7 +193,7 @@ impl Service {
             shape,
             shapes,
             is_table,
-            is_split: wanted.is_split,
+            is_split: wanted.is_split && shape == Shape::Changes,
             pieces,
             moved,
         })

@@ -307,12 +307,16 @@ impl Task {
         }
     }
 
-    fn begin_turn(&mut self, turn: Turn) {
+    fn begin_turn(&mut self, mut turn: Turn) {
         if !matches!(turn.purpose, TurnPurpose::Verification { .. }) {
             // Whoever works on goes beyond what is being verified.
             for phase in &mut self.phases {
                 phase.inspection = None;
             }
+        }
+        // Should it come to nothing, what was said before it was parked is said again as well.
+        if let Some(parked) = self.parked.take_if(|parked| parked.message == turn.message) {
+            turn.delivered = parked.delivered;
         }
         self.parked = None;
         self.mark_told(&turn.purpose, true);

@@ -194,7 +194,10 @@ async fn a_page_shows_documents_changes_and_what_is_no_text_before_any_script() 
     ] {
         assert!(unified.contains(shown), "{shown}: {unified}");
     }
-    assert!(!unified.contains("line20 ="), "it is hidden");
+    assert!(!unified.contains("id=\"L20\""), "it is hidden");
+    let hostile = "file=src/a.rs&open=%22%3E%3Cb%20id%3Dplanted%3E";
+    let hostile = it.page(hostile, "").await.body;
+    assert!(!hostile.contains("<b id=planted"), "{hostile}");
     let opened = it.page("file=src/a.rs&open=8-30", "").await.body;
     assert!(opened.contains("id=\"L30\"") && !opened.contains("aria-label=\"Show lines"));
     let binary = it.page("file=data.bin", "").await.body;

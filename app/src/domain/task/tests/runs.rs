@@ -428,9 +428,16 @@ fn a_message_whose_turn_came_to_nothing_is_said_again() {
     let parked = opened
         .run(parked)
         .run(end_turn(message, TurnOutcome::Deferred));
-    let goes_on = RunCommand::StartTurn { message, purpose };
-    let names = parked.names(from(RUN, goes_on));
+    let goes_on = RunCommand::StartTurn {
+        message,
+        purpose: purpose.clone(),
+    };
+    let names = parked.names(from(RUN, goes_on.clone()));
     assert_eq!(names, ["TurnStarted"], "it was delivered before");
+    let failed = parked
+        .run(goes_on)
+        .run(end_turn(message, TurnOutcome::Interrupted));
+    assert_eq!(failed.task().next_work(), Work::Turn(purpose));
 }
 
 #[test]
