@@ -22,6 +22,9 @@ use crate::fault::Fault;
 use crate::reactive::{effect, memo};
 use crate::resource::Resource;
 
+/// Where a link leads; nowhere, if there is nothing to go to.
+type Address = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// The files to look at, deliverables first.
 #[component]
 pub fn FileNames(
@@ -32,9 +35,12 @@ pub fn FileNames(
 ) -> impl IntoView {
     let viewed = Viewed::of(place.review);
     let all: Vec<String> = deliverables.iter().chain(&others).cloned().collect();
-    let all = StoredValue::new(all);
-    let neighbour = move |by: isize| {
-        all.with_value(|all| {
+    // Shared, not stored with this part of the page: a link may be asked once more when the review
+    // changes and this part is about to be drawn anew.
+    let all: Arc<[String]> = all.into();
+    let neighbour = |by: isize| -> Address {
+        let all = Arc::clone(&all);
+        Box::new(move || {
             let at = path.with(|path| all.iter().position(|name| Some(name) == path.as_ref()))?;
             let next = at.checked_add_signed(by).and_then(|next| all.get(next))?;
             Some(place.href(next, None))
@@ -52,7 +58,10 @@ pub fn FileNames(
         }
         counts
     });
-    let comment = move |by: isize| all.with_value(|all| next_comment(place, all, by));
+    let comment = |by: isize| -> Address {
+        let all = Arc::clone(&all);
+        Box::new(move || next_comment(place, &all, by))
+    };
     let link = move |name: String| {
         let href = place.href(&name, None);
         let (own, counted, marked) = (name.clone(), name.clone(), name.clone());
@@ -78,22 +87,19 @@ pub fn FileNames(
         let heading = if deliverables.is_empty() { "Changed files" } else { "Other changed files" };
         view! { <h2 class="file-group">{heading}</h2> <ul>{others.into_iter().map(link).collect_view()}</ul> }
     });
-    let step = |key: &'static str,
-                label: &'static str,
-                sign: &'static str,
-                href: Signal<Option<String>>| {
-        view! { <a class="btn btn-sm" data-noscroll="" data-key=key href=href aria-label=label title=format!("{label} ({key})")>{sign}</a> }
+    let step = |key: &'static str, label: &'static str, sign: &'static str, href: Address| {
+        view! { <a class="btn btn-sm" data-noscroll="" data-key=key href=move || href() aria-label=label title=format!("{label} ({key})")>{sign}</a> }
             .into_any()
     };
     view! {
         <nav class="file-list" aria-label="Files under review">
             <div class="file-steps">
-                {step("[", "Previous file", "←", Signal::derive(move || neighbour(-1)))}
-                {step("]", "Next file", "→", Signal::derive(move || neighbour(1)))}
+                {step("[", "Previous file", "←", neighbour(-1))}
+                {step("]", "Next file", "→", neighbour(1))}
                 <span class="file-steps-comments">
-                    {step("p", "Previous comment", "↑", Signal::derive(move || comment(-1)))}
+                    {step("p", "Previous comment", "↑", comment(-1))}
                     <Glyph icon=Icon::Message />
-                    {step("n", "Next comment", "↓", Signal::derive(move || comment(1)))}
+                    {step("n", "Next comment", "↓", comment(1))}
                 </span>
             </div>
             <ul>{deliverables.into_iter().map(link).collect_view()}</ul>
