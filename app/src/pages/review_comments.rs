@@ -231,7 +231,8 @@ pub fn CommentForm(
                 maxlength="20000"
                 aria-label=label.clone()
                 placeholder=label
-                prop:value=text
+                // The place of the form may be gone while the page is drawn anew.
+                prop:value=move || text.try_get().unwrap_or_default()
                 on:input:target=move |event| text.set(event.target().value())
             ></textarea>
             <p class="comment-lines">
