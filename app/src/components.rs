@@ -4,6 +4,7 @@ pub mod changes;
 pub mod clock;
 pub mod document;
 pub mod faults;
+pub mod form;
 pub mod frame;
 pub mod icon;
 pub mod notices;

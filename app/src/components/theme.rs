@@ -1,10 +1,10 @@
 //! Light, dark, or as the system says. Kept in a cookie, so that the server knows it and the page
 //! never flashes in the wrong one.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::form::{PostForm, Posting};
 use super::icon::{Glyph, Icon};
 use crate::fault::Fault;
 use crate::reactive::effect;
@@ -66,13 +66,11 @@ pub async fn set_theme(theme: Theme) -> Result<(), Fault> {
 /// The three choices, side by side.
 #[component]
 pub fn ThemeSwitch() -> impl IntoView {
-    let action = ServerAction::<SetTheme>::new();
+    let action = Posting::<SetTheme>::new();
     let shown = RwSignal::new(present());
     effect(move || {
-        let chosen = action
-            .input()
-            .with(|input| input.as_ref().map(|input| input.theme));
-        if let Some(theme) = chosen {
+        let chosen = action.chosen().get();
+        if let Some(theme) = chosen.and_then(|theme| theme.parse().ok()) {
             show(theme);
             shown.set(theme);
         }
@@ -86,11 +84,11 @@ pub fn ThemeSwitch() -> impl IntoView {
         }
     };
     view! {
-        <ActionForm action attr:class="theme-switch">
+        <PostForm action class="theme-switch">
             {choice(Theme::Light, Icon::Sun, "Light colours")}
             {choice(Theme::Dark, Icon::Moon, "Dark colours")}
             {choice(Theme::System, Icon::Monitor, "Colours of the system")}
-        </ActionForm>
+        </PostForm>
     }
     .into_any()
 }

@@ -1,11 +1,11 @@
 //! One task of a list.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::task_actions::ActOnTask;
 use crate::api::{SCRIPTED_MODEL, TaskView};
 use crate::components::clock::Time;
+use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::number::short_count;
 use crate::components::pill::Pill;
@@ -84,8 +84,8 @@ fn RowProgress(task: RwSignal<TaskView>) -> impl IntoView {
 #[component]
 fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
-    let act = ServerAction::<ActOnTask>::new();
-    effect(move || match act.value().get() {
+    let act = Posting::<ActOnTask>::new();
+    effect(move || match act.answer() {
         Some(Ok(changed)) => {
             toasts.done(format!("“{}” is queued", changed.title));
             task.set(changed);
@@ -97,10 +97,10 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
     let id = task.with_untracked(|task| task.id);
     let form = move |action: Action, word: &'static str| {
         view! {
-            <ActionForm action=act>
+            <PostForm action=act>
                 <input type="hidden" name="id" value=id.to_string() />
                 <button class="btn btn-sm" name="action" value=action.to_string() disabled=act.pending()><Glyph icon=Icon::Play /> {word}</button>
-            </ActionForm>
+            </PostForm>
         }
         .into_any()
     };

@@ -1,6 +1,5 @@
 //! The form that describes a job.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -8,6 +7,7 @@ use super::new_task_fields::{DescriptionField, MoreFields, RepositoryField, Type
 use super::new_task_form::TaskForm;
 use crate::api::{ModelSource, TaskView, WorkflowView};
 use crate::components::faults::fault_panels;
+use crate::components::form::{PostForm, Posting};
 use crate::components::frame::Installation;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::page::{Crumb, Page};
@@ -100,17 +100,19 @@ fn NewTask(
     let takes_repository = workflows
         .iter()
         .any(|workflow| workflow.id == TaskType::ModifyApp);
-    let create = ServerAction::<CreateTask>::new();
+    let create = Posting::<CreateTask>::new();
     let address = use_query_map();
     let form = address.with_untracked(TaskForm::of_address);
     let sent_back = move || {
         let fault = address.with(|map| map.get("fault"))?;
         from_json::<Fault>(&fault).ok()
     };
-    let fault = memo(move || match create.value().get() {
-        Some(Err(fault)) => Some(fault),
-        Some(Ok(_)) => None,
-        None => sent_back(),
+    let fault = memo(move || {
+        if create.is_answered() {
+            create.fault()
+        } else {
+            sent_back()
+        }
     });
     let fields = Signal::derive(move || match fault.get() {
         Some(Fault::Invalid { fields, .. }) => fields,
@@ -134,7 +136,7 @@ fn NewTask(
     };
     let pending = create.pending();
     view! {
-        <ActionForm action=create attr:class="new-task" attr:novalidate="">
+        <PostForm action=create class="new-task" novalidate=true>
             {part(summary)}
             <TypeCards workflows chosen=form.task_type.clone() />
             <DescriptionField title=form.title.clone() description=form.description.clone() />
@@ -146,7 +148,7 @@ fn NewTask(
                 </button>
                 <button class="btn" disabled=pending>"Create draft"</button>
             </div>
-        </ActionForm>
+        </PostForm>
     }
     .into_any()
 }

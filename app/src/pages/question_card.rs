@@ -1,10 +1,10 @@
 //! Answering what an agent asks.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::task_state::TaskState;
 use crate::api::QuestionView;
+use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
 use crate::domain::id::QuestionId;
@@ -85,8 +85,8 @@ fn Asked(state: TaskState, question: QuestionView) -> impl IntoView {
 #[component]
 fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
-    let send = ServerAction::<AnswerQuestion>::new();
-    Effect::new(move |_| match send.value().get() {
+    let send = Posting::<AnswerQuestion>::new();
+    Effect::new(move |_| match send.answer() {
         Some(Ok(question)) => {
             toasts.done("Answered");
             state.update_question(question);
@@ -95,7 +95,7 @@ fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
         None => {}
     });
     let refused = move || {
-        let refusal = send.value().get().and_then(Result::err);
+        let refusal = send.fault();
         refusal.map(|fault| fault.to_string())
     };
     let QuestionView {
@@ -121,7 +121,7 @@ fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
         view! { <button class="btn" name="skip" value="true" disabled=send.pending()>"Go on without"</button> }
     });
     view! {
-        <ActionForm action=send attr:class="answer-form">
+        <PostForm action=send class="answer-form">
             <input type="hidden" name="id" value=id.to_string() />
             <input type="hidden" name="is_multi" value=multi_select.to_string() />
             <fieldset class="answer-choices" hidden=!has_options>
@@ -141,7 +141,7 @@ fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
                 <button class="btn btn-accent" disabled=send.pending()><Glyph icon=Icon::Check /> "Answer"</button>
                 {skip}
             </div>
-        </ActionForm>
+        </PostForm>
     }
     .into_any()
 }

@@ -1,11 +1,11 @@
 //! Comments on a file: those of this round and of the rounds before, and the forms for new ones.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::review_actions::{AddComment, ResolveComment};
 use super::review_place::{LINE_FORM, Place};
 use crate::api::{FeedbackView, MovedComment, ReviewView};
+use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
 use crate::domain::id::ReviewId;
@@ -97,13 +97,13 @@ pub fn remark_view(place: Place, remark: Remark) -> AnyView {
     });
     let (review, feedback) = (remark.review, remark.comment.id);
     let resolve = (is_open && untrack(move || place.is_open())).then(|| {
-        let action = expect_context::<ServerAction<ResolveComment>>();
+        let action = expect_context::<Posting<ResolveComment>>();
         view! {
-            <ActionForm action attr:class="comment-resolve">
+            <PostForm action class="comment-resolve">
                 <input type="hidden" name="id" value=review.to_string() />
                 <input type="hidden" name="feedback" value=feedback.to_string() />
                 <button class="btn btn-sm btn-ghost"><Glyph icon=Icon::Check /> "Resolve"</button>
-            </ActionForm>
+            </PostForm>
         }
         .into_any()
     });
@@ -142,8 +142,8 @@ fn body(
 /// Provides what resolves comments, once for all of them.
 pub fn provide_resolving(place: Place) {
     let toasts = expect_context::<Toasts>();
-    let resolve = ServerAction::<ResolveComment>::new();
-    effect(move || match resolve.value().get() {
+    let resolve = Posting::<ResolveComment>::new();
+    effect(move || match resolve.answer() {
         Some(Ok(review)) => place.state().update_review(review),
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}
@@ -187,8 +187,8 @@ pub fn CommentForm(
     text: RwSignal<String>,
 ) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
-    let add = ServerAction::<AddComment>::new();
-    effect(move || match add.value().get() {
+    let add = Posting::<AddComment>::new();
+    effect(move || match add.answer() {
         Some(Ok(review)) => {
             text.set(String::new());
             toasts.done("The comment is kept until you decide");
@@ -218,7 +218,7 @@ pub fn CommentForm(
             .into_any()
     };
     view! {
-        <ActionForm action=add attr:class="comment-form" attr:id=if is_line { LINE_FORM } else { "comment-file" }>
+        <PostForm action=add class="comment-form" id=if is_line { LINE_FORM } else { "comment-file" }>
             <input type="hidden" name="id" value=id />
             <input type="hidden" name="file" value=path />
             <textarea
@@ -240,7 +240,7 @@ pub fn CommentForm(
                 " to " {number("end_line", "Last line", lines.map(|(_, to)| to))}
                 <button class="btn btn-sm" disabled=add.pending()>"Add comment"</button>
             </p>
-        </ActionForm>
+        </PostForm>
     }
     .into_any()
 }

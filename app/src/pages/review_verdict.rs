@@ -1,6 +1,5 @@
 //! The decision on a review.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::review_actions::DecideReview;
@@ -8,6 +7,7 @@ use super::review_comments::comment_view;
 use super::task_state::TaskState;
 use crate::api::{Decided, ReviewView};
 use crate::components::clock::Time;
+use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::number::counted;
 use crate::components::toast::Toasts;
@@ -85,8 +85,8 @@ pub fn Verdict(state: TaskState, review: Memo<Option<ReviewView>>) -> impl IntoV
 #[component]
 fn VerdictForm(state: TaskState, id: ReviewId, waiting: Memo<Option<Waiting>>) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
-    let decide = ServerAction::<DecideReview>::new();
-    effect(move || match decide.value().get() {
+    let decide = Posting::<DecideReview>::new();
+    effect(move || match decide.answer() {
         Some(Ok(review)) => {
             toasts.done(if review.status == ReviewState::Approved {
                 format!("{} is approved", review.phase_name)
@@ -98,13 +98,7 @@ fn VerdictForm(state: TaskState, id: ReviewId, waiting: Memo<Option<Waiting>>) -
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}
     });
-    let refused = move || {
-        decide
-            .value()
-            .get()
-            .and_then(Result::err)
-            .map(|fault| fault.to_string())
-    };
+    let refused = move || decide.fault().map(|fault| fault.to_string());
     let count =
         move |of: fn(&Waiting) -> usize| waiting.with(|waiting| waiting.as_ref().map_or(0, of));
     let send_back = move || match count(|waiting| waiting.comments) {
@@ -128,7 +122,7 @@ fn VerdictForm(state: TaskState, id: ReviewId, waiting: Memo<Option<Waiting>>) -
     };
     view! {
         <section class="verdict" aria-label="Your decision" data-open=move || is_asking.get().then_some("")>
-            <ActionForm action=decide attr:class="verdict-form">
+            <PostForm action=decide class="verdict-form">
                 <input type="hidden" name="id" value=id.to_string() />
                 <textarea
                     class="textarea"
@@ -164,7 +158,7 @@ fn VerdictForm(state: TaskState, id: ReviewId, waiting: Memo<Option<Waiting>>) -
                 >
                     <Glyph icon=Icon::Check /> {approve}
                 </button>
-            </ActionForm>
+            </PostForm>
         </section>
     }
     .into_any()

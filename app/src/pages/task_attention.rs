@@ -1,6 +1,5 @@
 //! What a task needs from a person, pinned above everything else.
 
-use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 use super::question_card::Questions;
@@ -8,6 +7,7 @@ use super::task_actions::SendMessage;
 use super::task_state::TaskState;
 use crate::api::{DependencyView, ReviewView, TaskView};
 use crate::components::clock::Time;
+use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
 use crate::domain::task::{Action, StatusName, WaitingReason};
@@ -149,9 +149,9 @@ pub fn delivery(task: &TaskView) -> &'static str {
 #[component]
 pub fn MessageForm(state: TaskState, placeholder: &'static str) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
-    let send = ServerAction::<SendMessage>::new();
+    let send = Posting::<SendMessage>::new();
     let text = RwSignal::new(String::new());
-    effect(move || match send.value().get() {
+    effect(move || match send.answer() {
         Some(Ok(message)) => {
             toasts.done(format!("Sent. {}", state.task.with_untracked(delivery)));
             // What was typed since is the next message.
@@ -165,7 +165,7 @@ pub fn MessageForm(state: TaskState, placeholder: &'static str) -> impl IntoView
     });
     view! {
         <Show when=move || state.allows(Action::Message)>
-            <ActionForm action=send attr:class="message-form">
+            <PostForm action=send class="message-form">
                 <input type="hidden" name="id" value=state.id.to_string() />
                 <textarea
                     class="textarea"
@@ -179,7 +179,7 @@ pub fn MessageForm(state: TaskState, placeholder: &'static str) -> impl IntoView
                     on:input:target=move |event| text.set(event.target().value())
                 ></textarea>
                 <button class="btn" disabled=send.pending()><Glyph icon=Icon::Message /> "Send"</button>
-            </ActionForm>
+            </PostForm>
         </Show>
     }
     .into_any()

@@ -1,6 +1,5 @@
 //! The top of a task's page: what it is, how far it is, and what can be done with it.
 
-use leptos::form::ActionForm;
 use leptos::html::{Details, Dialog};
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
@@ -11,6 +10,7 @@ use super::task_actions::{ActOnTask, DeleteTask};
 use super::task_state::TaskState;
 use crate::api::{PhaseView, SCRIPTED_MODEL, TaskView};
 use crate::components::clock::Time;
+use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::number::short_count;
 use crate::components::pill::Pill;
@@ -69,14 +69,13 @@ fn Doing(state: TaskState) -> impl IntoView {
 }
 
 /// The one action for all buttons of the header.
-fn task_action(state: TaskState) -> ServerAction<ActOnTask> {
+fn task_action(state: TaskState) -> Posting<ActOnTask> {
     let toasts = expect_context::<Toasts>();
-    let act = ServerAction::<ActOnTask>::new();
-    effect(move || match act.value().get() {
+    let act = Posting::<ActOnTask>::new();
+    effect(move || match act.answer() {
         Some(Ok(task)) => {
-            let done = act
-                .input()
-                .with_untracked(|input| input.as_ref().map(|input| input.action));
+            let done = act.chosen().get_untracked();
+            let done = done.and_then(|action| action.parse().ok());
             toasts.done(match done {
                 Some(Action::RequestReview) => {
                     "The agent stops for a review at the end of its turn"
@@ -131,17 +130,17 @@ fn cost(task: &TaskView) -> String {
 
 /// The most likely next thing to do.
 #[component]
-fn PrimaryAction(state: TaskState, act: ServerAction<ActOnTask>) -> impl IntoView {
+fn PrimaryAction(state: TaskState, act: Posting<ActOnTask>) -> impl IntoView {
     let first = memo(move || state.task.with(|task| task.actions.first().copied()));
     let id = state.id;
     let form = move |action: Action, icon: Icon, word: &'static str| {
         view! {
-            <ActionForm action=act>
+            <PostForm action=act>
                 <input type="hidden" name="id" value=id.to_string() />
                 <button class="btn btn-primary" name="action" value=action.to_string() disabled=act.pending()>
                     <Glyph icon=icon /> {word}
                 </button>
-            </ActionForm>
+            </PostForm>
         }
         .into_any()
     };
@@ -160,16 +159,16 @@ fn PrimaryAction(state: TaskState, act: ServerAction<ActOnTask>) -> impl IntoVie
 
 /// Everything else that can be done.
 #[component]
-fn ActionMenu(state: TaskState, act: ServerAction<ActOnTask>) -> impl IntoView {
+fn ActionMenu(state: TaskState, act: Posting<ActOnTask>) -> impl IntoView {
     let id = state.id;
     let request_review = move || {
         state.allows(Action::RequestReview).then(|| {
             view! {
                 <li>
-                    <ActionForm action=act>
+                    <PostForm action=act>
                         <input type="hidden" name="id" value=id.to_string() />
                         <button name="action" value="request_review" disabled=act.pending()><Glyph icon=Icon::Eye /> "Ask for a review"</button>
-                    </ActionForm>
+                    </PostForm>
                 </li>
             }
         })
@@ -226,10 +225,10 @@ fn ConfirmCancel(state: TaskState) -> impl IntoView {
     view! {
         <ConfirmDialog title="Cancel this task?">
             <p>"The agent is stopped at once and does not go on. What it has done stays in the workspace, and the history stays readable. A cancelled task can't be started again."</p>
-            <ActionForm action=act>
+            <PostForm action=act>
                 <input type="hidden" name="id" value=state.id.to_string() />
                 <button class="btn btn-error" name="action" value="cancel" disabled=act.pending()>"Cancel the task"</button>
-            </ActionForm>
+            </PostForm>
         </ConfirmDialog>
     }
     .into_any()
@@ -238,8 +237,8 @@ fn ConfirmCancel(state: TaskState) -> impl IntoView {
 #[component]
 fn ConfirmDelete(state: TaskState) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
-    let delete = ServerAction::<DeleteTask>::new();
-    effect(move || match delete.value().get() {
+    let delete = Posting::<DeleteTask>::new();
+    effect(move || match delete.answer() {
         Some(Ok(())) => toasts.done("The task is deleted"),
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}
@@ -247,10 +246,10 @@ fn ConfirmDelete(state: TaskState) -> impl IntoView {
     view! {
         <ConfirmDialog title="Delete this task?">
             <p>"It disappears from every list and can't be opened again."</p>
-            <ActionForm action=delete>
+            <PostForm action=delete>
                 <input type="hidden" name="id" value=state.id.to_string() />
                 <button class="btn btn-error" disabled=delete.pending()>"Delete the task"</button>
-            </ActionForm>
+            </PostForm>
         </ConfirmDialog>
     }
     .into_any()
