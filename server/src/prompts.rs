@@ -171,12 +171,34 @@ fn answers(task: &Task, questions: &[QuestionId], frame: &Frame) -> String {
     text
 }
 
-/// What an agent is told that asked by a call.
-pub fn tool_answer(question: &Question) -> String {
-    match question.answer().and_then(Answer::text) {
-        Some(answer) => format!("The person answered: {answer}"),
+/// What an agent is told that asked by a call. `mark` is fresh.
+pub fn tool_answer(question: &Question, mark: MessageId) -> String {
+    match question.answer().filter(|answer| answer.text().is_some()) {
+        Some(_) => format!("The person answered: {}", own_words(question, mark)),
         None => NO_ANSWER.to_owned(),
     }
+}
+
+/// An answer within a sentence: choices that the agent has offered as they are, a person's own words
+/// as data.
+pub fn own_words(question: &Question, mark: MessageId) -> String {
+    let Some((answer, text)) = question
+        .answer()
+        .and_then(|answer| Some((answer, answer.text()?)))
+    else {
+        return NO_ANSWER.trim_end().to_owned();
+    };
+    let offered = |part: &str| {
+        question
+            .asked
+            .options
+            .iter()
+            .any(|option| option.label == part)
+    };
+    if answer.parts().all(offered) {
+        return text;
+    }
+    format!("\n{}", Frame::of(mark).data("ANSWER", &text))
 }
 
 /// The files that must be there when the turn ends.

@@ -27,7 +27,10 @@ pub use event::{
     TurnOutcome, TurnPurpose, UsageDelta, Via,
 };
 pub use phase::{Inspection, Phase, PhaseStatus, Step, StepStatus, Verification};
-pub use question::{Answer, MAX_ANSWER_PARTS, Question, QuestionState, QuestionStatus};
+pub use question::{
+    Answer, AnswerError, MAX_ANSWER_BYTES, MAX_ANSWER_PARTS, Question, QuestionState,
+    QuestionStatus,
+};
 pub use reminder::{ReminderLevel, ReviewHours};
 pub use state::{
     Delivery, Feedback, FeedbackStatus, Message, Review, ReviewState, ReviewStatus, Run, Status,

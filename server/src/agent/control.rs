@@ -77,6 +77,9 @@ pub enum HookInput {
         /// The call.
         #[serde(default)]
         tool_use_id: String,
+        /// The subagent that makes the call.
+        #[serde(default)]
+        agent_id: Option<String>,
     },
     /// The agent wants to end its turn.
     Stop {

@@ -125,6 +125,8 @@ pub struct ToolHook {
     pub input: Value,
     /// The call.
     pub tool_use_id: String,
+    /// A subagent makes it.
+    pub is_subagent: bool,
 }
 
 /// The agent wants to end its turn.

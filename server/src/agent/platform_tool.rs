@@ -44,6 +44,12 @@ pub enum ToolCallError {
         /// The argument.
         field: &'static str,
     },
+    /// Two items are the same.
+    #[error("\"{field}\" must not say the same twice.")]
+    Repeated {
+        /// The argument.
+        field: &'static str,
+    },
     /// A text is too long.
     #[error("\"{field}\" must not be longer than {FIELD_LIMIT} bytes.")]
     TooLong {

@@ -81,6 +81,41 @@ pub fn resume_plan(
     plan(BufReader::new(transcript), open_message)
 }
 
+/// What the main agent has said in the turn that `message` began, as the transcript has it: with
+/// secrets, if it told any. Blocks.
+pub fn said_since(config_dir: &Path, session: Uuid, message: Uuid) -> io::Result<Vec<String>> {
+    match transcript(config_dir, session)? {
+        Some(transcript) if transcript.metadata()?.len() <= TRANSCRIPT_LIMIT => {
+            said(BufReader::new(transcript), message)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn said(mut lines: impl BufRead, message: Uuid) -> io::Result<Vec<String>> {
+    let wanted = message.to_string();
+    let (mut texts, mut has_begun) = (Vec::new(), false);
+    let mut line = Vec::new();
+    while next_line(&mut lines, &mut line, LINE_LIMIT)? {
+        let Ok(entry) = serde_json::from_slice::<Entry>(&line) else {
+            continue;
+        };
+        if !has_begun {
+            let is_message = entry.kind == "user";
+            has_begun = is_message && String::from_utf8_lossy(&line).contains(&wanted);
+        }
+        let is_own = entry.kind == "assistant" && !entry.is_sidechain;
+        if let Some(message) = entry.message.filter(|_| has_begun && is_own)
+            && message.model.as_deref() != Some("<synthetic>")
+        {
+            let blocks = message.content.as_array().into_iter().flatten();
+            let words = blocks.filter(|block| block["type"] == "text");
+            texts.extend(words.filter_map(|block| block["text"].as_str().map(str::to_owned)));
+        }
+    }
+    Ok(texts)
+}
+
 /// The file of a conversation, whatever directory it was held in. The agent can write there, so
 /// no link is followed.
 fn transcript(config_dir: &Path, session: Uuid) -> io::Result<Option<File>> {
@@ -153,6 +188,8 @@ struct Entry {
 struct EntryMessage {
     #[serde(default)]
     content: Value,
+    #[serde(default)]
+    model: Option<String>,
     #[serde(default)]
     stop_reason: Option<String>,
 }
@@ -307,6 +344,30 @@ mod tests {
         };
         assert_eq!(read(&[&prompt(), CALL, DEFERRED]), deferred);
         assert_eq!(plan(DEFERRED.as_bytes(), None).unwrap(), deferred);
+    }
+
+    #[test]
+    fn what_was_said_since_a_message_is_the_main_agents_own() {
+        let says = |text: &str, more: &str| {
+            format!(
+                r#"{{"type":"assistant"{more},"message":{{"content":[{{"type":"text","text":"{text}"}}]}}}}"#
+            )
+        };
+        let side = says("side", r#","isSidechain":true"#);
+        let lines = [
+            &says("before", ""),
+            QUEUED,
+            &prompt(),
+            CALL,
+            &says("first", ""),
+            &side,
+            RESULT,
+            &says("second", ""),
+        ];
+        let text = lines.join("\n");
+        assert_eq!(said(text.as_bytes(), OPEN).unwrap(), ["first", "second"]);
+        let other = Uuid::from_u128(8);
+        assert_eq!(said(text.as_bytes(), other).unwrap(), [""; 0]);
     }
 
     #[test]

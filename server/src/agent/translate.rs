@@ -222,11 +222,13 @@ fn question(request: ControlRequest) -> Result<AgentEvent, String> {
                 tool_name,
                 tool_input,
                 tool_use_id,
+                agent_id,
             } => Ok(AgentEvent::HookPreToolUse(ToolHook {
                 request_id,
                 tool: tool_name,
                 input: tool_input,
                 tool_use_id,
+                is_subagent: agent_id.is_some(),
             })),
             HookInput::Stop {
                 stop_hook_active,

@@ -1,12 +1,13 @@
 //! What an agent asks of a person, by whichever way, in the domain's terms. Pure but for the ids.
 
-use app::domain::id::{DependencyId, QuestionId};
-use app::domain::task::{Answer, Answerable, AskedQuestion, Choice, NeededDependency, Task, Via};
+use app::domain::id::{DependencyId, MessageId, QuestionId};
+use app::domain::task::{Answerable, AskedQuestion, Choice, NeededDependency, Question, Task, Via};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::agent::event::ToolHook;
+use crate::agent::marker::{self, Marker};
 use crate::agent::platform_tool::{PlatformTool, ToolCallError, check};
 use crate::agent::request::{DependencyRequest, UserQuestion};
 use crate::agent::stdin::HookAnswer;
@@ -38,7 +39,11 @@ impl AskUserQuestion {
             return Err(ToolCallError::Empty { field: "questions" });
         }
         check::count("questions", self.questions.len())?;
-        for asked in &self.questions {
+        for (index, asked) in self.questions.iter().enumerate() {
+            let mut before = self.questions.iter().take(index);
+            if before.any(|known| known.question == asked.question) {
+                return Err(ToolCallError::Repeated { field: "questions" });
+            }
             check::text("question", &asked.question)?;
             check::count("options", asked.options.len())?;
             for option in &asked.options {
@@ -88,11 +93,32 @@ fn by_cli(input: AskUserQuestion, via: &Via) -> Vec<Answerable> {
     asked.collect()
 }
 
-/// How a parked call goes through, if a person has answered all that it asks.
+/// What markers in these texts ask for that the task doesn't know of.
+pub fn in_texts(task: &Task, texts: &[String]) -> Vec<Answerable> {
+    let found = texts.iter().flat_map(|text| marker::find(text));
+    let asked = found.filter_map(|found| match found {
+        Ok(Marker::Question(asked)) => {
+            let is_known = |known: &Question| {
+                known.asked.via == Via::Marker && known.asked.question == asked.question
+            };
+            let is_new = !task.questions.iter().any(is_known);
+            is_new.then(|| question(asked, Via::Marker))
+        }
+        Ok(Marker::Dependency(needed)) => {
+            let is_known = |known: &NeededDependency| known.name == needed.name;
+            let is_new = !task.dependencies.iter().any(|(_, known)| is_known(known));
+            is_new.then(|| dependency(needed, Via::Marker))
+        }
+        _ => None,
+    });
+    asked.collect()
+}
+
+/// How a parked call goes through, if a person has answered all that it asks, and what that was.
 ///
 /// The platform's own tool gives the answer itself. The CLI's tool takes answers as one more argument,
 /// by the question's text, several choices joined by a comma.
-pub fn answered(task: &Task, hook: &ToolHook) -> Option<HookAnswer> {
+pub fn answered(task: &Task, hook: &ToolHook) -> Option<(Vec<QuestionId>, HookAnswer)> {
     let asked = task.questions.iter();
     let asked: Vec<_> = asked
         .filter(|known| known.is_of_call(&hook.tool_use_id))
@@ -100,24 +126,23 @@ pub fn answered(task: &Task, hook: &ToolHook) -> Option<HookAnswer> {
     if asked.is_empty() || asked.iter().any(|known| known.answer().is_none()) {
         return None;
     }
+    let ids = asked.iter().map(|known| known.id).collect();
     if hook.tool != "AskUserQuestion" {
-        return Some(HookAnswer::Allow {
-            updated_input: None,
-        });
+        let updated_input = None;
+        return Some((ids, HookAnswer::Allow { updated_input }));
     }
+    let mark = MessageId::from_uuid(Uuid::new_v4());
     let answers: Map<String, Value> = asked
         .into_iter()
         .map(|known| {
-            let answer = known.answer().and_then(Answer::text);
-            let answer = answer.unwrap_or_else(|| prompts::NO_ANSWER.trim_end().to_owned());
+            let answer = prompts::own_words(known, mark);
             (known.asked.question.clone(), answer.into())
         })
         .collect();
     let mut input = hook.input.as_object().cloned().unwrap_or_default();
     input.insert("answers".to_owned(), answers.into());
-    Some(HookAnswer::Allow {
-        updated_input: Some(input.into()),
-    })
+    let updated_input = Some(input.into());
+    Some((ids, HookAnswer::Allow { updated_input }))
 }
 
 /// A question by tool or marker.
@@ -172,6 +197,7 @@ mod tests {
             tool: tool.to_owned(),
             input,
             tool_use_id: "toolu_1".to_owned(),
+            is_subagent: false,
         }
     }
 
@@ -199,11 +225,43 @@ mod tests {
     }
 
     #[test]
+    fn markers_that_were_said_and_not_recorded_are_found_once() {
+        let json = json!({
+            "task_id": Uuid::nil(), "version": 1, "actor": "person", "at": "2026-01-01T00:00:00Z",
+            "type": "TaskCreated",
+            "data": {"title": "T", "task_type": "custom", "description": "D", "priority": "normal",
+                     "phases": [], "permission_mode": "balanced"},
+        });
+        let created = serde_json::from_value(json).unwrap();
+        let mut task = Task::replay([&created]).unwrap();
+        let block = |question: &str| {
+            format!(
+                "So:\n[USER_QUESTION]\ncategory: choice\nquestion: {question}\n[/USER_QUESTION]\n"
+            )
+        };
+        let texts = [block("One?"), "Nothing.".to_owned(), block("Two?")];
+        let found = in_texts(&task, &texts);
+        assert_eq!(found.len(), 2);
+        let Some(Answerable::Question(id, asked)) = found.into_iter().next() else {
+            panic!("a question");
+        };
+        let event = json!({
+            "task_id": Uuid::nil(), "version": 2, "actor": "agent", "at": "2026-01-01T00:00:00Z",
+            "type": "QuestionAsked", "data": {"id": id, "group": asked.group, "category": "choice",
+            "question": "One?", "required": true, "via": {"way": "marker"}},
+        });
+        task = Task::apply(Some(task), &serde_json::from_value(event).unwrap()).unwrap();
+        assert_eq!(in_texts(&task, &texts).len(), 1);
+    }
+
+    #[test]
     fn a_call_that_breaks_the_schema_is_explained_to_the_agent() {
         let wrong = by_tool(&hook("mcp__platform__ask_user", json!({"question": 7})));
         assert!(wrong.unwrap_err().contains("schema"));
         let wrong = |input: Value| by_tool(&hook("AskUserQuestion", input)).unwrap_err();
         assert!(wrong(json!({})).contains("questions"));
+        let twice = wrong(json!({"questions": [{"question": "Same?"}, {"question": "Same?"}]}));
+        assert!(twice.contains("must not say the same twice"), "{twice}");
         let none = wrong(json!({"questions": []}));
         assert!(none.contains("\"questions\" must not be empty"), "{none}");
         let long = "x".repeat(10 * 1024 + 1);

@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Deps;
+use super::asked;
 use super::model::NoModel;
 use super::outcome;
 use super::session::{self, Session, SessionError};
+use super::turn::Turn;
 use crate::agent::driver::StartError;
 use crate::agent::resume::ResumePlan;
 use crate::error::{Error, chain};
@@ -292,8 +294,8 @@ impl Run {
     /// Begins a turn, or goes on with the one that was parked until a person has answered.
     async fn begin_turn(&mut self, task: &Task, purpose: TurnPurpose) -> Result<Next, RunError> {
         let parked = task.parked.as_ref().map(|turn| turn.message);
-        let plan = match self.ensure_session(task, &purpose, parked).await {
-            Ok(plan) => plan,
+        let (plan, _) = match self.ensure_session(task, &purpose, parked).await {
+            Ok(ensured) => ensured,
             Err(error) => return Ok(ControlFlow::Break(ending_of(&error))),
         };
         let message = parked.unwrap_or_else(|| MessageId::from_uuid(Uuid::new_v4()));
@@ -303,10 +305,14 @@ impl Run {
         };
         let task = self.say(command).await?;
         if parked.is_some() {
-            return self.go_on(&task, message, purpose, plan).await;
+            self.note("The person has answered; the agent goes on where it was.")
+                .await?;
+            let turn = Turn::new(message, purpose);
+            return self.go_on(&task, turn, plan).await;
         }
         debug_assert_ne!(plan, ResumePlan::RunsByItself, "no turn was open");
-        self.deliver_turn(&task, message, purpose, true).await
+        let turn = Turn::new(message, purpose);
+        self.deliver_turn(&task, turn, true).await
     }
 
     /// Goes on with a turn that an earlier run has left open.
@@ -316,57 +322,55 @@ impl Run {
         message: MessageId,
         purpose: TurnPurpose,
     ) -> Result<Next, RunError> {
-        let plan = match self.ensure_session(task, &purpose, Some(message)).await {
-            Ok(plan) => plan,
+        let (plan, said) = match self.ensure_session(task, &purpose, Some(message)).await {
+            Ok(ensured) => ensured,
             Err(error) => return Ok(ControlFlow::Break(ending_of(&error))),
         };
         self.note("The work was interrupted; the agent goes on where it was.")
             .await?;
-        self.go_on(task, message, purpose, plan).await
+        let mut turn = Turn::new(message, purpose);
+        if !matches!(turn.purpose, TurnPurpose::Verification { .. }) {
+            // Heard by a process that is gone, and not recorded.
+            turn.asked = asked::in_texts(task, &said);
+        }
+        self.go_on(task, turn, plan).await
     }
 
     /// Sends what the agent's transcript lacks of an open turn.
-    async fn go_on(
-        &mut self,
-        task: &Task,
-        message: MessageId,
-        purpose: TurnPurpose,
-        plan: ResumePlan,
-    ) -> Result<Next, RunError> {
+    async fn go_on(&mut self, task: &Task, turn: Turn, plan: ResumePlan) -> Result<Next, RunError> {
         match plan {
-            ResumePlan::AlreadyDone => self.end_unseen(task, message).await,
+            ResumePlan::AlreadyDone => self.end_unseen(task, turn).await,
             ResumePlan::RunsByItself | ResumePlan::Deferred { .. } => {
-                self.deliver_turn(task, message, purpose, false).await
+                self.deliver_turn(task, turn, false).await
             }
-            ResumePlan::Fresh | ResumePlan::SendAgain => {
-                self.deliver_turn(task, message, purpose, true).await
-            }
+            ResumePlan::Fresh | ResumePlan::SendAgain => self.deliver_turn(task, turn, true).await,
         }
     }
 
-    /// Makes sure that an agent serves the session that a turn belongs to.
+    /// Makes sure that an agent serves the session that a turn belongs to. With the plan comes what
+    /// an earlier process has said in the turn that is open.
     async fn ensure_session(
         &mut self,
         task: &Task,
         purpose: &TurnPurpose,
         open: Option<MessageId>,
-    ) -> Result<ResumePlan, SessionError> {
+    ) -> Result<(ResumePlan, Vec<String>), SessionError> {
         let wanted = task.session_for(purpose);
         if let Some(session) = self.session.take() {
             if Some(session.id) == wanted && open.is_none() {
                 self.session = Some(session);
-                return Ok(ResumePlan::SendAgain);
+                return Ok((ResumePlan::SendAgain, Vec::new()));
             }
             session.stop().await;
         }
         let Some(id) = wanted else {
-            return Ok(ResumePlan::Fresh);
+            return Ok((ResumePlan::Fresh, Vec::new()));
         };
         self.deps.live.set(self.task, AgentState::Starting);
         let started = session::start(&self.deps, task, id, purpose, open).await?;
         self.deps.live.set(self.task, started.session.at_work());
         self.session = Some(started.session);
-        Ok(started.plan)
+        Ok((started.plan, started.said))
     }
 
     pub(super) async fn say(&self, command: RunCommand) -> Result<Task, RunError> {

@@ -1,7 +1,9 @@
 //! What an agent asks of the platform while its turn runs, and what it is answered.
 
+use app::domain::id::MessageId;
 use app::domain::log::LogKind;
 use app::domain::task::{RunCommand, TurnPurpose, Via};
+use uuid::Uuid;
 
 use super::asked;
 use super::run::{Run, RunError};
@@ -20,6 +22,10 @@ use crate::prompts;
 
 /// How often the agent is sent back for files that are missing before the turn may end.
 const MAX_SENT_BACK: u32 = 3;
+
+/// What a call is told that can't be parked.
+const ASKED_AS_WELL: &str = "The person is asked this too. The answer comes later, in a message of \
+    its own: go on without it as far as you can, and don't ask again.";
 
 impl Run {
     pub(super) async fn permit(
@@ -192,7 +198,8 @@ impl Run {
         };
         let mut asked = task.questions.iter();
         let asked = asked.find(|known| known.is_of_call(id) && known.answer().is_some());
-        Ok(asked.map(prompts::tool_answer))
+        let mark = MessageId::from_uuid(Uuid::new_v4());
+        Ok(asked.map(|known| prompts::tool_answer(known, mark)))
     }
 
     /// Parks a call that waits for a person: the turn ends, and the call is kept. Once the person has
@@ -208,14 +215,23 @@ impl Run {
             None => None,
         };
         let answer = match (answered, asked::by_tool(hook)) {
-            (Some(answer), _) => answer,
+            (Some((questions, answer)), _) => {
+                self.say(RunCommand::DeliverAnswers { questions }).await?;
+                answer
+            }
             (None, Ok(_)) if session.is_onlooker => {
                 let reason = "Nobody waits for a verification. Judge by what you can read.";
                 HookAnswer::Deny(reason.to_owned())
             }
             (None, Ok(asked)) => {
                 turn.asked.extend(asked);
-                HookAnswer::Defer
+                // Of several calls the CLI keeps one, and of a subagent's none.
+                if turn.is_parked || hook.is_subagent {
+                    HookAnswer::Deny(ASKED_AS_WELL.to_owned())
+                } else {
+                    turn.is_parked = true;
+                    HookAnswer::Defer
+                }
             }
             (None, Err(reason)) => HookAnswer::Deny(reason),
         };

@@ -14,7 +14,7 @@ use super::model::{Endpoint, NoModel};
 use crate::agent::driver::{Agent, StartError};
 use crate::agent::mcp::McpCalls;
 use crate::agent::process::AgentSpec;
-use crate::agent::resume::{ResumePlan, resume_plan};
+use crate::agent::resume::{ResumePlan, resume_plan, said_since};
 use crate::agent::usage::UsageMeter;
 use crate::prompts;
 use crate::redaction::KnownSecrets;
@@ -59,6 +59,8 @@ pub enum SessionError {
 pub struct Started {
     pub session: Session,
     pub plan: ResumePlan,
+    /// What an earlier process has said in the turn that was open.
+    pub said: Vec<String>,
 }
 
 /// Starts the process that serves a session: a new conversation, or the earlier one if there is a
@@ -75,11 +77,19 @@ pub async fn start(
     let folders = deps.workspaces.agent(task.id, id).await?;
     let uuid = id.as_uuid();
     let (config, message) = (folders.config.clone(), open.map(MessageId::as_uuid));
-    let reading = spawn_blocking(move || resume_plan(&config, uuid, message));
-    let plan = reading.await.unwrap_or_else(|error| Err(error.into()));
-    let plan = plan.map_err(SessionError::Transcript)?;
+    let reading = spawn_blocking(move || {
+        let plan = resume_plan(&config, uuid, message)?;
+        let said = message.map(|message| said_since(&config, uuid, message));
+        Ok((plan, said.transpose()?.unwrap_or_default()))
+    });
+    let read = reading.await.unwrap_or_else(|error| Err(error.into()));
+    let (plan, mut said) = read.map_err(SessionError::Transcript)?;
     // Known before there is an agent that could tell them.
     let secrets = KnownSecrets::new(deps.service.vault().of_task(task.id).await?);
+    let redactor = secrets.redactor();
+    for text in &mut said {
+        redactor.clean(text);
+    }
     let (access, calls) = deps.mcp.register(secrets.clone());
     let Endpoint {
         base_url,
@@ -116,7 +126,11 @@ pub async fn start(
         workspace,
         is_onlooker,
     };
-    Ok(Started { session, plan })
+    Ok(Started {
+        session,
+        plan,
+        said,
+    })
 }
 
 impl Session {

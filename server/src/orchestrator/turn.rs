@@ -34,6 +34,8 @@ pub(super) struct Turn {
     pub(super) message: MessageId,
     pub(super) purpose: TurnPurpose,
     pub(super) asked: Vec<Answerable>,
+    /// A call waits for a person already. The CLI keeps only one.
+    pub(super) is_parked: bool,
     pub(super) sent_back: u32,
     limit: Option<RateLimitInfo>,
     pub(super) usage: TurnUsage,
@@ -41,6 +43,22 @@ pub(super) struct Turn {
     begins_by: Option<Instant>,
     /// The agent's end of the turn, while a message that came too late for it is answered.
     ended: Option<Box<TurnResult>>,
+}
+
+impl Turn {
+    pub(super) fn new(message: MessageId, purpose: TurnPurpose) -> Self {
+        Self {
+            message,
+            purpose,
+            asked: Vec::new(),
+            is_parked: false,
+            sent_back: 0,
+            limit: None,
+            usage: TurnUsage::default(),
+            begins_by: None,
+            ended: None,
+        }
+    }
 }
 
 /// What one piece of news means for the turn.
@@ -56,54 +74,45 @@ impl Run {
     pub(super) async fn deliver_turn(
         &mut self,
         task: &Task,
-        message: MessageId,
-        purpose: TurnPurpose,
+        mut turn: Turn,
         send: bool,
     ) -> Result<Next, RunError> {
-        let guide = self.guide(task, &purpose)?;
-        self.turn_begins(task, &purpose).await?;
+        let guide = self.guide(task, &turn.purpose)?;
+        if send {
+            self.turn_begins(task, &turn.purpose).await?;
+        } else {
+            turn.begins_by = Some(Instant::now() + TAKE_UP);
+        }
         let Some(mut session) = self.session.take() else {
             let message = "there is no agent".to_owned();
             return Ok(ControlFlow::Break(Ending::Failed { message }));
         };
         if send {
-            let prompt = prompts::prompt(task, message, &purpose, guide.as_deref());
+            let prompt = prompts::prompt(task, turn.message, &turn.purpose, guide.as_deref());
             let control = session.agent.control();
-            said(control.send_user(message.as_uuid(), &prompt, None).await);
+            said(
+                control
+                    .send_user(turn.message.as_uuid(), &prompt, None)
+                    .await,
+            );
         }
-        let mut turn = Turn {
-            message,
-            purpose,
-            asked: Vec::new(),
-            sent_back: 0,
-            limit: None,
-            usage: TurnUsage::default(),
-            begins_by: (!send).then(|| Instant::now() + TAKE_UP),
-            ended: None,
-        };
         let ending = self.attend(&mut session, &mut turn).await;
         self.session = Some(session);
         match ending? {
             Attended::Result(result) => self.conclude(turn, &result).await,
             Attended::Ending(ending) => Ok(ControlFlow::Break(ending)),
-            Attended::Silence => self.end_unseen(task, turn.message).await,
+            Attended::Silence => self.end_unseen(task, turn).await,
         }
     }
 
     /// Records that a turn had ended while nobody was there to see how.
-    pub(super) async fn end_unseen(
-        &self,
-        task: &Task,
-        message: MessageId,
-    ) -> Result<Next, RunError> {
-        let present = self.present(task).await?;
-        let (outcome, usage, asked) = (TurnOutcome::Unseen, None, Vec::new());
+    pub(super) async fn end_unseen(&self, task: &Task, turn: Turn) -> Result<Next, RunError> {
         let command = RunCommand::EndTurn {
-            message,
-            outcome,
-            usage,
-            present,
-            asked,
+            message: turn.message,
+            outcome: TurnOutcome::Unseen,
+            usage: None,
+            present: self.present(task).await?,
+            asked: turn.asked,
         };
         Ok(ControlFlow::Continue(self.say(command).await?))
     }

@@ -85,6 +85,27 @@ async fn a_question_in_a_text_is_answered_in_a_turn_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_calls_of_one_message_both_get_their_answers() {
+    let it = Installation::start().await;
+    let (id, questions) = asked(&it, "ask_twice").await;
+    assert_eq!(questions.len(), 2);
+    answer(&it, &questions[1], json!("Large")).await;
+    answer(&it, &questions[0], json!("Amber")).await;
+    let told = written(&it, &id, "first.md").await;
+    assert!(told.contains("The person answered: Amber"), "{told}");
+    let told = written(&it, &id, "second.md").await;
+    assert!(told.contains("Large"), "{told}");
+    // The heading stands once, though the turn was taken up again.
+    let log = it.all(&format!("/api/tasks/{id}/logs"), "seq").await;
+    let headings: Vec<_> = log
+        .iter()
+        .filter(|line| line["kind"] == "turn")
+        .map(|line| line["text"].clone())
+        .collect();
+    assert_eq!(headings, ["Prompt", "Answer"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_answer_is_refused_with_its_reason_and_loses_nothing() {
     let it = Installation::start().await;
     let (id, questions) = asked(&it, "ask").await;

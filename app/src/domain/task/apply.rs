@@ -118,6 +118,7 @@ impl Task {
             | TaskEvent::TurnEnded { .. }
             | TaskEvent::QuestionAsked { .. }
             | TaskEvent::QuestionAnswered { .. }
+            | TaskEvent::AnswersDelivered { .. }
             | TaskEvent::DependencyRequested { .. }
             | TaskEvent::UsageRecorded { .. }
             | TaskEvent::MessageSent { .. }
@@ -255,6 +256,7 @@ impl Task {
             TaskEvent::TurnEnded { outcome, .. } => self.end_turn(outcome),
             TaskEvent::QuestionAsked { id, asked } => self.ask(*id, asked.clone(), at),
             TaskEvent::QuestionAnswered { id, answer } => self.take_answer(*id, answer, at),
+            TaskEvent::AnswersDelivered { questions } => self.take_answers(questions),
             TaskEvent::DependencyRequested { id, needed } => {
                 self.dependencies.push((*id, needed.clone()));
                 self.status = Status::Waiting(Waiting::Dependency);

@@ -166,6 +166,10 @@ pub enum RunCommand {
     DeliverMessage {
         message: MessageId,
     },
+    /// The call that asked these gets its answers.
+    DeliverAnswers {
+        questions: Vec<QuestionId>,
+    },
     ReportStep {
         step: String,
         completed: bool,

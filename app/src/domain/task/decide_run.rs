@@ -58,6 +58,7 @@ impl Task {
                 let delivered = known.map(|_| TaskEvent::MessageDelivered { message });
                 Ok(delivered.into_iter().collect())
             }
+            RunCommand::DeliverAnswers { questions } => Ok(self.deliver_answers(&questions)),
             RunCommand::ReportStep {
                 step,
                 completed,
@@ -282,6 +283,7 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         RunCommand::OpenReview { .. } => Some("a review"),
         RunCommand::Complete => Some("the end of the task"),
         RunCommand::DeliverMessage { .. }
+        | RunCommand::DeliverAnswers { .. }
         | RunCommand::ReportStep { .. }
         | RunCommand::ReportPhase { .. }
         | RunCommand::ReportError { .. }

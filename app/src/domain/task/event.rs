@@ -189,6 +189,8 @@ pub enum TaskEvent {
     },
     /// A person answered; without any part, the agent is to go on without an answer.
     QuestionAnswered { id: QuestionId, answer: Answer },
+    /// The call that asked these has come again and got its answers.
+    AnswersDelivered { questions: Vec<QuestionId> },
     /// The agent needs something from a person.
     DependencyRequested {
         id: DependencyId,

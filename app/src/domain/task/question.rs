@@ -14,6 +14,9 @@ use crate::domain::word::words;
 /// The most choices and texts that one answer is made of.
 pub const MAX_ANSWER_PARTS: usize = 100;
 
+/// The longest answer, all of its parts together, in bytes.
+pub const MAX_ANSWER_BYTES: usize = 100_000;
+
 /// A question that was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
@@ -21,9 +24,11 @@ pub struct Question {
     pub asked: AskedQuestion,
     pub asked_at: DateTime<Utc>,
     pub status: QuestionStatus,
-    /// Whether a turn has begun that tells the agent the answer. Only of questions in a text: a
-    /// call that was parked gets its answer when it is taken up.
+    /// Whether the agent knows the answer: its call has got it, or a turn has begun that tells it.
     pub told: bool,
+    /// Whether the call that asked has got the answer.
+    #[serde(default)]
+    pub taken: bool,
 }
 
 /// What became of a question.
@@ -62,28 +67,38 @@ enum Parts {
     Many(Vec<Note>),
 }
 
-/// An answer of too many parts.
+/// Why an answer was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must not have more than {MAX_ANSWER_PARTS} parts")]
-pub struct TooManyParts;
+pub enum AnswerError {
+    /// Too many choices and texts.
+    #[error("must not have more than {MAX_ANSWER_PARTS} parts")]
+    TooManyParts,
+    /// Its parts are too long together.
+    #[error("must not be longer than {MAX_ANSWER_BYTES} bytes altogether")]
+    TooLong,
+}
 
 impl TryFrom<Parts> for Answer {
-    type Error = TooManyParts;
+    type Error = AnswerError;
 
-    fn try_from(parts: Parts) -> Result<Self, TooManyParts> {
+    fn try_from(parts: Parts) -> Result<Self, AnswerError> {
         match parts {
-            Parts::One(text) => Ok(Self(vec![text])),
+            Parts::One(text) => Self::try_from(vec![text]),
             Parts::Many(texts) => Self::try_from(texts),
         }
     }
 }
 
 impl TryFrom<Vec<Note>> for Answer {
-    type Error = TooManyParts;
+    type Error = AnswerError;
 
-    fn try_from(parts: Vec<Note>) -> Result<Self, TooManyParts> {
+    fn try_from(parts: Vec<Note>) -> Result<Self, AnswerError> {
         if parts.len() > MAX_ANSWER_PARTS {
-            return Err(TooManyParts);
+            return Err(AnswerError::TooManyParts);
+        }
+        let bytes: usize = parts.iter().map(|part| part.as_str().len()).sum();
+        if bytes > MAX_ANSWER_BYTES {
+            return Err(AnswerError::TooLong);
         }
         Ok(Self(parts))
     }
@@ -169,6 +184,7 @@ impl Task {
             asked_at: at,
             status: QuestionStatus::Open,
             told: false,
+            taken: false,
         });
         self.status = Status::Waiting(Waiting::Question);
     }
@@ -204,12 +220,32 @@ impl Task {
         }
     }
 
-    /// The turn that tells what was answered to questions in a text.
-    pub(super) fn next_answers(&self) -> Option<Work> {
+    /// The calls that asked get their answers.
+    pub(super) fn deliver_answers(&self, questions: &[QuestionId]) -> Vec<TaskEvent> {
         let is_due = |question: &&Question| {
             let is_answered = question.answer().is_some();
-            is_answered && !question.told && question.asked.via == Via::Marker
+            is_answered && !question.taken && questions.contains(&question.id)
         };
+        let due = self.questions.iter().filter(is_due);
+        let questions: Vec<_> = due.map(|question| question.id).collect();
+        let delivered =
+            (!questions.is_empty()).then_some(TaskEvent::AnswersDelivered { questions });
+        delivered.into_iter().collect()
+    }
+
+    pub(super) fn take_answers(&mut self, questions: &[QuestionId]) {
+        for question in &mut self.questions {
+            if questions.contains(&question.id) {
+                question.told = true;
+                question.taken = true;
+            }
+        }
+    }
+
+    /// The turn that tells what was answered to questions in a text, and to calls that have not come
+    /// again for their answer. While a turn is parked, its call may still do so.
+    pub(super) fn next_answers(&self) -> Option<Work> {
+        let is_due = |question: &&Question| question.answer().is_some() && !question.told;
         let due = self.questions.iter().filter(is_due);
         let questions: Vec<_> = due.map(|question| question.id).collect();
         (!questions.is_empty()).then_some(Work::Turn(TurnPurpose::Answers { questions }))
@@ -231,5 +267,7 @@ mod tests {
         assert!(read("\" \"").is_err() && read("[\"\"]").is_err() && read("7").is_err());
         let many = serde_json::to_string(&vec!["x"; MAX_ANSWER_PARTS + 1]).unwrap();
         assert!(read(&many).is_err());
+        let long = vec!["x".repeat(Note::LIMIT); 6];
+        assert!(read(&serde_json::to_string(&long).unwrap()).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! A domain event as clients get it: a name, and the objects that it changed, as of its version.
 
-use app::api::{MessageView, PhaseView, ReviewView, TaskView, UsageView};
-use app::domain::id::ReviewId;
+use app::api::{MessageView, PhaseView, QuestionView, ReviewView, TaskView, UsageView};
+use app::domain::id::{QuestionId, ReviewId};
 use app::domain::task::{EventRecord, Task, TaskEvent};
 use axum::response::sse::Event;
 
@@ -49,6 +49,16 @@ fn changed(before: Option<&Task>, task: &Task, own: &Own) -> Result<Vec<Event>, 
             events.push(event("message_update", &MessageView::from(message))?);
         }
     }
+    for (index, question) in task.questions.iter().enumerate() {
+        let known = before.questions.get(index);
+        if known == Some(question) || own.question == Some(question.id) {
+            continue;
+        }
+        let view = QuestionView::of(task.id, question);
+        if known.map(|known| QuestionView::of(task.id, known)).as_ref() != Some(&view) {
+            events.push(event("user_question", &view)?);
+        }
+    }
     Ok(events)
 }
 
@@ -57,11 +67,12 @@ struct Own {
     event: Event,
     phase: Option<u32>,
     review: Option<ReviewId>,
+    question: Option<QuestionId>,
 }
 
 impl Own {
     fn of(happened: &TaskEvent, task: &Task) -> Result<Self, Error> {
-        let (mut of_phase, mut of_review) = (None, None);
+        let (mut of_phase, mut of_review, mut of_question) = (None, None, None);
         let event = match happened {
             TaskEvent::PhaseStarted { phase, .. }
             | TaskEvent::PhaseCompleted { phase }
@@ -84,6 +95,7 @@ impl Own {
                 event("dependency_request", &view)
             }
             TaskEvent::QuestionAsked { id, .. } | TaskEvent::QuestionAnswered { id, .. } => {
+                of_question = Some(*id);
                 let views = task.question_views();
                 let view = views.iter().find(|view| view.id == *id);
                 event("user_question", &view)
@@ -124,6 +136,7 @@ impl Own {
             | TaskEvent::CheckpointCreated { .. }
             | TaskEvent::MessageSent { .. }
             | TaskEvent::MessageDelivered { .. }
+            | TaskEvent::AnswersDelivered { .. }
             | TaskEvent::RateLimited { .. }
             | TaskEvent::TaskRetried {}
             | TaskEvent::TaskCancelled {}
@@ -133,6 +146,7 @@ impl Own {
             event: event?,
             phase: of_phase,
             review: of_review,
+            question: of_question,
         })
     }
 }

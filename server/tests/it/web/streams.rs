@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use app::domain::id::{RunId, TaskId};
+use app::domain::id::{MessageId, QuestionId, RunId, SessionId, TaskId};
 use app::domain::log::{LogKind, LogStream, NewLine};
-use app::domain::task::{Actor, TaskCommand, TaskEdit};
+use app::domain::task::{
+    Actor, Answerable, AskedQuestion, RunCommand, TaskCommand, TaskEdit, TurnOutcome, TurnPurpose,
+    Via,
+};
 use axum::body::Body;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -13,6 +16,7 @@ use server::logs::LogWriter;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::support::{TestApp, request};
 
@@ -432,6 +436,65 @@ async fn a_message_is_told_when_it_is_sent() {
     assert_eq!(message["delivered_at"], Value::Null);
     // What everybody is told of every task is short.
     assert!(told[1].json().get("description").is_none());
+}
+
+/// A conversation whose agent waits for an answer.
+async fn asking(app: &TestApp) -> TaskId {
+    let id: TaskId = app.create("custom").await["id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    app.post(&format!("/api/tasks/{id}/execute")).await;
+    let claim = app.store.claim("test", PATIENCE).await.unwrap().unwrap();
+    let (run, message) = (RunId::from_uuid(Uuid::now_v7()), Uuid::now_v7());
+    let started = app.service.start_run(id, run, claim.epoch);
+    started.await.unwrap();
+    let asked = AskedQuestion {
+        group: Uuid::now_v7(),
+        category: "choice".to_owned(),
+        question: "Which one?".to_owned(),
+        options: Vec::new(),
+        multi_select: false,
+        default: None,
+        required: true,
+        via: Via::Marker,
+    };
+    let question = QuestionId::from_uuid(Uuid::now_v7());
+    let message = MessageId::from_uuid(message);
+    for command in [
+        RunCommand::StartConversation {
+            session: SessionId::from_uuid(Uuid::now_v7()),
+        },
+        RunCommand::StartTurn {
+            message,
+            purpose: TurnPurpose::Prompt,
+        },
+        RunCommand::EndTurn {
+            message,
+            outcome: TurnOutcome::Completed,
+            usage: None,
+            present: Vec::new(),
+            asked: vec![Answerable::Question(question, asked)],
+        },
+    ] {
+        let said = app.service.run_command(id, run, claim.epoch, command);
+        said.await.unwrap();
+    }
+    id
+}
+
+#[tokio::test]
+async fn a_question_that_is_withdrawn_is_told_to_whoever_watches() {
+    let app = TestApp::new().await;
+    let path = format!("/api/tasks/{}", asking(&app).await);
+    let head = app.get(&path).await.json()["version"].as_u64().unwrap();
+    let mut reader = Reader::open(&app, &format!("{path}/stream?after={head}.0"), None).await;
+    app.post(&format!("{path}/cancel")).await;
+    let told = told(&mut reader).await;
+    let names: Vec<_> = told.iter().map(|seen| seen.name.as_str()).collect();
+    assert_eq!(names, ["user_question", "status"]);
+    assert_eq!(told[0].json()["status"], "withdrawn");
 }
 
 #[tokio::test]

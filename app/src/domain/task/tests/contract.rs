@@ -186,6 +186,9 @@ fn of_agents() -> Vec<TaskEvent> {
             id: QUESTION,
             answer: answer(&["A", "B"]),
         },
+        TaskEvent::AnswersDelivered {
+            questions: vec![QUESTION],
+        },
         TaskEvent::DependencyRequested {
             id: DEPENDENCY,
             needed: dependency(),
@@ -506,6 +509,11 @@ fn question_asked() {
 #[test]
 fn question_answered() {
     insta::assert_snapshot!(stored("QuestionAnswered"), @r#"{"type":"QuestionAnswered","data":{"id":"00000000-0000-0000-0000-000000000091","answer":["A","B"]}}"#);
+}
+
+#[test]
+fn answers_delivered() {
+    insta::assert_snapshot!(stored("AnswersDelivered"), @r#"{"type":"AnswersDelivered","data":{"questions":["00000000-0000-0000-0000-000000000091"]}}"#);
 }
 
 #[test]

@@ -63,6 +63,8 @@ fn an_answer_lets_the_parked_turn_go_on_under_its_message() {
         purpose: TurnPurpose::Prompt,
     });
     assert_eq!(story.task().parked, None);
+    let questions = vec![QUESTION];
+    let story = story.run(RunCommand::DeliverAnswers { questions });
     let story = story.run(end_turn(MESSAGE, TurnOutcome::Completed));
     assert_eq!(story.task().next_work(), Work::Complete);
 }
@@ -121,6 +123,39 @@ fn an_answer_to_a_question_in_a_text_is_told_in_a_turn_of_its_own() {
     assert_eq!(told.task().next_work(), Work::Complete);
     let again = begun.run(end_turn(message, TurnOutcome::Interrupted));
     assert_eq!(again.task().next_work(), Work::Turn(answers));
+}
+
+#[test]
+fn a_call_that_does_not_come_again_is_told_its_answer_in_a_turn() {
+    let asked = vec![(QUESTION, question()), (SECOND, question())];
+    let story = asking(TurnOutcome::Deferred, asked);
+    let story = story
+        .then(give(QUESTION, &["A"]))
+        .then(give(SECOND, &["B"]));
+    let story = story.then(start(2)).run(RunCommand::StartTurn {
+        message: MESSAGE,
+        purpose: TurnPurpose::Prompt,
+    });
+    let second = vec![SECOND];
+    let delivered = |story: &Story| {
+        let run = story.task().run().unwrap().id;
+        let questions = second.clone();
+        let command = RunCommand::DeliverAnswers { questions };
+        story.names(TaskCommand::Run { run, command })
+    };
+    assert_eq!(delivered(&story), ["AnswersDelivered"]);
+    let story = story.run(RunCommand::DeliverAnswers {
+        questions: second.clone(),
+    });
+    assert_eq!(delivered(&story), [""; 0]);
+    for outcome in [TurnOutcome::Completed, TurnOutcome::Unseen] {
+        let story = story.clone().run(end_turn(MESSAGE, outcome));
+        let questions = vec![QUESTION];
+        let answers = TurnPurpose::Answers { questions };
+        assert_eq!(story.task().next_work(), Work::Turn(answers.clone()));
+        let story = story.turn(answers);
+        assert_eq!(story.task().next_work(), Work::Complete);
+    }
 }
 
 #[test]
