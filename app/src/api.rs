@@ -16,8 +16,8 @@ pub use shown::{
     ReviewWork, Shape, ShowFile, ShownFile,
 };
 pub use view::{
-    DependencyView, FeedbackView, MessageView, PhaseView, QuestionView, ReviewView, StepView,
-    TaskView, UsageView, VerificationView,
+    DependencyView, FeedbackView, MessageView, PermissionsView, PhaseView, QuestionView,
+    ReviewView, StepView, TaskView, UsageView, VerificationView,
 };
 
 use chrono::{DateTime, Utc};
@@ -67,6 +67,7 @@ pub struct TaskDetail {
     pub messages: Vec<MessageView>,
     pub questions: Vec<QuestionView>,
     pub dependencies: Vec<DependencyView>,
+    pub permissions: PermissionsView,
     /// The newest log line's number: where a live stream goes on from.
     pub log_seq: u64,
     /// What the agent is doing, if one is running here.

@@ -7,11 +7,13 @@ use leptos::prelude::use_context;
 
 use crate::api::{
     BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, EventQuery, EventView,
-    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, QuestionView,
-    ReviewView, ReviewWork, ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    GivenAnswer, GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page,
+    PermissionsView, QuestionView, ReviewView, ReviewWork, ShowFile, ShownFile, TaskDetail,
+    TaskQuery, TaskView, WorkflowView,
 };
-use crate::domain::id::{FeedbackId, QuestionId, ReviewId, TaskId};
-use crate::domain::task::{Answer, ChangeRequest, Comment, TaskEdit};
+use crate::domain::id::{FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
+use crate::domain::permission::{GrantedRule, PermissionRule};
+use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
 use crate::domain::text::Note;
 use crate::fault::Fault;
 
@@ -31,7 +33,18 @@ pub trait Backend: Send + Sync {
     async fn cancel(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn retry(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn send_message(&self, id: TaskId, text: Note) -> Result<MessageView, Fault>;
-    async fn answer_question(&self, id: QuestionId, answer: Answer) -> Result<QuestionView, Fault>;
+    async fn answer_question(
+        &self,
+        id: QuestionId,
+        given: GivenAnswer,
+    ) -> Result<QuestionView, Fault>;
+    async fn permissions(&self, id: TaskId) -> Result<PermissionsView, Fault>;
+    async fn grant_permission(
+        &self,
+        id: TaskId,
+        rule: PermissionRule,
+    ) -> Result<GrantedRule, Fault>;
+    async fn revoke_permission(&self, id: TaskId, rule: RuleId) -> Result<(), Fault>;
     async fn request_review(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn approve(&self, id: ReviewId, comment: Option<Note>) -> Result<ReviewView, Fault>;
     async fn request_changes(

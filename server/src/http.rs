@@ -13,6 +13,7 @@ mod installation;
 pub mod listener;
 mod openapi;
 mod pages;
+mod permissions;
 pub mod problem;
 mod questions;
 mod reviews;
@@ -81,6 +82,7 @@ fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(tasks::routes())
         .merge(reviews::routes())
+        .merge(permissions::routes())
         .merge(questions::routes())
         .merge(files::routes())
         .merge(sse::routes())

@@ -5,6 +5,7 @@
 //!                                        └── a task per lease, renewing it
 //! ```
 
+mod approval;
 mod asked;
 mod inspection;
 pub mod lease;

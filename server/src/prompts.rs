@@ -9,6 +9,7 @@ mod verification;
 use std::fmt::Write;
 
 use app::domain::id::{MessageId, QuestionId};
+use app::domain::permission::Consent;
 use app::domain::plan::DeliverableRule;
 use app::domain::task::{
     Answer, Feedback, Phase, Question, Review, ReviewStatus, Task, TurnPurpose,
@@ -161,6 +162,10 @@ fn answers(task: &Task, questions: &[QuestionId], frame: &Frame) -> String {
     let asked = task.questions.iter();
     for question in asked.filter(|known| questions.contains(&known.id)) {
         text.push('\n');
+        if let Some(consent) = question.consent() {
+            text.push_str(&decision(question, consent, frame));
+            continue;
+        }
         text.push_str(&frame.data("QUESTION", &question.asked.question));
         match question.answer().and_then(Answer::text) {
             Some(answer) => text.push_str(&frame.data("ANSWER", &answer)),
@@ -177,6 +182,36 @@ pub fn tool_answer(question: &Question, mark: MessageId) -> String {
         Some(_) => format!("The person answered: {}", own_words(question, mark)),
         None => NO_ANSWER.to_owned(),
     }
+}
+
+/// What an agent is told whose call a person has refused. `mark` is fresh.
+pub fn denial(question: &Question, mark: MessageId) -> String {
+    refusal(question, &Frame::of(mark))
+}
+
+fn refusal(question: &Question, frame: &Frame) -> String {
+    let mut text = "A person has decided that this may not be done. Don't look for another way to \
+                    do the same: go on without it, or ask.\n"
+        .to_owned();
+    if let Some(reason) = question.reason() {
+        text.push_str("The reason given:\n");
+        text.push_str(&frame.data("REASON", reason.as_str()));
+    }
+    text
+}
+
+/// What is told of a call that was decided while the agent could not make it.
+fn decision(question: &Question, consent: Consent, frame: &Frame) -> String {
+    let call = question.asked.permission.as_ref();
+    let call = call.map_or("", |call| call.text.as_str());
+    let call: String = call.chars().take(2_000).collect();
+    let call = frame.data("CALL", &format!("{}\n{call}", question.asked.question));
+    let said = match consent {
+        Consent::Once => "It may be done, once: make the very same call again.\n".to_owned(),
+        Consent::Task => "It may be done: make the very same call again.\n".to_owned(),
+        Consent::Deny => refusal(question, frame),
+    };
+    call + &said
 }
 
 /// An answer within a sentence: choices that the agent has offered as they are, a person's own words

@@ -4,6 +4,7 @@ mod backend;
 mod commands;
 mod guides;
 mod new_task;
+pub(crate) mod permissions;
 mod queries;
 mod reminders;
 mod reviewing;
@@ -205,6 +206,13 @@ fn refused(refusal: Refusal, task: Option<&Task>) -> Error {
         (Refusal::UnknownQuestion, _) => Error::NotFound { what: "question" },
         (Refusal::AnswerMissing, _) => Error::field("answer", "must not be empty"),
         (Refusal::OneAnswer, _) => Error::field("answer", "must be one answer"),
+        (Refusal::NoConsent, _) => Error::field("answer", "must be once, task or deny"),
+        (Refusal::NotForTask, _) => Error::field(
+            "answer",
+            "must be once or deny: no rule can allow this call",
+        ),
+        (Refusal::NoReason, _) => Error::field("reason", "is for decisions on calls only"),
+        (Refusal::UnknownRule, _) => Error::NotFound { what: "rule" },
         (Refusal::UnknownFeedback, _) => Error::NotFound { what: "comment" },
         (Refusal::StaleRun, _) => Error::StaleRun,
         (Refusal::OutOfTurn(what), _) => Error::OutOfTurn(what),

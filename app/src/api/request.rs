@@ -182,6 +182,9 @@ pub struct MessageText {
 pub struct GivenAnswer {
     /// One text or a list; an empty list to let the agent go on without an answer.
     pub answer: Answer,
+    /// Of a call that is allowed or denied: why.
+    #[serde(default)]
+    pub reason: Option<Note>,
 }
 
 /// A yes at a gate.

@@ -8,13 +8,14 @@ use crate::domain::id::{
     DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, SessionId, TaskId,
 };
 use crate::domain::money::Usd;
-use crate::domain::permission::PermissionMode;
+use crate::domain::permission::{AskedPermission, GrantedRule, PermissionMode};
 use crate::domain::plan::TaskType;
 use crate::domain::task::{
     Action, Answer, Check, Choice, Delivery, FeedbackStatus, Phase, PhaseStatus, Priority,
     Question, QuestionState, ReminderLevel, Review, ReviewState, ReviewStatus, Status, StatusName,
     StepStatus, Task, Tokens, Verification, Waiting, WaitingReason,
 };
+use crate::domain::text::Note;
 
 /// A task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -329,6 +330,10 @@ pub struct QuestionView {
     pub status: QuestionState,
     /// One part for each choice; empty if the agent goes on without. Absent while it is open.
     pub answer: Option<Answer>,
+    /// Why a call was decided as it was.
+    pub reason: Option<Note>,
+    /// The call that is to be decided on, by `once`, `task` or `deny`.
+    pub permission: Option<Box<AskedPermission>>,
 }
 
 impl QuestionView {
@@ -347,8 +352,21 @@ impl QuestionView {
             required: asked.required,
             status: question.state(),
             answer: question.answer().cloned(),
+            reason: question.reason().cloned(),
+            permission: asked.permission,
         }
     }
+}
+
+/// What a task's agents may do without asking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct PermissionsView {
+    pub mode: PermissionMode,
+    /// The commands that the mode allows; none where it allows all that the sandbox does.
+    pub commands: Vec<String>,
+    /// What a person has allowed beyond that, oldest first.
+    pub rules: Vec<GrantedRule>,
 }
 
 /// Something an agent needs.

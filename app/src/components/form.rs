@@ -124,6 +124,7 @@ pub fn PostForm(
 #[cfg(not(feature = "hydrate"))]
 impl Post {
     /// Nothing is submitted on the server.
+    #[expect(clippy::unused_self, reason = "in the browser it is used")]
     fn submit(self, _event: &SubmitEvent) {}
 }
 

@@ -44,6 +44,8 @@ ids! {
     QuestionId,
     /// Something an agent needs from a person.
     DependencyId,
+    /// What a person has allowed for a whole task.
+    RuleId,
     /// A point a task can be resumed or forked from.
     CheckpointId,
 }

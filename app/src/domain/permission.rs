@@ -1,5 +1,11 @@
 //! How much an agent may do without asking a person.
 
+mod rule;
+
+pub use rule::{
+    AskedPermission, CallForm, Consent, GrantedRule, MAX_RULES, PermissionRule, RuleKind,
+};
+
 use crate::domain::word::words;
 
 words! {

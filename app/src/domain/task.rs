@@ -12,6 +12,7 @@ mod decide;
 mod decide_run;
 mod decide_verification;
 mod event;
+mod permission;
 mod phase;
 mod question;
 mod reminder;

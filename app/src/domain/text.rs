@@ -88,6 +88,8 @@ texts! {
     Description { limit: 50_000, multiline: true },
     /// A message to an agent, a comment in a review, an answer.
     Note { limit: 20_000, multiline: true },
+    /// What a rule allows: a command, a path, a host, a tool.
+    RuleText { limit: 2_000, multiline: true },
     /// A model's name as the Claude CLI takes it.
     ModelName { limit: 100, multiline: false },
 }

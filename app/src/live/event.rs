@@ -4,8 +4,8 @@
 use serde::Deserialize;
 
 use crate::api::{
-    DependencyView, MessageView, PhaseView, QuestionView, ReviewView, TaskView, UsageView,
-    WritingView,
+    DependencyView, MessageView, PermissionsView, PhaseView, QuestionView, ReviewView, TaskView,
+    UsageView, WritingView,
 };
 use crate::domain::id::TaskId;
 use crate::domain::log::LogLine;
@@ -23,6 +23,8 @@ pub enum LiveEvent {
     Review(ReviewView),
     Question(QuestionView),
     Dependency(DependencyView),
+    /// What the followed task's agents may do without asking.
+    Permissions(PermissionsView),
     /// A message of a person, sent or delivered.
     Message(MessageView),
     Usage(UsageView),
@@ -46,7 +48,7 @@ struct PutAway {
 #[cfg(any(feature = "hydrate", test))]
 impl LiveEvent {
     /// Every name the stream uses.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 14] = [
         "status",
         "phase_update",
         "step_update",
@@ -54,6 +56,7 @@ impl LiveEvent {
         "review_required",
         "user_question",
         "dependency_request",
+        "permissions",
         "complete",
         "error",
         "usage",
@@ -74,6 +77,7 @@ impl LiveEvent {
             "review_required" => json(data).map(Self::Review),
             "user_question" => json(data).map(Self::Question),
             "dependency_request" => json(data).map(Self::Dependency),
+            "permissions" => json(data).map(Self::Permissions),
             "usage" => json(data).map(Self::Usage),
             "log" => json(data).map(Self::Log),
             "writing" => json(data).map(Self::Writing),

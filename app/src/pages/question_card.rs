@@ -3,6 +3,8 @@
 use leptos::prelude::*;
 
 use super::task_state::TaskState;
+#[cfg(feature = "ssr")]
+use crate::api::GivenAnswer;
 use crate::api::QuestionView;
 use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
@@ -26,8 +28,12 @@ pub async fn answer_question(
     #[server(default)] skip: bool,
 ) -> Result<QuestionView, Fault> {
     let answer = answer(choices, is_multi, &text, skip)?;
+    let given = GivenAnswer {
+        answer,
+        reason: None,
+    };
     let question = crate::backend::backend()?
-        .answer_question(id, answer)
+        .answer_question(id, given)
         .await?;
     crate::request::redirect(&format!("/tasks/{}", question.task_id));
     Ok(question)

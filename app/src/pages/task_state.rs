@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use crate::api::{
-    DependencyView, MessageView, PhaseView, QuestionView, ReviewView, TaskDetail, TaskView,
+    DependencyView, MessageView, PermissionsView, PhaseView, QuestionView, ReviewView, TaskDetail,
+    TaskView,
 };
 use crate::domain::id::TaskId;
 use crate::domain::log::{LogKind, ToolUse};
@@ -25,6 +26,7 @@ pub struct TaskState {
     pub messages: RwSignal<Vec<MessageView>>,
     pub questions: RwSignal<Vec<QuestionView>>,
     pub dependencies: RwSignal<Vec<DependencyView>>,
+    pub permissions: RwSignal<PermissionsView>,
     /// What the agent is doing, in words, while one is at work.
     pub doing: RwSignal<Option<String>>,
     /// What it did last, the newest first, with what it is doing.
@@ -49,6 +51,7 @@ impl TaskState {
             messages: RwSignal::new(detail.messages),
             questions: RwSignal::new(detail.questions),
             dependencies: RwSignal::new(detail.dependencies),
+            permissions: RwSignal::new(detail.permissions),
             doing: RwSignal::new(doing),
             recent: RwSignal::new(recent),
             log_seq: detail.log_seq,
@@ -125,6 +128,7 @@ impl TaskState {
             }),
             LiveEvent::Review(review) => self.update_review(review.clone()),
             LiveEvent::Question(question) => self.update_question(question.clone()),
+            LiveEvent::Permissions(permissions) => self.permissions.set(permissions.clone()),
             LiveEvent::Dependency(dependency) => self.dependencies.update(|dependencies| {
                 dependencies.retain(|known| known.id != dependency.id);
                 dependencies.push(dependency.clone());

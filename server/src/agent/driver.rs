@@ -39,9 +39,9 @@ const EVENTS: usize = 16;
 /// How many events there may be before the agent is ready. It has nothing to say yet.
 const EARLY: usize = 256;
 
-/// Tools that wait for a person: the platform puts their calls off instead of holding a process.
-const DEFERRABLE_TOOLS: &str =
-    "AskUserQuestion|mcp__platform__ask_user|mcp__platform__request_dependency";
+/// Tools whose calls the platform looks at before the CLI judges them: all. Only then can it put them
+/// off until a person has answered, instead of holding a process.
+const DEFERRABLE_TOOLS: &str = "";
 
 /// Starts agents.
 #[derive(Clone, Debug)]

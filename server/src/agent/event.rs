@@ -37,7 +37,7 @@ pub enum AgentEvent {
     TurnEnded(Box<TurnResult>),
     /// May a tool run? Needs an answer.
     AskPermission(PermissionRequest),
-    /// A tool that waits for a person is about to run. Needs an answer.
+    /// A tool is about to run. Needs an answer.
     HookPreToolUse(ToolHook),
     /// The agent wants to end its turn. Needs an answer.
     HookStop(StopHook),
@@ -114,15 +114,17 @@ pub struct PermissionRequest {
     pub suggestions: Vec<Value>,
 }
 
-/// A tool that waits for a person is about to run.
+/// A tool is about to run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolHook {
     /// Goes back with the answer.
     pub request_id: String,
     /// The tool.
     pub tool: String,
-    /// Its arguments.
+    /// Its arguments without secrets.
     pub input: Value,
+    /// Its arguments as they are, for the judgement alone.
+    pub raw: RawInput,
     /// The call.
     pub tool_use_id: String,
     /// A subagent makes it.

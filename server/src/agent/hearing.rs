@@ -48,7 +48,12 @@ impl Hearing {
     /// what is permitted has to be what is asked for.
     fn restored(&self, clean: Translation, line: &Line, at: DateTime<Utc>) -> Translation {
         let is_stream = matches!(parse(&line.text), Ok(Message::StreamEvent(_)));
-        let asks = |event: &AgentEvent| matches!(event, AgentEvent::AskPermission(_));
+        let asks = |event: &AgentEvent| {
+            matches!(
+                event,
+                AgentEvent::AskPermission(_) | AgentEvent::HookPreToolUse(_)
+            )
+        };
         if is_stream {
             return translate(line, &self.workspace, at);
         }
@@ -58,13 +63,17 @@ impl Hearing {
         let raw = translate(line, &self.workspace, at).events;
         let mut inputs = raw.into_iter().filter_map(|event| match event {
             AgentEvent::AskPermission(request) => Some(request.input),
+            AgentEvent::HookPreToolUse(hook) => Some(hook.raw),
             _ => None,
         });
         let mut clean = clean;
         for event in &mut clean.events {
-            if let AgentEvent::AskPermission(request) = event {
-                request.input = inputs.next().unwrap_or(RawInput::default());
-            }
+            let input = match event {
+                AgentEvent::AskPermission(request) => &mut request.input,
+                AgentEvent::HookPreToolUse(hook) => &mut hook.raw,
+                _ => continue,
+            };
+            *input = inputs.next().unwrap_or(RawInput::default());
         }
         clean
     }
@@ -157,6 +166,23 @@ mod tests {
         };
         assert_eq!(asked.input.value()["command"], format!("curl -H {SECRET}"));
         assert_eq!(asked.shown["command"], "curl -H [secret PASSWORD]");
+        assert!(!format!("{events:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn so_is_a_call_that_a_hook_looks_at() {
+        let request = json!({"type": "control_request", "request_id": "r", "request": {
+            "subtype": "hook_callback", "callback_id": "pre_tool_use", "input": {
+                "hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_use_id": "t",
+                "tool_input": {"command": format!("curl -H {SECRET}")},
+            },
+        }});
+        let events = heard(&mut hearing(), &request);
+        let Some(AgentEvent::HookPreToolUse(hook)) = events.last() else {
+            panic!("{events:?}")
+        };
+        assert_eq!(hook.raw.value()["command"], format!("curl -H {SECRET}"));
+        assert_eq!(hook.input["command"], "curl -H [secret PASSWORD]");
         assert!(!format!("{events:?}").contains(SECRET));
     }
 

@@ -1,26 +1,27 @@
 //! Whether a tool may run, by the task's permission mode. Pure.
 //!
+//! What a mode leaves open is for a person to decide.
+//!
 //! This is courtesy, not containment: a listed command such as `make` can do anything. What keeps
 //! an agent in its place is the sandbox.
 
 use std::path::{Component, Path, PathBuf};
 
-use app::domain::permission::PermissionMode;
+use app::domain::permission::{GrantedRule, PermissionMode, PermissionRule};
 use app::domain::plan::PhasePlan;
 use serde_json::Value;
 
+use super::permission_rule;
 use super::permitted_command::{self, Place};
 use super::shell_command::{NotSimple, split};
-
-/// What is said to the agent instead of asking a person.
-const NOBODY_ASKED: &str =
-    "Nobody can be asked at the moment. Do without it, or tell the person in your summary.";
 
 /// Whether a tool may run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// It may.
     Allow,
+    /// A person has to decide, for this reason.
+    Ask(Denial),
     /// It may not.
     Deny(Denial),
 }
@@ -29,17 +30,13 @@ pub enum Decision {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// The mode allows nothing that has to be asked for.
-    #[error(
-        "The permission mode \"strict\" does not allow {tool} without a person's yes. {NOBODY_ASKED}"
-    )]
+    #[error("The permission mode \"strict\" does not allow {tool} without a person's yes.")]
     Strict {
         /// The tool.
         tool: String,
     },
     /// The mode does not list the tool.
-    #[error(
-        "The permission mode \"balanced\" does not allow {tool} without a person's yes. {NOBODY_ASKED}"
-    )]
+    #[error("The permission mode \"balanced\" does not allow {tool} without a person's yes.")]
     NotListed {
         /// The tool.
         tool: String,
@@ -53,7 +50,7 @@ pub enum Denial {
         path: String,
     },
     /// A file outside the work directory.
-    #[error("{path} is outside the work directory. {NOBODY_ASKED}")]
+    #[error("{path} is outside the work directory.")]
     Outside {
         /// The file.
         path: String,
@@ -72,26 +69,24 @@ pub enum Denial {
         allowed: String,
     },
     /// A command line that can't be judged.
-    #[error(
-        "The command can't be judged because {0}. Split it into simple commands. {NOBODY_ASKED}"
-    )]
+    #[error("The command can't be judged because {0}. Split it into simple commands.")]
     NotSimple(NotSimple),
     /// A program that is not listed.
     #[error(
-        "The permission mode \"balanced\" does not allow \"{command}\" without a person's yes. {NOBODY_ASKED}"
+        "The permission mode \"balanced\" does not allow \"{command}\" without a person's yes."
     )]
     Command {
         /// The program, with its subcommand where that decides.
         command: String,
     },
     /// A word whose value only the shell knows.
-    #[error("The command uses \"{word}\", whose value is not known beforehand. {NOBODY_ASKED}")]
+    #[error("The command uses \"{word}\", whose value is not known beforehand.")]
     Expanded {
         /// The word.
         word: String,
     },
     /// A question that only a person can answer.
-    #[error("{tool} needs a person's answer. {NOBODY_ASKED}")]
+    #[error("{tool} needs a person's answer.")]
     NeedsPerson {
         /// The tool.
         tool: String,
@@ -112,18 +107,144 @@ pub enum Denial {
     },
 }
 
-/// Judges a call that the CLI does not allow by itself. `workspace` is the work directory as the
-/// agent sees it.
-pub fn decide(
-    mode: PermissionMode,
-    is_sandboxed: bool,
-    tool: &str,
-    input: &Value,
-    workspace: &Path,
-) -> Decision {
-    match judge(mode, is_sandboxed, tool, input, workspace) {
-        Ok(()) => Decision::Allow,
-        Err(denial) => Decision::Deny(denial),
+impl Denial {
+    /// Whether a person's yes changes it.
+    const fn is_open(&self) -> bool {
+        match self {
+            Self::Strict { .. }
+            | Self::NotListed { .. }
+            | Self::Outside { .. }
+            | Self::NotSimple(_)
+            | Self::Command { .. }
+            | Self::Expanded { .. }
+            | Self::NeedsPerson { .. } => true,
+            Self::Internal { .. }
+            | Self::NotInPhase { .. }
+            | Self::Onlooker { .. }
+            | Self::Argument { .. } => false,
+        }
+    }
+}
+
+/// What a task allows its agents.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy<'a> {
+    pub mode: PermissionMode,
+    pub is_sandboxed: bool,
+    /// The work directory as the agent sees it.
+    pub workspace: &'a Path,
+    /// What a person has allowed for the whole task.
+    pub rules: &'a [GrantedRule],
+}
+
+impl Policy<'_> {
+    /// Judges a call.
+    pub fn decide(&self, tool: &str, input: &Value) -> Decision {
+        match self.judge(tool, input) {
+            Ok(()) => Decision::Allow,
+            Err(denial) if denial.is_open() => Decision::Ask(denial),
+            Err(denial) => Decision::Deny(denial),
+        }
+    }
+
+    /// The rules that would allow a call which a person is asked for.
+    pub fn offered(&self, tool: &str, input: &Value) -> Vec<PermissionRule> {
+        let line = input.get("command").and_then(Value::as_str);
+        let commands = line.and_then(|line| split(line).ok());
+        let mut place = self.place();
+        let denied =
+            commands.and_then(|commands| permitted_command::unlisted(commands, &mut place));
+        permission_rule::offered(tool, input, self.workspace, denied.as_deref())
+    }
+
+    fn judge(&self, tool: &str, input: &Value) -> Result<(), Denial> {
+        if tool.starts_with("mcp__platform__") {
+            return Ok(());
+        }
+        if tool == "AskUserQuestion" {
+            return answered(tool, input);
+        }
+        let edited = edited_file(tool, input).transpose()?;
+        let edited = edited.map(|path| inside(self.workspace, path));
+        if let Some(Ok(path)) = &edited
+            && is_internal(path)
+        {
+            return Err(Denial::Internal {
+                path: path.display().to_string(),
+            });
+        }
+        if self.mode == PermissionMode::Autonomous {
+            return Ok(());
+        }
+        let judged = match edited {
+            Some(_) if self.mode == PermissionMode::Strict => Err(Denial::Strict {
+                tool: tool.to_owned(),
+            }),
+            Some(path) => path.map(|_| ()),
+            None => self.unedited(tool, input),
+        };
+        match judged {
+            Err(denial) if denial.is_open() && self.is_covered(tool, input) => Ok(()),
+            judged => judged,
+        }
+    }
+
+    fn is_covered(&self, tool: &str, input: &Value) -> bool {
+        let mut rules = self.rules.iter();
+        rules.any(|known| permission_rule::covers(&known.rule, tool, input, self.workspace))
+    }
+
+    /// Judges a call that changes no file by itself.
+    fn unedited(&self, tool: &str, input: &Value) -> Result<(), Denial> {
+        match tool {
+            // The tools of a subagent are judged one by one.
+            "Task"
+            | "Agent"
+            | "TodoWrite"
+            | "TaskCreate"
+            | "TaskUpdate"
+            | "TaskList"
+            | "TaskGet"
+            | "TaskOutput"
+            | "TaskStop"
+            | "Skill"
+            | "ToolSearch"
+            | "BashOutput"
+            | "KillShell"
+            | "EnterPlanMode"
+            | "StructuredOutput"
+            | "ListAgents"
+            | "CronList"
+            | "ReportFindings"
+            | "ListMcpResourcesTool"
+            | "ReadMcpResourceTool" => Ok(()),
+            "ExitPlanMode" => Err(Denial::NeedsPerson {
+                tool: tool.to_owned(),
+            }),
+            // A sandboxed agent sees nothing that it may not read.
+            "Read" | "Glob" | "Grep" | "LS" if self.is_sandboxed => Ok(()),
+            "Read" => inside(self.workspace, argument(tool, input, "file_path")?).map(|_| ()),
+            "Glob" | "Grep" | "LS" => match input.get("path").and_then(Value::as_str) {
+                Some(path) => inside(self.workspace, path).map(|_| ()),
+                None => Ok(()),
+            },
+            "Bash" => {
+                let commands =
+                    split(argument(tool, input, "command")?).map_err(Denial::NotSimple)?;
+                permitted_command::judge(&commands, &mut self.place())
+            }
+            _ if self.mode == PermissionMode::Strict => Err(Denial::Strict {
+                tool: tool.to_owned(),
+            }),
+            _ => Err(Denial::NotListed {
+                tool: tool.to_owned(),
+            }),
+        }
+    }
+
+    fn place(&self) -> Place<'_> {
+        let is_strict = self.mode == PermissionMode::Strict;
+        Place::new(self.workspace, self.is_sandboxed, is_strict, self.rules)
     }
 }
 
@@ -147,6 +268,12 @@ fn judge_onlooker(
     input: &Value,
     workspace: &Path,
 ) -> Result<(), Denial> {
+    let policy = Policy {
+        mode: PermissionMode::Balanced,
+        is_sandboxed,
+        workspace,
+        rules: &[],
+    };
     let refused = || Denial::Onlooker {
         tool: tool.to_owned(),
     };
@@ -157,11 +284,11 @@ fn judge_onlooker(
         }
         _ if tool.starts_with("mcp__platform__") => Err(refused()),
         "Bash" if !is_sandboxed => {
-            balanced(is_sandboxed, tool, input, workspace)?;
+            policy.unedited(tool, input)?;
             let commands = split(argument(tool, input, "command")?).map_err(Denial::NotSimple)?;
             permitted_command::judge_reading(&commands)
         }
-        _ => balanced(is_sandboxed, tool, input, workspace),
+        _ => policy.unedited(tool, input),
     }
 }
 
@@ -188,62 +315,6 @@ pub fn judge_phase(
         phase: phase.name.clone(),
         allowed: phase.written(),
     })
-}
-
-fn judge(
-    mode: PermissionMode,
-    is_sandboxed: bool,
-    tool: &str,
-    input: &Value,
-    workspace: &Path,
-) -> Result<(), Denial> {
-    if tool.starts_with("mcp__platform__") {
-        return Ok(());
-    }
-    if matches!(tool, "AskUserQuestion" | "ExitPlanMode") {
-        return answered(tool, input);
-    }
-    let edited = edited_file(tool, input).transpose()?;
-    let edited = edited.map(|path| inside(workspace, path));
-    if let Some(Ok(path)) = &edited
-        && is_internal(path)
-    {
-        return Err(Denial::Internal {
-            path: path.display().to_string(),
-        });
-    }
-    match mode {
-        PermissionMode::Autonomous => Ok(()),
-        PermissionMode::Strict => Err(Denial::Strict {
-            tool: tool.to_owned(),
-        }),
-        PermissionMode::Balanced => match edited {
-            Some(path) => path.map(|_| ()),
-            None => balanced(is_sandboxed, tool, input, workspace),
-        },
-    }
-}
-
-fn balanced(is_sandboxed: bool, tool: &str, input: &Value, workspace: &Path) -> Result<(), Denial> {
-    match tool {
-        // The tools of a subagent are judged one by one.
-        "Task" | "Agent" | "TodoWrite" | "TaskCreate" | "TaskUpdate" | "TaskList" | "TaskGet"
-        | "TaskOutput" | "TaskStop" | "Skill" | "ToolSearch" | "BashOutput" | "KillShell" => Ok(()),
-        // A sandboxed agent sees nothing that it may not read.
-        "Read" | "Glob" | "Grep" | "LS" if is_sandboxed => Ok(()),
-        "Read" => inside(workspace, argument(tool, input, "file_path")?).map(|_| ()),
-        "Glob" | "Grep" | "LS" => match input.get("path").and_then(Value::as_str) {
-            Some(path) => inside(workspace, path).map(|_| ()),
-            None => Ok(()),
-        },
-        "Bash" => {
-            let commands = split(argument(tool, input, "command")?).map_err(Denial::NotSimple)?;
-            permitted_command::judge(&commands, &mut Place::new(workspace, is_sandboxed))
-        }
-        _ => Err(Denial::NotListed {
-            tool: tool.to_owned(),
-        }),
-    }
 }
 
 /// A question may pass once it carries its answers.

@@ -1,14 +1,27 @@
+use app::domain::id::RuleId;
+use app::domain::permission::RuleKind;
 use proptest::prelude::*;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::*;
 
 const WORKSPACE: &str = "/workspace";
 
 fn judged(mode: PermissionMode, is_sandboxed: bool, tool: &str, input: &Value) -> String {
-    match decide(mode, is_sandboxed, tool, input, Path::new(WORKSPACE)) {
+    let policy = Policy {
+        mode,
+        is_sandboxed,
+        workspace: Path::new(WORKSPACE),
+        rules: &[],
+    };
+    named(policy.decide(tool, input))
+}
+
+fn named(decision: Decision) -> String {
+    match decision {
         Decision::Allow => "allow".to_owned(),
-        Decision::Deny(denial) => {
+        Decision::Ask(denial) | Decision::Deny(denial) => {
             let debug = format!("{denial:?}");
             debug
                 .split([' ', '('])
@@ -353,12 +366,175 @@ fn a_denial_tells_the_agent_what_to_do() {
     assert!(denial.contains("Write tool"), "{denial}");
 }
 
+#[test]
+fn what_no_yes_can_allow_is_not_asked_for() {
+    let decided = |tool: &str, input: Value| {
+        let policy = Policy {
+            mode: PermissionMode::Balanced,
+            is_sandboxed: true,
+            workspace: Path::new(WORKSPACE),
+            rules: &[],
+        };
+        policy.decide(tool, &input)
+    };
+    for command in [
+        "curl .git/config",
+        "reboot; rm -rf .git",
+        "curl -o=.git/x y",
+    ] {
+        let decision = decided("Bash", json!({"command": command}));
+        let is_denied = matches!(decision, Decision::Deny(Denial::Internal { .. }));
+        assert!(is_denied, "{command} {decision:?}");
+    }
+    let decision = decided("Bash", json!({"command": "curl x"}));
+    assert!(matches!(decision, Decision::Ask(Denial::Command { .. })));
+    let decision = decided("Write", json!({"file_path": "/etc/x"}));
+    assert!(matches!(decision, Decision::Ask(Denial::Outside { .. })));
+}
+
+fn granted(rules: &[(RuleKind, &str)]) -> Vec<GrantedRule> {
+    let rules = rules.iter().enumerate();
+    let granted = rules.map(|(number, (kind, subject))| GrantedRule {
+        id: RuleId::from_uuid(Uuid::from_u128(number as u128)),
+        rule: kind.rule(subject.parse().unwrap()),
+    });
+    granted.collect()
+}
+
+#[test]
+fn a_rule_allows_what_it_names_and_no_more() {
+    use PermissionMode::{Balanced, Strict};
+    let rules = granted(&[
+        (RuleKind::Command, "curl -sS"),
+        (RuleKind::Command, "touch"),
+        (RuleKind::Command, "cd"),
+        (RuleKind::Line, "echo $(date)"),
+        (RuleKind::Edit, "src/"),
+    ]);
+    let bash = |mode: PermissionMode, is_sandboxed: bool, command: &str| {
+        let policy = Policy {
+            mode,
+            is_sandboxed,
+            workspace: Path::new(WORKSPACE),
+            rules: &rules,
+        };
+        named(policy.decide("Bash", &json!({"command": command})))
+    };
+    for (mode, is_sandboxed, command, expected) in [
+        (Balanced, true, "curl -sS http://x", "allow"),
+        (Balanced, true, "make && curl -sS http://x | tee a", "allow"),
+        (Balanced, true, "curl http://x", "Command"),
+        (Balanced, true, "curl -sS http://x > /etc/x", "Outside"),
+        (
+            Balanced,
+            true,
+            "curl -sS -o .git/config http://x",
+            "Internal",
+        ),
+        (
+            Balanced,
+            true,
+            "curl -sS http://x; wget http://x",
+            "Command",
+        ),
+        (Balanced, true, "LD_PRELOAD=x curl -sS http://x", "Command"),
+        (Balanced, false, "curl -sS -o /etc/x http://x", "Outside"),
+        (Balanced, true, "cd ..", "Outside"),
+        (Balanced, true, "cd", "Command"),
+        (Balanced, true, "echo $(date)", "allow"),
+        (Balanced, true, "echo $(date) x", "NotSimple"),
+        (Strict, true, "touch a b", "allow"),
+        (Strict, true, "touch a && mkdir b", "Strict"),
+        (Strict, true, "cat a | grep b", "allow"),
+        (Strict, true, "cat a > b", "Strict"),
+        (Strict, true, "git diff && ls && which node", "allow"),
+        (Strict, true, "git commit -m x", "Strict"),
+    ] {
+        let decided = bash(mode, is_sandboxed, command);
+        assert_eq!(decided, expected, "{mode} {command}");
+    }
+    let write = |path: &str| {
+        let policy = Policy {
+            mode: Strict,
+            is_sandboxed: true,
+            workspace: Path::new(WORKSPACE),
+            rules: &rules,
+        };
+        named(policy.decide("Write", &json!({"file_path": path})))
+    };
+    assert_eq!(write("src/a.rs"), "allow");
+    assert_eq!(write("docs/a.md"), "Strict");
+    assert_eq!(write("src/.git/config"), "Internal");
+}
+
+#[test]
+fn the_offered_rules_name_the_commands_that_are_not_listed() {
+    let policy = Policy {
+        mode: PermissionMode::Balanced,
+        is_sandboxed: true,
+        workspace: Path::new(WORKSPACE),
+        rules: &[],
+    };
+    let offered = |command: &str| {
+        let rules = policy.offered("Bash", &json!({"command": command}));
+        let shown = rules
+            .iter()
+            .map(|rule| format!("{}: {}", rule.kind(), rule.subject()));
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        offered("make && curl x | sh"),
+        ["command: curl x", "command: sh"]
+    );
+    assert_eq!(offered("A=1 npm-check -u"), ["command: npm-check -u"]);
+    assert_eq!(offered("rm -rf /tmp/x"), ["line: rm -rf /tmp/x"]);
+    assert_eq!(offered("curl $URL"), ["line: curl $URL"]);
+    assert_eq!(offered("curl x > /etc/y"), ["line: curl x > /etc/y"]);
+    assert_eq!(offered("cd /tmp && curl x"), ["line: cd /tmp && curl x"]);
+    assert_eq!(offered("echo `x`"), ["line: echo `x`"]);
+}
+
 proptest! {
     #[test]
-    fn strict_allows_nothing_but_the_platform(tool in "[A-Za-z_]{1,20}", command in ".{0,40}") {
+    fn strict_allows_no_unknown_tool(tool in "[a-z_]{1,20}", command in ".{0,40}") {
         prop_assume!(!tool.starts_with("mcp__platform__"));
         let verdict = judged(PermissionMode::Strict, true, &tool, &json!({"command": command}));
         prop_assert_ne!(verdict, "allow");
+    }
+
+    #[test]
+    fn strict_runs_no_program_that_writes(
+        before in "(ls|cat a|git log)",
+        join in "( && | \\|\\| |; | \\| |;|\n)",
+        after in "(touch x|make|git add \\.|sed -i s/a/b/ c|echo x > y|rm a|git diff --output=x|find \\. -fprint x)",
+    ) {
+        let command = format!("{before}{join}{after}");
+        let verdict = judged(PermissionMode::Strict, true, "Bash", &json!({"command": command}));
+        prop_assert_ne!(verdict, "allow");
+    }
+
+    #[test]
+    fn what_is_offered_for_a_command_allows_it(
+        words in prop::collection::vec("[a-z$/.~'\" -]{1,6}", 1..4),
+        is_sandboxed in any::<bool>(),
+    ) {
+        let input = json!({"command": words.join(" ")});
+        let policy = Policy {
+            mode: PermissionMode::Balanced,
+            is_sandboxed,
+            workspace: Path::new(WORKSPACE),
+            rules: &[],
+        };
+        if let Decision::Ask(_) = policy.decide("Bash", &input) {
+            let offered = policy.offered("Bash", &input).into_iter();
+            let rules: Vec<_> = offered
+                .map(|rule| GrantedRule { id: RuleId::from_uuid(Uuid::nil()), rule })
+                .collect();
+            let policy = Policy { rules: &rules, ..policy };
+            if !rules.is_empty() {
+                prop_assert_eq!(policy.decide("Bash", &input), Decision::Allow);
+            }
+        }
     }
 
     #[test]

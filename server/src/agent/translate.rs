@@ -226,6 +226,7 @@ fn question(request: ControlRequest) -> Result<AgentEvent, String> {
             } => Ok(AgentEvent::HookPreToolUse(ToolHook {
                 request_id,
                 tool: tool_name,
+                raw: RawInput::new(tool_input.clone()),
                 input: tool_input,
                 tool_use_id,
                 is_subagent: agent_id.is_some(),

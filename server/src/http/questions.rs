@@ -23,5 +23,5 @@ async fn answer(
     Id(id): Id<QuestionId>,
     Input(given): Input<GivenAnswer>,
 ) -> Answer<QuestionView> {
-    Ok(Json(service.answer_question(id, given.answer).await?))
+    Ok(Json(service.answer_question(id, given).await?))
 }

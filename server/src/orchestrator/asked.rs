@@ -55,6 +55,12 @@ impl AskUserQuestion {
     }
 }
 
+/// Whether a tool is there to ask a person.
+pub fn waits(tool: &str) -> bool {
+    let name = tool.strip_prefix(PLATFORM);
+    tool == "AskUserQuestion" || matches!(name, Some("ask_user" | "request_dependency"))
+}
+
 /// What the call of a tool that waits for a person asks; the error tells the agent what is wrong.
 pub fn by_tool(hook: &ToolHook) -> Result<Vec<Answerable>, String> {
     let via = Via::Tool {
@@ -87,6 +93,7 @@ fn by_cli(input: AskUserQuestion, via: &Via) -> Vec<Answerable> {
             default: None,
             required: true,
             via: via.clone(),
+            permission: None,
         };
         Answerable::Question(QuestionId::from_uuid(Uuid::now_v7()), asked)
     });
@@ -160,6 +167,7 @@ pub fn question(asked: UserQuestion, via: Via) -> Answerable {
         default: asked.default,
         required: asked.required,
         via,
+        permission: None,
     };
     Answerable::Question(QuestionId::from_uuid(Uuid::now_v7()), asked)
 }
@@ -190,6 +198,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::agent::event::RawInput;
 
     fn hook(tool: &str, input: Value) -> ToolHook {
         ToolHook {
@@ -197,6 +206,7 @@ mod tests {
             tool: tool.to_owned(),
             input,
             tool_use_id: "toolu_1".to_owned(),
+            raw: RawInput::default(),
             is_subagent: false,
         }
     }

@@ -10,13 +10,12 @@ use super::run::{Run, RunError};
 use super::session::Session;
 use super::turn::{Turn, line};
 use crate::agent::driver::ControlError;
-use crate::agent::event::{PermissionRequest, StopHook, ToolHook};
+use crate::agent::event::{StopHook, ToolHook};
 use crate::agent::marker::Marker;
 use crate::agent::mcp::{ToolCall, ToolReply};
-use crate::agent::permission::{self, Decision};
 use crate::agent::platform_tool::PlatformTool;
 use crate::agent::request::StepState;
-use crate::agent::stdin::{HookAnswer, PermissionAnswer};
+use crate::agent::stdin::HookAnswer;
 use crate::error::Error;
 use crate::prompts;
 
@@ -28,59 +27,6 @@ const ASKED_AS_WELL: &str = "The person is asked this too. The answer comes late
     its own: go on without it as far as you can, and don't ask again.";
 
 impl Run {
-    pub(super) async fn permit(
-        &self,
-        session: &Session,
-        request: PermissionRequest,
-    ) -> Result<(), RunError> {
-        let Some(task) = self.load().await? else {
-            return Ok(());
-        };
-        let sandboxed = self.deps.launcher.sandbox().is_sandboxed();
-        let (tool, input) = (&request.tool, request.input.value());
-        let decision = if session.is_onlooker {
-            permission::decide_onlooker(sandboxed, tool, input, &session.workspace)
-        } else {
-            let phase = task
-                .active_phase()
-                .map(|phase| permission::judge_phase(&phase.plan, tool, input, &session.workspace));
-            match phase {
-                Some(Err(denial)) => Decision::Deny(denial),
-                Some(Ok(())) | None => permission::decide(
-                    task.permission_mode,
-                    sandboxed,
-                    tool,
-                    input,
-                    &session.workspace,
-                ),
-            }
-        };
-        let answer = match decision {
-            Decision::Allow => PermissionAnswer::Allow {
-                updated_input: None,
-            },
-            Decision::Deny(denial) => {
-                let message = denial.to_string();
-                let subject: String = asked::subject(&request.shown).chars().take(200).collect();
-                let redactor = session.secrets.redactor();
-                let reason = redactor.redact(&message);
-                let text = format!("Not permitted: {} {subject}. {reason}", request.tool);
-                self.log(vec![line(LogKind::Note, text)]).await?;
-                PermissionAnswer::Deny {
-                    message,
-                    interrupt: false,
-                }
-            }
-        };
-        let control = session.agent.control();
-        said(
-            control
-                .answer_permission(&request.request_id, &answer)
-                .await,
-        );
-        Ok(())
-    }
-
     /// Sends an agent that wants to end its turn back to what is missing.
     pub(super) async fn may_stop(
         &self,

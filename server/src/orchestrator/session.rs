@@ -1,5 +1,6 @@
 //! An agent process that serves a session of a task, and what the platform keeps beside it.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct Session {
     pub secrets: KnownSecrets,
     /// The work directory as the agent sees it.
     pub workspace: PathBuf,
+    /// Calls of this process that a person has allowed.
+    pub approved: HashSet<String>,
     /// Another agent did the work, and this one verifies it.
     pub is_onlooker: bool,
 }
@@ -124,6 +127,7 @@ pub async fn start(
         mail: Mail::default(),
         secrets,
         workspace,
+        approved: HashSet::new(),
         is_onlooker,
     };
     Ok(Started {

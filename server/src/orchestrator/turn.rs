@@ -10,6 +10,7 @@ use chrono::Utc;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use super::asked;
 use super::inspection;
 use super::outcome::{self, Verdict};
 use super::run::{Ending, Next, Run, RunError};
@@ -226,7 +227,11 @@ impl Run {
             AgentEvent::AskPermission(request) => self.permit(session, request).await?,
             AgentEvent::HookPreToolUse(hook) => {
                 turn.begins_by = None;
-                self.park_or_answer(session, turn, &hook).await?;
+                if asked::waits(&hook.tool) {
+                    Box::pin(self.park_or_answer(session, turn, &hook)).await?;
+                } else {
+                    Box::pin(self.consider(session, turn, &hook)).await?;
+                }
             }
             AgentEvent::HookStop(hook) => self.may_stop(session, turn, &hook).await?,
             AgentEvent::RateLimit(limit) => turn.limit = Some(limit),

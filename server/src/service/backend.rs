@@ -2,12 +2,14 @@
 
 use app::api::{
     BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, EventQuery, EventView,
-    GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page, QuestionView,
-    ReviewView, ReviewWork, ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    GivenAnswer, GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page,
+    PermissionsView, QuestionView, ReviewView, ReviewWork, ShowFile, ShownFile, TaskDetail,
+    TaskQuery, TaskView, WorkflowView,
 };
 use app::backend::Backend;
-use app::domain::id::{FeedbackId, QuestionId, ReviewId, TaskId};
-use app::domain::task::{Answer, ChangeRequest, Comment, TaskEdit};
+use app::domain::id::{FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
+use app::domain::permission::{GrantedRule, PermissionRule};
+use app::domain::task::{ChangeRequest, Comment, TaskEdit};
 use app::domain::text::Note;
 use app::fault::Fault;
 use async_trait::async_trait;
@@ -73,8 +75,28 @@ impl Backend for Service {
         Ok(self.write_to_agent(id, text).await?)
     }
 
-    async fn answer_question(&self, id: QuestionId, answer: Answer) -> Result<QuestionView, Fault> {
-        Ok(Self::answer_question(self, id, answer).await?)
+    async fn answer_question(
+        &self,
+        id: QuestionId,
+        given: GivenAnswer,
+    ) -> Result<QuestionView, Fault> {
+        Ok(Self::answer_question(self, id, given).await?)
+    }
+
+    async fn permissions(&self, id: TaskId) -> Result<PermissionsView, Fault> {
+        Ok(Self::permissions(self, id).await?)
+    }
+
+    async fn grant_permission(
+        &self,
+        id: TaskId,
+        rule: PermissionRule,
+    ) -> Result<GrantedRule, Fault> {
+        Ok(Self::grant_permission(self, id, rule).await?)
+    }
+
+    async fn revoke_permission(&self, id: TaskId, rule: RuleId) -> Result<(), Fault> {
+        Ok(Self::revoke_permission(self, id, rule).await?)
     }
 
     async fn request_review(&self, id: TaskId) -> Result<TaskView, Fault> {

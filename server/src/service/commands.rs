@@ -1,8 +1,8 @@
 //! What people do.
 
-use app::api::{CreateTask, MessageView, QuestionView, ReviewView, TaskView};
+use app::api::{CreateTask, GivenAnswer, MessageView, QuestionView, ReviewView, TaskView};
 use app::domain::id::{FeedbackId, MessageId, QuestionId, ReviewId, TaskId};
-use app::domain::task::{Actor, Answer, ChangeRequest, Comment, Task, TaskCommand, TaskEdit};
+use app::domain::task::{Actor, ChangeRequest, Comment, Task, TaskCommand, TaskEdit};
 use app::domain::text::Note;
 use chrono::Utc;
 use uuid::Uuid;
@@ -79,11 +79,15 @@ impl Service {
     pub async fn answer_question(
         &self,
         question: QuestionId,
-        answer: Answer,
+        given: GivenAnswer,
     ) -> Result<QuestionView, Error> {
         let unknown = || Error::NotFound { what: "question" };
         let task = self.parts.store.task_of_question(question).await?;
-        let command = TaskCommand::AnswerQuestion { question, answer };
+        let command = TaskCommand::AnswerQuestion {
+            question,
+            answer: given.answer,
+            reason: given.reason,
+        };
         let appended = self
             .execute(task.ok_or_else(unknown)?, Actor::Person, command)
             .await?;

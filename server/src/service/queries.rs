@@ -70,6 +70,7 @@ impl Service {
         let task = self.load(id).await?;
         let skipped = task.messages.len().saturating_sub(MESSAGES);
         Ok(TaskDetail {
+            permissions: super::permissions::view(&task),
             phases: phases(&task),
             reviews: reviews(&task),
             messages: task

@@ -11,6 +11,7 @@ mod commands;
 mod crash;
 mod growing_text;
 mod installation;
+mod permissions;
 mod questions;
 mod reminders;
 mod scripted_model;

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId, SessionId};
 use crate::domain::money::Usd;
+use crate::domain::permission::GrantedRule;
 
 impl Task {
     /// The state after one more event. An event before the creation changes nothing.
@@ -67,6 +68,7 @@ impl Task {
             messages: Vec::new(),
             reviews: Vec::new(),
             questions: Vec::new(),
+            rules: Vec::new(),
             dependencies: Vec::new(),
             review_requested: false,
             failures: 0,
@@ -85,6 +87,8 @@ impl Task {
             | TaskEvent::CheckpointCreated { .. }
             | TaskEvent::ErrorReported { .. } => {}
             TaskEvent::TaskUpdated { .. }
+            | TaskEvent::PermissionGranted { .. }
+            | TaskEvent::PermissionRevoked { .. }
             | TaskEvent::TaskQueued { .. }
             | TaskEvent::TaskStarted {}
             | TaskEvent::RunStarted { .. }
@@ -131,6 +135,11 @@ impl Task {
         let at = record.at;
         match &record.event {
             TaskEvent::TaskUpdated { edit } => self.edit(edit),
+            TaskEvent::PermissionGranted { id, rule } => self.rules.push(GrantedRule {
+                id: *id,
+                rule: rule.clone(),
+            }),
+            TaskEvent::PermissionRevoked { id } => self.rules.retain(|known| known.id != *id),
             TaskEvent::TaskQueued { not_before } => {
                 self.status = Status::Queued {
                     not_before: *not_before,
@@ -255,7 +264,9 @@ impl Task {
             }
             TaskEvent::TurnEnded { outcome, .. } => self.end_turn(outcome),
             TaskEvent::QuestionAsked { id, asked } => self.ask(*id, asked.clone(), at),
-            TaskEvent::QuestionAnswered { id, answer } => self.take_answer(*id, answer, at),
+            TaskEvent::QuestionAnswered { id, answer, reason } => {
+                self.take_answer(*id, answer, reason.as_ref(), at);
+            }
             TaskEvent::AnswersDelivered { questions } => self.take_answers(questions),
             TaskEvent::DependencyRequested { id, needed } => {
                 self.dependencies.push((*id, needed.clone()));

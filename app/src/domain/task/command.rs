@@ -8,11 +8,11 @@ use super::{
     TurnOutcome, TurnPurpose, UsageDelta,
 };
 use crate::domain::id::{
-    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId,
-    TaskId,
+    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
+    SessionId, TaskId,
 };
 use crate::domain::money::Usd;
-use crate::domain::permission::PermissionMode;
+use crate::domain::permission::{PermissionMode, PermissionRule};
 use crate::domain::plan::Workflow;
 use crate::domain::text::{Description, ModelName, Note, Title};
 
@@ -106,6 +106,17 @@ pub enum TaskCommand {
     AnswerQuestion {
         question: QuestionId,
         answer: Answer,
+        /// Only of a call that is decided.
+        reason: Option<Note>,
+    },
+    /// Allow calls of a kind for the rest of the task.
+    GrantPermission {
+        id: RuleId,
+        rule: PermissionRule,
+    },
+    /// Ask for them again.
+    RevokePermission {
+        id: RuleId,
     },
     /// Open a gate at the next end of a turn.
     RequestReview,
@@ -259,6 +270,18 @@ pub enum Refusal {
     /// Only one choice was asked for.
     #[error("This question takes one answer.")]
     OneAnswer,
+    /// A call is decided in one of three ways.
+    #[error("Answer with once, task or deny.")]
+    NoConsent,
+    /// There is no rule that would allow such calls.
+    #[error("This call can be allowed once only.")]
+    NotForTask,
+    /// Other questions have answers without a reason.
+    #[error("Only the decision on a call has a reason.")]
+    NoReason,
+    /// No such rule in this task.
+    #[error("There is no such rule.")]
+    UnknownRule,
     /// The state forbids it.
     #[error("A task that is {state} can't be {}.", action.participle())]
     NotAllowed {

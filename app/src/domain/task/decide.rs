@@ -35,7 +35,13 @@ impl Task {
             TaskCommand::Retry => self.retry(),
             TaskCommand::Archive => self.archive(),
             TaskCommand::SendMessage { message, text } => self.send_message(message, text),
-            TaskCommand::AnswerQuestion { question, answer } => self.answer(question, answer),
+            TaskCommand::AnswerQuestion {
+                question,
+                answer,
+                reason,
+            } => self.answer(question, answer, reason),
+            TaskCommand::GrantPermission { id, rule } => self.grant(id, &rule),
+            TaskCommand::RevokePermission { id } => self.revoke(id),
             TaskCommand::RequestReview => self.request_review(),
             TaskCommand::AddFeedback {
                 review,

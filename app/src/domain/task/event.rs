@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::{Answer, Priority, ReminderLevel, TaskEdit, Tokens};
 use crate::domain::id::{
-    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId,
-    TaskId,
+    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
+    SessionId, TaskId,
 };
 use crate::domain::money::Usd;
-use crate::domain::permission::PermissionMode;
+use crate::domain::permission::{AskedPermission, PermissionMode, PermissionRule};
 use crate::domain::plan::{PhasePlan, TaskType};
 use crate::domain::text::{Description, ModelName, Note, Title};
 use crate::domain::word::words;
@@ -188,9 +188,19 @@ pub enum TaskEvent {
         asked: AskedQuestion,
     },
     /// A person answered; without any part, the agent is to go on without an answer.
-    QuestionAnswered { id: QuestionId, answer: Answer },
+    QuestionAnswered {
+        id: QuestionId,
+        answer: Answer,
+        /// Why, of a call that was decided.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Note>,
+    },
     /// The call that asked these has come again and got its answers.
     AnswersDelivered { questions: Vec<QuestionId> },
+    /// Calls of this kind need no more yes.
+    PermissionGranted { id: RuleId, rule: PermissionRule },
+    /// They do again.
+    PermissionRevoked { id: RuleId },
     /// The agent needs something from a person.
     DependencyRequested {
         id: DependencyId,
@@ -346,6 +356,9 @@ pub struct AskedQuestion {
     pub default: Option<String>,
     pub required: bool,
     pub via: Via,
+    /// The call that a person is to decide on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission: Option<Box<AskedPermission>>,
 }
 
 /// One of the answers that an agent offers.

@@ -8,6 +8,7 @@ use super::{
     Action, AskedQuestion, Refusal, Status, Task, TaskEvent, TurnPurpose, Via, Waiting, Work,
 };
 use crate::domain::id::QuestionId;
+use crate::domain::permission::Consent;
 use crate::domain::text::Note;
 use crate::domain::word::words;
 
@@ -38,7 +39,12 @@ pub enum QuestionStatus {
     /// It waits.
     Open,
     /// A person has answered.
-    Answered { at: DateTime<Utc>, answer: Answer },
+    Answered {
+        at: DateTime<Utc>,
+        answer: Answer,
+        #[serde(default)]
+        reason: Option<Note>,
+    },
     /// The task was called off before.
     Withdrawn,
 }
@@ -121,6 +127,21 @@ impl Answer {
         let parts: Vec<_> = self.parts().collect();
         (!parts.is_empty()).then(|| parts.join(", "))
     }
+
+    /// The decision on a call.
+    pub fn consent(&self) -> Option<Consent> {
+        match self.0.as_slice() {
+            [word] => word.as_str().parse().ok(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Consent> for Answer {
+    fn from(consent: Consent) -> Self {
+        let word = consent.to_string().parse();
+        Self(vec![word.expect("a word is short and printable")])
+    }
 }
 
 impl Question {
@@ -130,6 +151,20 @@ impl Question {
             QuestionStatus::Answered { answer, .. } => Some(answer),
             QuestionStatus::Open | QuestionStatus::Withdrawn => None,
         }
+    }
+
+    /// Why a call was decided as it was.
+    pub fn reason(&self) -> Option<&Note> {
+        match &self.status {
+            QuestionStatus::Answered { reason, .. } => reason.as_ref(),
+            QuestionStatus::Open | QuestionStatus::Withdrawn => None,
+        }
+    }
+
+    /// A person's decision on the call that this is about.
+    pub fn consent(&self) -> Option<Consent> {
+        self.asked.permission.as_ref()?;
+        self.answer()?.consent()
     }
 
     /// What became of it, by its name on the wire.
@@ -155,7 +190,7 @@ impl Task {
     }
 
     /// The task goes on once nothing is open that its agent has asked for.
-    pub(super) fn answer(&self, id: QuestionId, answer: Answer) -> Decision {
+    pub(super) fn answer(&self, id: QuestionId, answer: Answer, reason: Option<Note>) -> Decision {
         let known = self.questions.iter().find(|known| known.id == id);
         let question = known.ok_or(Refusal::UnknownQuestion)?;
         match question.answer() {
@@ -169,7 +204,13 @@ impl Task {
             2.. if !question.asked.multi_select => return Err(Refusal::OneAnswer),
             _ => {}
         }
-        let mut events = vec![TaskEvent::QuestionAnswered { id, answer }];
+        let granted = match &question.asked.permission {
+            Some(permission) => self.granted_by(permission, &answer)?,
+            None if reason.is_some() => return Err(Refusal::NoReason),
+            None => Vec::new(),
+        };
+        let mut events = vec![TaskEvent::QuestionAnswered { id, answer, reason }];
+        events.extend(granted);
         let is_last = self.open_questions().all(|open| open.id == id);
         if is_last && self.dependencies.is_empty() {
             events.push(queued());
@@ -189,10 +230,19 @@ impl Task {
         self.status = Status::Waiting(Waiting::Question);
     }
 
-    pub(super) fn take_answer(&mut self, id: QuestionId, answer: &Answer, at: DateTime<Utc>) {
+    pub(super) fn take_answer(
+        &mut self,
+        id: QuestionId,
+        answer: &Answer,
+        reason: Option<&Note>,
+        at: DateTime<Utc>,
+    ) {
         if let Some(known) = self.questions.iter_mut().find(|known| known.id == id) {
-            let answer = answer.clone();
-            known.status = QuestionStatus::Answered { at, answer };
+            known.status = QuestionStatus::Answered {
+                at,
+                answer: answer.clone(),
+                reason: reason.cloned(),
+            };
         }
         let waits = self.status == Status::Waiting(Waiting::Question);
         if waits && self.open_questions().next().is_none() && !self.dependencies.is_empty() {

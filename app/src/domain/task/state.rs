@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::id::{DependencyId, FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
 use crate::domain::money::Usd;
-use crate::domain::permission::PermissionMode;
+use crate::domain::permission::{GrantedRule, PermissionMode};
 use crate::domain::plan::TaskType;
 use crate::domain::text::{Description, ModelName, Note, Title};
 use crate::domain::word::words;
@@ -52,6 +52,9 @@ pub struct Task {
     #[serde(default)]
     pub parked: Option<Turn>,
     pub questions: Vec<Question>,
+    /// What needs no more yes, oldest first.
+    #[serde(default)]
+    pub rules: Vec<GrantedRule>,
     pub dependencies: Vec<(DependencyId, NeededDependency)>,
     pub review_requested: bool,
     /// Failures in a row; a completed turn forgets them.

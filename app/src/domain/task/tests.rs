@@ -3,6 +3,7 @@
 
 mod contract;
 mod orders;
+mod permissions;
 mod properties;
 mod questions;
 mod reminders;
@@ -14,11 +15,14 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::id::{
-    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId,
-    TaskId,
+    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
+    SessionId, TaskId,
 };
 use crate::domain::money::Usd;
-use crate::domain::permission::PermissionMode;
+use crate::domain::permission::{
+    AskedPermission, CallForm, Consent, GrantedRule, MAX_RULES, PermissionMode, PermissionRule,
+    RuleKind,
+};
 use crate::domain::plan::{
     DeliverableRule, PhasePlan, StepPlan, TaskType, VerificationPlan, Workflow,
 };
@@ -33,6 +37,7 @@ const FEEDBACK: FeedbackId = FeedbackId::from_uuid(Uuid::from_u128(0xfe));
 const MESSAGE: MessageId = MessageId::from_uuid(Uuid::from_u128(0x3e));
 const CHECKPOINT: CheckpointId = CheckpointId::from_uuid(Uuid::from_u128(0xc4));
 const QUESTION: QuestionId = QuestionId::from_uuid(Uuid::from_u128(0x91));
+const RULE: RuleId = RuleId::from_uuid(Uuid::from_u128(7));
 const DEPENDENCY: DependencyId = DependencyId::from_uuid(Uuid::from_u128(0xde));
 
 /// Seconds after a fixed moment.
@@ -325,6 +330,38 @@ fn question() -> AskedQuestion {
             tool: "ask_user".to_owned(),
             tool_use_id: "toolu_1".to_owned(),
         },
+        permission: None,
+    }
+}
+
+fn rule(begins_with: &str) -> PermissionRule {
+    RuleKind::Command.rule(begins_with.parse().unwrap())
+}
+
+/// A call that a person is to decide on.
+fn call(tool_use_id: &str, fingerprint: &str) -> AskedQuestion {
+    AskedQuestion {
+        category: "confirmation".to_owned(),
+        question: "May the agent run this command?".to_owned(),
+        options: Vec::new(),
+        default: None,
+        via: Via::Tool {
+            tool: "Bash".to_owned(),
+            tool_use_id: tool_use_id.to_owned(),
+        },
+        permission: Some(Box::new(AskedPermission {
+            tool: "Bash".to_owned(),
+            why: "It is not listed.".to_owned(),
+            form: CallForm::Command,
+            text: "npm publish --dry-run".to_owned(),
+            omitted: 0,
+            fingerprint: fingerprint.to_owned(),
+            offered: vec![GrantedRule {
+                id: RULE,
+                rule: rule("npm publish"),
+            }],
+        })),
+        ..question()
     }
 }
 

@@ -8,6 +8,7 @@ use axum::response::sse::Event;
 use super::event;
 use super::tail::Cursor;
 use crate::error::Error;
+use crate::service::permissions;
 
 /// What clients are told of one domain event: the objects that it changed by the way, then the
 /// event itself. Only that one carries the position: a client that is cut off before it is told
@@ -58,6 +59,9 @@ fn changed(before: Option<&Task>, task: &Task, own: &Own) -> Result<Vec<Event>, 
         if known.map(|known| QuestionView::of(task.id, known)).as_ref() != Some(&view) {
             events.push(event("user_question", &view)?);
         }
+    }
+    if before.rules != task.rules || before.permission_mode != task.permission_mode {
+        events.push(event("permissions", &permissions::view(task))?);
     }
     Ok(events)
 }
@@ -137,6 +141,8 @@ impl Own {
             | TaskEvent::MessageSent { .. }
             | TaskEvent::MessageDelivered { .. }
             | TaskEvent::AnswersDelivered { .. }
+            | TaskEvent::PermissionGranted { .. }
+            | TaskEvent::PermissionRevoked { .. }
             | TaskEvent::RateLimited { .. }
             | TaskEvent::TaskRetried {}
             | TaskEvent::TaskCancelled {}

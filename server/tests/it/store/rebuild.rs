@@ -152,6 +152,7 @@ async fn ask(store: &Store) {
         default: None,
         required: true,
         via: Via::Marker,
+        permission: None,
     };
     let needed = NeededDependency {
         kind: "api_key".to_owned(),

@@ -459,6 +459,7 @@ async fn asking(app: &TestApp) -> TaskId {
         default: None,
         required: true,
         via: Via::Marker,
+        permission: None,
     };
     let question = QuestionId::from_uuid(Uuid::now_v7());
     let message = MessageId::from_uuid(message);

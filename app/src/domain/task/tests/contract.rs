@@ -185,7 +185,13 @@ fn of_agents() -> Vec<TaskEvent> {
         TaskEvent::QuestionAnswered {
             id: QUESTION,
             answer: answer(&["A", "B"]),
+            reason: None,
         },
+        TaskEvent::PermissionGranted {
+            id: RULE,
+            rule: rule("npm publish"),
+        },
+        TaskEvent::PermissionRevoked { id: RULE },
         TaskEvent::AnswersDelivered {
             questions: vec![QUESTION],
         },
@@ -514,6 +520,32 @@ fn question_answered() {
 #[test]
 fn answers_delivered() {
     insta::assert_snapshot!(stored("AnswersDelivered"), @r#"{"type":"AnswersDelivered","data":{"questions":["00000000-0000-0000-0000-000000000091"]}}"#);
+}
+
+#[test]
+fn permission_granted() {
+    insta::assert_snapshot!(stored("PermissionGranted"), @r#"{"type":"PermissionGranted","data":{"id":"00000000-0000-0000-0000-000000000007","rule":{"kind":"command","begins_with":"npm publish"}}}"#);
+}
+
+#[test]
+fn permission_revoked() {
+    insta::assert_snapshot!(stored("PermissionRevoked"), @r#"{"type":"PermissionRevoked","data":{"id":"00000000-0000-0000-0000-000000000007"}}"#);
+}
+
+#[test]
+fn the_decision_on_a_call_keeps_what_was_asked_and_why_it_was_decided() {
+    let asked = TaskEvent::QuestionAsked {
+        id: QUESTION,
+        asked: call("toolu_1", "f1"),
+    };
+    let decided = TaskEvent::QuestionAnswered {
+        id: QUESTION,
+        answer: Consent::Deny.into(),
+        reason: Some(note("Not today.")),
+    };
+    let stored = |event: &TaskEvent| serde_json::to_string(event).unwrap();
+    insta::assert_snapshot!(stored(&asked), @r#"{"type":"QuestionAsked","data":{"id":"00000000-0000-0000-0000-000000000091","group":"00000000-0000-0000-0000-000000000007","category":"confirmation","question":"May the agent run this command?","multi_select":false,"required":true,"via":{"way":"tool","tool":"Bash","tool_use_id":"toolu_1"},"permission":{"tool":"Bash","why":"It is not listed.","form":"command","text":"npm publish --dry-run","omitted":0,"fingerprint":"f1","offered":[{"id":"00000000-0000-0000-0000-000000000007","rule":{"kind":"command","begins_with":"npm publish"}}]}}}"#);
+    insta::assert_snapshot!(stored(&decided), @r#"{"type":"QuestionAnswered","data":{"id":"00000000-0000-0000-0000-000000000091","answer":["deny"],"reason":"Not today."}}"#);
 }
 
 #[test]

@@ -97,6 +97,7 @@ fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
                 1 => answer(&["A", "B"]),
                 _ => answer(&["A"]),
             },
+            reason: None,
         },
         _ => TaskCommand::Retry,
     }
@@ -327,6 +328,7 @@ fn attempts(task: &Task) -> Vec<(Action, TaskCommand)> {
                     .next()
                     .map_or(QuestionId::from_uuid(Uuid::from_u128(1)), |open| open.id),
                 answer: answer(&["A"]),
+                reason: None,
             },
         ),
         (
@@ -457,7 +459,8 @@ proptest! {
                     prop_assert!(open.is_some(), "it waits for nothing");
                     let question = open.unwrap_or_else(|| unreachable!("checked above"));
                     let answer = answer(&["A"]);
-                    story.then(TaskCommand::AnswerQuestion { question, answer })
+                    let reason = None;
+                    story.then(TaskCommand::AnswerQuestion { question, answer, reason })
                 }
                 // Nobody can provide dependencies yet.
                 Status::Waiting(Waiting::Dependency)

@@ -45,7 +45,11 @@ fn parked() -> Story {
 
 fn give(question: QuestionId, parts: &[&str]) -> TaskCommand {
     let answer = answer(parts);
-    TaskCommand::AnswerQuestion { question, answer }
+    TaskCommand::AnswerQuestion {
+        question,
+        answer,
+        reason: None,
+    }
 }
 
 #[test]
