@@ -173,6 +173,7 @@ async fn the_api_describes_all_of_itself() {
     routes.sort();
     insta::assert_snapshot!(routes.join("\n"), @r"
     DELETE /api/tasks/{id}
+    DELETE /api/tasks/{id}/permissions/{rule}
     GET /api/guides
     GET /api/guides/{path}
     GET /api/overview
@@ -195,6 +196,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/tasks/{id}/logs/matches
     GET /api/tasks/{id}/messages
     GET /api/tasks/{id}/patch
+    GET /api/tasks/{id}/permissions
     GET /api/tasks/{id}/phases
     GET /api/tasks/{id}/questions
     GET /api/tasks/{id}/reviews
@@ -213,6 +215,7 @@ async fn the_api_describes_all_of_itself() {
     POST /api/tasks/{id}/cancel
     POST /api/tasks/{id}/execute
     POST /api/tasks/{id}/messages
+    POST /api/tasks/{id}/permissions
     POST /api/tasks/{id}/retry
     POST /api/tasks/{id}/reviews
     ");
