@@ -15,6 +15,7 @@ mod reactive;
 mod request;
 mod resource;
 mod transcript;
+pub mod visible;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};

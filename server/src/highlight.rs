@@ -1,17 +1,17 @@
 //! Text as HTML with its syntax marked: classes of one letter, whose colours are the style sheet's.
 //! Done here, so that the browser needs no grammars.
 
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use app::visible;
 use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxReference, SyntaxSet};
 
 /// The most bytes of a text that are looked at for syntax.
 const MOST_BYTES: usize = 256 * 1024;
 /// A text with a longer line was written by a program, and no colours would help; in bytes.
 const LONGEST_LINE: usize = 2_000;
-/// How long one text may take. What comes later stays plain.
+/// How long what is shown at once may take. What comes later stays plain.
 const TIME: Duration = Duration::from_secs(1);
 /// The most characters of a line that are shown.
 const MAX_LINE_CHARS: usize = 2_000;
@@ -64,15 +64,30 @@ pub fn is_class(class: &str) -> bool {
     !class.is_empty() && KINDS.iter().any(|(_, known)| *known == class)
 }
 
+/// Until when syntax is looked for, in all texts that are shown together.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// For what is begun now.
+    pub fn soon() -> Self {
+        Self(Instant::now() + TIME)
+    }
+
+    fn is_over(self) -> bool {
+        Instant::now() > self.0
+    }
+}
+
 /// The lines of a file as HTML. Each stands by itself: no tag reaches from one into the next.
-pub fn lines(path: &str, text: &str) -> Vec<String> {
-    marked(syntax_of_path(path, text), text)
+pub fn lines(path: &str, text: &str, deadline: Deadline) -> Vec<String> {
+    marked(syntax_of_path(path, text), text, deadline)
 }
 
 /// A block of code as HTML, if its language is known.
-pub fn block(language: &str, text: &str) -> Option<String> {
+pub fn block(language: &str, text: &str, deadline: Deadline) -> Option<String> {
     let syntax = SYNTAXES.find_syntax_by_token(language)?;
-    Some(marked(Some(syntax), text).join("\n"))
+    Some(marked(Some(syntax), text, deadline).join("\n"))
 }
 
 fn syntax_of_path(path: &str, text: &str) -> Option<&'static SyntaxReference> {
@@ -85,9 +100,11 @@ fn syntax_of_path(path: &str, text: &str) -> Option<&'static SyntaxReference> {
         .or_else(|| SYNTAXES.find_syntax_by_first_line(first))
 }
 
-fn marked(syntax: Option<&SyntaxReference>, text: &str) -> Vec<String> {
+fn marked(syntax: Option<&SyntaxReference>, text: &str, deadline: Deadline) -> Vec<String> {
     let is_plain = text.len() > MOST_BYTES || text.lines().any(|line| line.len() > LONGEST_LINE);
-    let mut painter = syntax.filter(|_| !is_plain).map(Painter::of);
+    let mut painter = syntax
+        .filter(|_| !is_plain)
+        .map(|syntax| Painter::of(syntax, deadline));
     let line = |line: &str| match painter.as_mut().and_then(|painter| painter.line(line)) {
         Some(html) => html,
         None => escape(line),
@@ -99,21 +116,21 @@ fn marked(syntax: Option<&SyntaxReference>, text: &str) -> Vec<String> {
 struct Painter {
     state: ParseState,
     stack: ScopeStack,
-    begun: Instant,
+    deadline: Deadline,
 }
 
 impl Painter {
-    fn of(syntax: &SyntaxReference) -> Self {
+    fn of(syntax: &SyntaxReference, deadline: Deadline) -> Self {
         Self {
             state: ParseState::new(syntax),
             stack: ScopeStack::new(),
-            begun: Instant::now(),
+            deadline,
         }
     }
 
     /// Nothing if the time is over or the grammar fails.
     fn line(&mut self, line: &str) -> Option<String> {
-        if self.begun.elapsed() > TIME {
+        if self.deadline.is_over() {
             return None;
         }
         let whole = format!("{line}\n");
@@ -171,27 +188,31 @@ fn push(html: &mut String, text: &str, class: &str) {
 /// shown as what it is.
 pub fn escape(text: &str) -> String {
     let mut html = String::with_capacity(text.len() + 16);
-    for (count, sign) in text.trim_end_matches('\r').chars().enumerate() {
+    let mut before = None;
+    let mut signs = text.trim_end_matches('\r').chars().enumerate().peekable();
+    while let Some((count, sign)) = signs.next() {
         if count == MAX_LINE_CHARS {
             html.push('…');
             break;
         }
+        let after = signs.peek().map(|(_, sign)| *sign);
         match sign {
             '&' => html.push_str("&amp;"),
             '<' => html.push_str("&lt;"),
             '>' => html.push_str("&gt;"),
             '"' => html.push_str("&quot;"),
             '\t' => html.push('\t'),
-            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200B}' | '\u{FEFF}' => {
-                let _ = write!(html, "⟨U+{:04X}⟩", u32::from(sign));
-            }
             '\0'..='\u{1F}' => {
                 let picture = char::from_u32(0x2400 + u32::from(sign));
                 html.push(picture.unwrap_or('\u{FFFD}'));
             }
             '\u{7F}'..='\u{9F}' => html.push('\u{FFFD}'),
+            sign if visible::is_hidden(before, sign, after) => {
+                visible::push_number(&mut html, sign);
+            }
             sign => html.push(sign),
         }
+        before = Some(sign);
     }
     html
 }
@@ -200,7 +221,15 @@ pub fn escape(text: &str) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{block, escape, is_class, lines};
+    use super::{Deadline, TIME, escape, is_class};
+
+    fn lines(path: &str, text: &str) -> Vec<String> {
+        super::lines(path, text, Deadline::soon())
+    }
+
+    fn block(language: &str, text: &str) -> Option<String> {
+        super::block(language, text, Deadline::soon())
+    }
 
     /// The text of HTML as a reader sees it.
     fn seen(html: &str) -> String {
@@ -273,6 +302,16 @@ mod tests {
     fn signs_that_deceive_are_made_visible() {
         let html = escape("a\u{202E}b\0\x01\u{2}<&\">");
         assert_eq!(html, "a⟨U+202E⟩b␀␁␂&lt;&amp;&quot;&gt;");
+        assert_eq!(
+            escape("a\u{200F}\u{E0041}👩\u{200D}🚀"),
+            "a⟨U+200F⟩⟨U+E0041⟩👩\u{200D}🚀"
+        );
+    }
+
+    #[test]
+    fn what_comes_after_the_deadline_stays_plain() {
+        let over = Deadline(std::time::Instant::now().checked_sub(TIME).unwrap());
+        assert_eq!(super::lines("a.rs", "let a = 1;", over), ["let a = 1;"]);
     }
 
     proptest! {

@@ -44,9 +44,24 @@ pub struct Opened {
 }
 
 impl Opened {
-    fn has(&self, line: u32) -> bool {
-        let mut ranges = self.ranges.iter().chain(&self.seen);
-        ranges.any(|(from, to)| (*from..=*to).contains(&line))
+    /// What is open of these lines, in order and without overlaps.
+    fn within(&self, first: u32, last: u32) -> Vec<(u32, u32)> {
+        let ranges = self.ranges.iter().chain(&self.seen);
+        let mut within: Vec<(u32, u32)> = ranges
+            .map(|(from, to)| ((*from).max(first), (*to).min(last)))
+            .filter(|(from, to)| from <= to)
+            .collect();
+        within.sort_unstable();
+        within.dedup_by(|later, earlier| {
+            let overlaps = later.0 <= earlier.1;
+            earlier.1 = if overlaps {
+                earlier.1.max(later.1)
+            } else {
+                earlier.1
+            };
+            overlaps
+        });
+        within
     }
 
     /// The same with more lines.
@@ -85,40 +100,55 @@ impl fmt::Display for Opened {
     }
 }
 
-/// A file's lines, as [`crate::highlight`] gives them.
-pub fn source(lines: &[String], opened: &Opened) -> Vec<Piece> {
+/// A file's lines, as [`crate::highlight`] gives them. `cut` says, as HTML, that they are only its
+/// beginning.
+pub fn source(lines: &[String], opened: &Opened, cut: Option<&str>) -> Vec<Piece> {
     let limit = if opened.all { AT_MOST } else { AT_FIRST };
     let row = |(number, html): (u32, &String)| {
         let mut row = String::with_capacity(html.len() + 120);
-        let _ = write!(row, "<tr id=\"L{number}\">");
+        write!(row, "<tr id=\"L{number}\">").expect("a string takes everything");
         number_cell(&mut row, Some(number), true);
-        let _ = write!(row, "<td class=\"code-text\">{html}</td></tr>");
+        write!(row, "<td class=\"code-text\">{html}</td></tr>").expect("a string takes everything");
         Piece::line(number, row)
     };
     let mut pieces: Vec<Piece> = (1..).zip(lines).take(limit).map(row).collect();
     let total = lines.len();
     if total > AT_FIRST && !opened.all {
         let most = total.min(AT_MOST);
-        pieces.push(note(
-            2,
-            &format!(
-                "<a href=\"{OPEN_LINK}all\" data-noscroll>Show {most} of the {total} lines</a>"
-            ),
-        ));
+        let of = match cut {
+            Some(_) => "lines".to_owned(),
+            None => format!("of the {total} lines"),
+        };
+        let link = format!("<a href=\"{OPEN_LINK}all\" data-noscroll>Show {most} {of}</a>");
+        pieces.push(note(2, &link));
     } else if total > AT_MOST {
-        let words = format!("Only the first {AT_MOST} of {total} lines are shown.");
-        pieces.push(note(2, &words));
+        pieces.push(note(2, &only_first(total, cut)));
+    } else if let Some(words) = cut {
+        pieces.push(note(2, words));
     }
     pieces
 }
 
-/// A file as a table that nothing is put between, without links.
-pub fn table(lines: &[String]) -> String {
+fn only_first(total: usize, cut: Option<&str>) -> String {
+    match cut {
+        Some(_) => format!("Only the first {AT_MOST} lines are shown."),
+        None => format!("Only the first {AT_MOST} of {total} lines are shown."),
+    }
+}
+
+/// A file as a table that nothing is put between, without links. `cut` as in [`source`].
+pub fn table(lines: &[String], cut: Option<&str>) -> String {
     let mut html = "<table class=\"code\"><tbody>".to_owned();
     for (number, line) in (1..).zip(lines).take(AT_MOST) {
         html.push_str("<tr>");
         number_cell(&mut html, Some(number), false);
-        let _ = write!(html, "<td class=\"code-text\">{line}</td></tr>");
+        write!(html, "<td class=\"code-text\">{line}</td></tr>")
+            .expect("a string takes everything");
+    }
+    if lines.len() > AT_MOST {
+        html.push_str(&note(2, &only_first(lines.len(), cut)).html);
+    } else if let Some(words) = cut {
+        html.push_str(&note(2, words).html);
     }
     html.push_str("</tbody></table>");
     html
@@ -138,7 +168,7 @@ pub fn change_table(file: &FileDiff) -> String {
 
 /// A cell with a line's number, which leads to a comment on it if that is possible.
 fn number_cell(row: &mut String, number: Option<u32>, is_link: bool) {
-    let _ = match number {
+    match number {
         None => write!(row, "<td class=\"code-number\"></td>"),
         Some(number) if is_link => write!(
             row,
@@ -146,7 +176,8 @@ fn number_cell(row: &mut String, number: Option<u32>, is_link: bool) {
              data-noscroll draggable=\"false\" aria-label=\"Comment on line {number}\">{number}</a></td>"
         ),
         Some(number) => write!(row, "<td class=\"code-number\">{number}</td>"),
-    };
+    }
+    .expect("a string takes everything");
 }
 
 fn note(columns: u32, html: &str) -> Piece {
@@ -156,7 +187,7 @@ fn note(columns: u32, html: &str) -> Piece {
 
 #[cfg(test)]
 mod tests {
-    use super::{Opened, source};
+    use super::{Opened, source, table};
 
     fn opened(text: &str) -> Opened {
         let Ok(opened) = text.parse();
@@ -174,14 +205,41 @@ mod tests {
     #[test]
     fn a_long_file_is_shown_on_demand_and_a_very_long_one_in_part() {
         let lines = vec!["x".to_owned(); 1_200];
-        assert_eq!(source(&lines[..1_000], &Opened::default()).len(), 1_000);
-        let first = source(&lines, &Opened::default());
+        assert_eq!(
+            source(&lines[..1_000], &Opened::default(), None).len(),
+            1_000
+        );
+        let first = source(&lines, &Opened::default(), None);
         assert_eq!(first.len(), 1_001);
         assert!(first[1_000].html.contains("Show 1200 of the 1200 lines"));
-        assert_eq!(source(&lines, &opened("all")).len(), 1_200);
+        assert_eq!(source(&lines, &opened("all"), None).len(), 1_200);
         let lines = vec!["x".to_owned(); 12_000];
-        let all = source(&lines, &opened("all"));
+        let all = source(&lines, &opened("all"), None);
         assert_eq!(all.len(), 10_001);
         assert!(all[10_000].html.contains("Only the first 10000 of 12000"));
+        assert!(table(&lines, None).contains("Only the first 10000 of 12000"));
+    }
+
+    #[test]
+    fn a_file_of_which_only_the_beginning_is_known_says_so() {
+        let lines = vec!["x".to_owned(); 12_000];
+        let of = |count: usize, open: &str| {
+            let pieces = source(&lines[..count], &opened(open), Some("Only 512 KiB."));
+            pieces.last().unwrap().html.clone()
+        };
+        assert!(of(900, "").contains("Only 512 KiB."));
+        assert!(
+            of(1_200, "").contains("Show 1200 lines</a>"),
+            "not how many there are"
+        );
+        assert!(of(1_200, "all").contains("Only 512 KiB."));
+        assert!(of(12_000, "all").contains("Only the first 10000 lines"));
+        assert!(table(&lines[..9], Some("Only 512 KiB.")).contains("Only 512 KiB."));
+    }
+
+    #[test]
+    fn what_is_opened_is_put_together() {
+        let within = opened("5-9,1-2,8-12,30-40,7-3").within(2, 35);
+        assert_eq!(within, [(2, 2), (5, 12), (30, 35)]);
     }
 }

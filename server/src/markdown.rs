@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 
 use ammonia::Builder;
 use app::api::{LINE_LINK, OPEN_LINK, Piece};
+use app::visible::{Place, visible};
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
-use crate::highlight;
+use crate::highlight::{self, Deadline};
 
 static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::default();
@@ -30,7 +31,7 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
 
 /// The text as HTML without anything that could run, load or pretend.
 pub fn to_html(markdown: &str) -> String {
-    let mut writer = Writer::default();
+    let mut writer = Writer::new();
     for (event, _) in parser(markdown) {
         writer.add(event, &|_| None);
     }
@@ -45,7 +46,7 @@ pub fn blocks(markdown: &str, image: &dyn Fn(&str) -> Option<String>) -> Vec<Pie
         let before = breaks.partition_point(|end| *end < at);
         u32::try_from(before + 1).unwrap_or(u32::MAX)
     };
-    let mut writer = Writer::default();
+    let mut writer = Writer::new();
     let mut pieces = Vec::new();
     let (mut depth, mut begun) = (0_usize, 0);
     for (event, span) in parser(markdown) {
@@ -92,16 +93,26 @@ fn parser(markdown: &str) -> impl Iterator<Item = (Event<'_>, Range<usize>)> {
 }
 
 /// Collects what belongs together and writes it as HTML.
-#[derive(Default)]
 struct Writer<'a> {
     events: Vec<Event<'a>>,
     /// The block of code that is being read: its language and its text.
     code: Option<(String, String)>,
     /// Numbers of footnotes, the same in every block.
     footnotes: HashMap<CowStr<'a>, usize>,
+    /// One for all blocks: a document may have thousands.
+    deadline: Deadline,
 }
 
 impl<'a> Writer<'a> {
+    fn new() -> Self {
+        Self {
+            events: Vec::new(),
+            code: None,
+            footnotes: HashMap::new(),
+            deadline: Deadline::soon(),
+        }
+    }
+
     fn add(&mut self, event: Event<'a>, image: &dyn Fn(&str) -> Option<String>) {
         let event = match event {
             Event::Start(Tag::CodeBlock(kind)) => {
@@ -115,7 +126,7 @@ impl<'a> Writer<'a> {
                 return;
             }
             Event::End(TagEnd::CodeBlock) => match self.code.take() {
-                Some((language, text)) => Event::Html(code(&language, &text).into()),
+                Some((language, text)) => Event::Html(code(&language, &text, self.deadline).into()),
                 None => return,
             },
             Event::Text(text) if self.code.is_some() => {
@@ -124,6 +135,8 @@ impl<'a> Writer<'a> {
                 }
                 return;
             }
+            Event::Text(text) => Event::Text(shown(text, Place::Prose)),
+            Event::Code(text) => Event::Code(shown(text, Place::Name)),
             // A form control would invite a click that does nothing.
             Event::TaskListMarker(true) => Event::Text("☑ ".into()),
             Event::TaskListMarker(false) => Event::Text("☐ ".into()),
@@ -170,14 +183,21 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn code(language: &str, text: &str) -> String {
+fn shown(text: CowStr<'_>, place: Place) -> CowStr<'_> {
+    if text.is_ascii() {
+        return text;
+    }
+    visible(&text, place).into_owned().into()
+}
+
+fn code(language: &str, text: &str, deadline: Deadline) -> String {
     let escaped = || {
         text.lines()
             .map(highlight::escape)
             .collect::<Vec<_>>()
             .join("\n")
     };
-    let html = highlight::block(language, text).unwrap_or_else(escaped);
+    let html = highlight::block(language, text, deadline).unwrap_or_else(escaped);
     if language.is_empty() {
         return format!("<pre><code>{html}\n</code></pre>\n");
     }
@@ -208,6 +228,14 @@ mod tests {
         <pre tabindex="0"><code class="language-rust"><span class="k">let</span> x;
         </code></pre>
         "#);
+    }
+
+    #[test]
+    fn text_can_not_look_like_other_text_than_it_is() {
+        assert_eq!(
+            to_html("a\u{202E}b `c\u{200F}d` می\u{200C}خواهم"),
+            "<p>a⟨U+202E⟩b <code>c⟨U+200F⟩d</code> می\u{200C}خواهم</p>\n"
+        );
     }
 
     #[test]

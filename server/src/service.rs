@@ -107,7 +107,9 @@ impl Service {
 
     /// Finds the secrets of a task in what its agents have written.
     pub async fn redactor(&self, task: TaskId) -> Result<Redactor, Error> {
-        Ok(KnownSecrets::new(self.vault().of_task(task).await?).redactor())
+        let secrets = self.vault().of_task(task).await?;
+        // Its automaton grows with the secrets, and they may have 64 KiB each.
+        shown::off_thread(move || KnownSecrets::new(secrets).redactor()).await
     }
 
     /// Loads the task, lets the domain judge, appends; again if somebody else was faster.

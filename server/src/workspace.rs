@@ -26,6 +26,7 @@ mod scratch;
 mod source;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,7 +36,8 @@ use app::domain::id::{SessionId, TaskId};
 use app::domain::task::Task;
 
 pub use archive::Archive;
-pub use file::FileContent;
+pub use diff::is_cut;
+pub use file::{FileContent, TEXT_LIMIT};
 pub use git::GitError;
 pub use patch::Patch;
 pub use source::SourceError;
@@ -337,14 +339,21 @@ impl Workspaces {
         Ok((tokio::fs::File::from_std(file), size))
     }
 
-    /// All of the workspace but `.git` and what is ignored, as a ZIP archive.
+    /// All of the workspace but `.git` and what is ignored, as a ZIP archive. What the task began
+    /// with is never ignored.
     pub async fn archive(&self, id: TaskId) -> Result<Archive, WorkspaceError> {
         let permit = Arc::clone(&self.packing).try_acquire_owned();
         let permit = permit.map_err(|_| WorkspaceError::Busy)?;
         let root = self.workspace(id);
         let opened = tokio::task::spawn_blocking(move || file::open_root(&root));
         let root = opened.await.map_err(std::io::Error::other)??;
-        Ok(Archive::begin(root, permit))
+        let record = self.record(id);
+        let kept = if record.exists().await? {
+            record.began_with().await?
+        } else {
+            BTreeSet::new()
+        };
+        Ok(Archive::begin(root, kept, permit))
     }
 
     /// What a phase has changed: up to its latest review if it is over or under review, else up to

@@ -16,6 +16,8 @@ const LARGE: usize = 1_000;
 pub struct Texts {
     pub old: Option<Vec<String>>,
     pub new: Option<Vec<String>>,
+    /// Says, as HTML, that the lines are only the beginning of the new version.
+    pub cut: Option<String>,
 }
 
 impl Texts {
@@ -44,6 +46,7 @@ pub fn change(file: &FileDiff, texts: &Texts, look: Look<'_>) -> Vec<Piece> {
         pieces: Vec::new(),
         removed: Vec::new(),
         added: Vec::new(),
+        room: u32::try_from(AT_MOST).unwrap_or(u32::MAX),
     };
     let count: usize = file.hunks.iter().map(|hunk| hunk.lines.len()).sum();
     if count > LARGE && !look.opened.all {
@@ -79,10 +82,7 @@ pub fn change(file: &FileDiff, texts: &Texts, look: Look<'_>) -> Vec<Piece> {
         }
         sheet.flush();
     }
-    let changed = file.additions + file.deletions;
-    let known = file.hunks.iter().flat_map(|hunk| &hunk.lines);
-    let known = known.filter(|line| line.kind != DiffLineKind::Context);
-    if (known.count() as u64) < u64::from(changed) {
+    if !is_whole(file) {
         let words = "Only the beginning of this change is shown.";
         sheet.pieces.push(note(sheet.columns(), words));
     } else if let Some(total) = texts.total() {
@@ -94,6 +94,9 @@ pub fn change(file: &FileDiff, texts: &Texts, look: Look<'_>) -> Vec<Piece> {
             above: true,
             below: false,
         });
+        if let Some(words) = &texts.cut {
+            sheet.pieces.push(note(sheet.columns(), words));
+        }
     }
     sheet.pieces
 }
@@ -123,6 +126,8 @@ struct Sheet<'a> {
     /// Lines that wait for their other side.
     removed: Vec<&'a DiffLine>,
     added: Vec<&'a DiffLine>,
+    /// How many hidden lines may still be opened.
+    room: u32,
 }
 
 impl<'a> Sheet<'a> {
@@ -139,17 +144,31 @@ impl<'a> Sheet<'a> {
             }
             return;
         };
-        for part in gap::parts(gap, self.look.opened) {
+        // Of a file that is cut, what comes later can't be opened.
+        let known = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+        let known = (known + 1).saturating_sub(gap.new).min(gap.count);
+        let within = Gap {
+            count: known,
+            ..*gap
+        };
+        let (opened, columns) = (self.look.opened, self.columns());
+        for part in gap::parts(&within, opened, &mut self.room) {
             match part {
                 Part::Line(old, new) => {
-                    let html = lines.get(new as usize - 1).map_or("", String::as_str);
-                    self.pieces.push(self.context(old, new, html));
+                    if let Some(html) = lines.get(new as usize - 1) {
+                        self.pieces.push(self.context(old, new, html));
+                    }
                 }
                 Part::Hidden(from, to) => {
-                    let row = gap::hidden(gap, from, to, self.look.opened, self.columns());
+                    let row = gap::hidden(&within, (from, to), opened, self.room, columns);
                     self.pieces.push(row);
                 }
             }
+        }
+        if known < gap.count {
+            let (from, to) = (gap.new + known, gap.new + gap.count - 1);
+            let words = format!("Lines {from}–{to} are not shown: the file is too large.");
+            self.pieces.push(note(columns, &words));
         }
     }
 
@@ -176,10 +195,10 @@ impl<'a> Sheet<'a> {
         let mut row = format!("<tr id=\"L{new}\">");
         number_cell(&mut row, Some(old), false);
         if self.look.is_split {
-            let _ = write!(row, "<td class=\"code-text\">{html}</td>");
+            write!(row, "<td class=\"code-text\">{html}</td>").expect("a string takes everything");
         }
         number_cell(&mut row, Some(new), self.look.has_links);
-        let _ = write!(row, "<td class=\"code-text\">{html}</td></tr>");
+        write!(row, "<td class=\"code-text\">{html}</td></tr>").expect("a string takes everything");
         Piece::line(new, row)
     }
 
@@ -206,13 +225,13 @@ impl<'a> Sheet<'a> {
     fn changed(&self, line: &DiffLine) -> Piece {
         let mut row = format!("<tr data-kind=\"{}\"", line.kind);
         if let Some(new) = line.new {
-            let _ = write!(row, " id=\"L{new}\"");
+            write!(row, " id=\"L{new}\"").expect("a string takes everything");
         }
         row.push('>');
         number_cell(&mut row, line.old, false);
         number_cell(&mut row, line.new, self.look.has_links);
         let html = self.texts.html(line);
-        let _ = write!(row, "<td class=\"code-text\">{html}</td></tr>");
+        write!(row, "<td class=\"code-text\">{html}</td></tr>").expect("a string takes everything");
         piece_of(line.new, row)
     }
 
@@ -220,13 +239,13 @@ impl<'a> Sheet<'a> {
         let new = added.and_then(|line| line.new);
         let mut row = "<tr".to_owned();
         if let Some(new) = new {
-            let _ = write!(row, " id=\"L{new}\"");
+            write!(row, " id=\"L{new}\"").expect("a string takes everything");
         }
         row.push('>');
         for (line, is_new) in [(removed, false), (added, true)] {
             let number = line.and_then(|line| if is_new { line.new } else { line.old });
             number_cell(&mut row, number, is_new && self.look.has_links);
-            let _ = match line {
+            match line {
                 Some(line) => write!(
                     row,
                     "<td class=\"code-text\" data-kind=\"{}\">{}</td>",
@@ -234,7 +253,8 @@ impl<'a> Sheet<'a> {
                     self.texts.html(line)
                 ),
                 None => write!(row, "<td class=\"code-text\" data-kind=\"none\"></td>"),
-            };
+            }
+            .expect("a string takes everything");
         }
         row.push_str("</tr>");
         piece_of(new, row)
@@ -248,8 +268,15 @@ fn piece_of(line: Option<u32>, row: String) -> Piece {
     }
 }
 
-/// Where lines of the old version are in the new one; nothing if any of them was changed, or
-/// something was put between them.
+/// Whether all lines of a change are known: of a very long one only the first are.
+fn is_whole(file: &FileDiff) -> bool {
+    let lines = file.hunks.iter().flat_map(|hunk| &hunk.lines);
+    let changed = lines.filter(|line| line.kind != DiffLineKind::Context);
+    changed.count() as u64 >= u64::from(file.additions) + u64::from(file.deletions)
+}
+
+/// Where lines of the old version are in the new one; nothing if any of them was changed, something
+/// was put between them, or that is not known.
 pub fn moved(file: Option<&FileDiff>, from: u32, to: u32) -> Option<(u32, u32)> {
     let Some(file) = file else {
         return Some((from, to));
@@ -261,7 +288,7 @@ pub fn moved(file: Option<&FileDiff>, from: u32, to: u32) -> Option<(u32, u32)> 
     if file.binary || file.hunks.is_empty() {
         return None;
     }
-    let mut shift = 0_i64;
+    let (mut shift, mut end) = (0_i64, 1);
     for hunk in &file.hunks {
         // The old line that an added one stands before.
         let mut next = hunk.lines.iter().find_map(|line| line.old).unwrap_or(1);
@@ -279,6 +306,10 @@ pub fn moved(file: Option<&FileDiff>, from: u32, to: u32) -> Option<(u32, u32)> 
                 next = old + 1;
             }
         }
+        end = next;
+    }
+    if to >= end && !is_whole(file) {
+        return None;
     }
     let shifted = |line: u32| u32::try_from(i64::from(line) + shift).ok();
     Some((shifted(from)?, shifted(to)?))

@@ -237,12 +237,7 @@ impl Run {
             AgentEvent::RateLimit(limit) => turn.limit = Some(limit),
             AgentEvent::Marker(_) if session.is_onlooker => {}
             AgentEvent::Marker(marker) => self.heed(turn, marker).await?,
-            AgentEvent::Warning(warning) => {
-                let control = session.agent.control();
-                let text = format!("[platform] {warning}");
-                let sent = control.send_user(Uuid::new_v4(), &text, Some(Priority::Next));
-                said(sent.await);
-            }
+            AgentEvent::Warning(warning) => warn(session, &warning).await,
             AgentEvent::TurnEnded(result) => {
                 let used = session.meter.record(&result);
                 turn.usage += used;
@@ -367,4 +362,15 @@ pub(super) fn line(kind: LogKind, text: String) -> NewLine {
         kind,
         text,
     }
+}
+
+/// Tells the agent what it did wrong, as soon as it looks up.
+async fn warn(session: &Session, warning: &impl std::fmt::Display) {
+    let text = format!("[platform] {warning}");
+    let control = session.agent.control();
+    said(
+        control
+            .send_user(Uuid::new_v4(), &text, Some(Priority::Next))
+            .await,
+    );
 }

@@ -6,16 +6,17 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use zeroize::Zeroizing;
 
 use super::{forms, shapes};
 use crate::vault::SecretName;
 
 /// In place of a token whose name nobody knows.
-const NAMELESS: &str = "[redacted]";
+pub(super) const NAMELESS: &str = "[redacted]";
 
 /// Knows the secrets of one agent, in all their forms, and the forms of tokens. Cheap to clone.
 #[derive(Clone)]
@@ -139,6 +140,29 @@ impl Redactor {
         clean
     }
 
+    /// What must not be shown of a text, in order, with what is written in its place. Of `also`
+    /// it is only known that it must not be shown: nothing is written there.
+    pub(super) fn hidden(&self, text: &str, also: &[(usize, usize)]) -> Vec<(Range<usize>, &str)> {
+        let (mut tokens, _) = shapes::find(text.as_bytes(), START, true);
+        tokens.extend(also);
+        let noted = |hidden: Hidden| {
+            let note = match hidden.form {
+                Some(form) => &self.known.notes[form],
+                None if also.contains(&(hidden.start, hidden.end)) => "",
+                None => NAMELESS,
+            };
+            (hidden.start..hidden.end, note)
+        };
+        let merged = merged(self.known.find(text), &tokens);
+        merged.into_iter().map(noted).collect()
+    }
+
+    /// How many bytes can be shown of a text whose end is missing, or hidden as a whole: what comes
+    /// after them may be the beginning of a secret.
+    pub(super) fn decided(&self, text: &str) -> usize {
+        self.take(text, START, false, &mut String::new())
+    }
+
     /// For a text that comes in pieces.
     pub fn stream(&self) -> RedactingStream {
         RedactingStream {
@@ -175,6 +199,9 @@ impl Redactor {
 
 fn search(forms: &[Zeroizing<String>]) -> AhoCorasick {
     AhoCorasick::builder()
+        // For few patterns it would choose a table of all states and bytes: of a value of 64 KiB,
+        // in all its forms, that takes more than a gigabyte.
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
         .match_kind(MatchKind::Standard)
         .build(forms.iter().map(|form| form.as_bytes()))
         .expect("the secrets of a task are far fewer than fit")

@@ -63,6 +63,15 @@ fn known_values_are_named_in_every_form() {
 }
 
 #[test]
+fn the_search_for_a_large_value_stays_small() {
+    let value = token("", 40).repeat(1_000);
+    let redactor = redactor(&[("LARGE", &value)]);
+    let forms: usize = redactor.known.forms.iter().map(|form| form.len()).sum();
+    let search = redactor.known.search.as_ref().unwrap().memory_usage();
+    assert!(search < forms * 40, "{search} bytes for {forms} of forms");
+}
+
+#[test]
 fn tokens_are_known_by_their_form() {
     let redactor = Redactor::default();
     for token in [

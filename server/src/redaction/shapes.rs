@@ -131,6 +131,7 @@ static SHAPES: &[Shape] = &[
 /// What a private key begins with. It goes on to its end, or so many bytes.
 const KEY_MARK: &[u8] = b"-----BEGIN ";
 const KEY_LIMIT: usize = 16 * 1024;
+const END_MARK: &[u8] = b"-----END ";
 
 /// Where the title ends at last, and where its key has begun at last, in bytes after the mark.
 const TITLE_LIMIT: usize = 48;
@@ -138,6 +139,9 @@ const BODY_LIMIT: usize = 256;
 
 /// So many signs of base64 in a row are a key and no prose about one.
 const BODY_RUN: usize = 24;
+
+/// A line of so many is one of a key.
+const KEY_LINE: usize = 40;
 
 static MARKS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let marks = SHAPES.iter().map(|shape| shape.mark).chain([KEY_MARK]);
@@ -275,6 +279,15 @@ fn is_word_start(text: &[u8], at: usize, before: [u8; 2]) -> bool {
     !back(1).is_ascii_alphanumeric() || is_escape
 }
 
+const fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+}
+
+fn has_key(body: &[u8]) -> bool {
+    let mut runs = body.split(|byte| !is_base64(*byte));
+    runs.any(|run| run.len() >= BODY_RUN)
+}
+
 /// A private key in armour, with whatever stands between its lines.
 fn key_at(text: &[u8], at: usize, is_whole: bool) -> Found {
     let title = &text[at + KEY_MARK.len()..];
@@ -292,11 +305,7 @@ fn key_at(text: &[u8], at: usize, is_whole: bool) -> Found {
     }
     let start = at + KEY_MARK.len() + length + 5;
     let body = &text[start..text.len().min(start + BODY_LIMIT)];
-    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    let has_key = body
-        .split(|byte| !is_base64(byte))
-        .any(|run| run.len() >= BODY_RUN);
-    if !has_key {
+    if !has_key(body) {
         let is_cut = body.len() < BODY_LIMIT && !is_whole;
         return if is_cut {
             Found::Unknown
@@ -306,8 +315,8 @@ fn key_at(text: &[u8], at: usize, is_whole: bool) -> Found {
     }
     let limit = at + KEY_LIMIT;
     let rest = &text[start..text.len().min(limit)];
-    let end = memmem::find(rest, b"-----END ").and_then(|end| {
-        let title = start + end + 9;
+    let end = memmem::find(rest, END_MARK).and_then(|end| {
+        let title = start + end + END_MARK.len();
         let title_end = text.len().min(limit).min(title + TITLE_LIMIT);
         Some(title + memmem::find(&text[title..title_end], b"-----")? + 5)
     });
@@ -321,6 +330,23 @@ fn key_at(text: &[u8], at: usize, is_whole: bool) -> Found {
                 .unwrap_or(text.len()),
         ),
     }
+}
+
+/// Where a private key ends whose beginning stands before the text.
+pub(super) fn end_of_key(text: &[u8]) -> Option<usize> {
+    let at = memmem::find(text, END_MARK)?;
+    let title = &text[at + END_MARK.len()..];
+    let title = &title[..title.len().min(TITLE_LIMIT)];
+    let length = memmem::find(title, b"-----")?;
+    let is_private = memmem::find(&title[..length], b"PRIVATE KEY").is_some();
+    let body = &text[at.saturating_sub(BODY_LIMIT)..at];
+    let begins_here = memmem::find(&text[..at], KEY_MARK).is_some();
+    (is_private && !begins_here && has_key(body)).then_some(at + END_MARK.len() + length + 5)
+}
+
+/// Whether a line may be one of a key: base64 and nothing else.
+pub(super) fn may_be_of_key(line: &str) -> bool {
+    line.len() >= KEY_LINE && line.bytes().all(|byte| is_base64(byte) || byte == b'=')
 }
 
 #[cfg(test)]

@@ -13,10 +13,12 @@ use tokio::sync::watch;
 
 use super::Service;
 use super::commands::review_view;
+use super::shown::off_thread;
 use crate::error::Error;
 use crate::logs::Wanted;
 use crate::markdown;
 use crate::orchestrator::Writing;
+use crate::redaction::Redactor;
 use crate::store::TaskFilter;
 use crate::workspace::{Archive, FileContent, Patch};
 
@@ -215,9 +217,8 @@ impl Service {
         path: &str,
     ) -> Result<DeliverableContent, Error> {
         self.known(id).await?;
-        let mut file = self.parts.workspaces.read(id, path).await?;
-        self.redactor(id).await?.redact_file(&mut file);
-        Ok(rendered(path, file))
+        let file = self.parts.workspaces.read(id, path).await?;
+        rendered(self.redactor(id).await?, path, file).await
     }
 
     /// A file of the task's workspace as it is, with its size in bytes.
@@ -239,8 +240,12 @@ impl Service {
             return Ok(Diff::default());
         }
         let mut diff = self.parts.workspaces.diff(&task, phase).await?;
-        self.redactor(id).await?.redact_diff(&mut diff);
-        Ok(diff)
+        let redactor = self.redactor(id).await?;
+        off_thread(move || {
+            redactor.redact_diff(&mut diff);
+            diff
+        })
+        .await
     }
 
     /// The branch that the task's work ends in, once there is one.
@@ -286,23 +291,29 @@ impl Service {
     }
 }
 
-pub(super) fn rendered(path: &str, file: FileContent) -> DeliverableContent {
-    let is_markdown = std::path::Path::new(path)
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
-    let html = file
-        .text
-        .as_deref()
-        .filter(|_| is_markdown)
-        .map(markdown::to_html);
-    DeliverableContent {
-        path: path.to_owned(),
-        size: file.size,
-        text: file.text,
-        html,
-        truncated: file.truncated,
-        sha256: file.sha256,
-    }
+/// A file without secrets, as HTML too if it is Markdown.
+pub(super) async fn rendered(
+    redactor: Redactor,
+    path: &str,
+    mut file: FileContent,
+) -> Result<DeliverableContent, Error> {
+    let path = path.to_owned();
+    off_thread(move || {
+        redactor.redact_file(&mut file);
+        let is_markdown = std::path::Path::new(&path)
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
+        let text = file.text.as_deref().filter(|_| is_markdown);
+        DeliverableContent {
+            html: text.map(markdown::to_html),
+            path,
+            size: file.size,
+            text: file.text,
+            truncated: file.truncated,
+            sha256: file.sha256,
+        }
+    })
+    .await
 }
 
 fn phases(task: &Task) -> Vec<PhaseView> {

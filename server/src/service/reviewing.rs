@@ -1,32 +1,22 @@
 //! What a review shows: its files as rows and blocks, and what the agent did for it.
 
 mod image;
+mod shown;
 
-use app::api::{
-    ConversationView, DeliverableContent, Diff, FileChange, FileDiff, MovedComment, Piece,
-    ReviewWork, Shape, ShowFile, ShownFile,
-};
-use app::domain::id::{ReviewId, TaskId};
+use app::api::{ConversationView, DeliverableContent, Diff, ReviewWork};
+use app::domain::id::ReviewId;
 use app::domain::task::{Feedback, Review, Task};
 
 use super::Service;
 use super::queries::rendered;
 use super::shown::off_thread;
 use crate::error::Error;
-use crate::highlight;
-use crate::listing::{self, Look, Opened, Texts};
 use crate::markdown;
-use crate::redaction::Redactor;
-use crate::workspace::FileContent;
 
 pub use image::{ImageKind, Version};
 
 /// The most characters of the agent's last words that are shown.
 const LAST_SAID: usize = 4_000;
-/// The most lines that are quoted of an earlier version.
-const QUOTED: usize = 8;
-/// Lines that are shown around a commented one.
-const AROUND: u32 = 3;
 
 /// A review with what it is compared to.
 struct Reviewed {
@@ -89,8 +79,12 @@ impl Service {
         let (base, head) = (it.base(since), &it.review.head);
         let workspaces = &self.parts.workspaces;
         let mut diff = workspaces.changes(it.task.id, base, head).await?;
-        self.redactor(it.task.id).await?.redact_diff(&mut diff);
-        Ok(diff)
+        let redactor = self.redactor(it.task.id).await?;
+        off_thread(move || {
+            redactor.redact_diff(&mut diff);
+            diff
+        })
+        .await
     }
 
     /// The files that a review is about, and what the agent did for it.
@@ -120,10 +114,13 @@ impl Service {
         let until = it.review.created_at;
         let store = &self.parts.store;
         let tally = store.log_tally(it.task.id, begun, until).await?;
-        let last_said = tally.last_said.map(|text| {
-            let beginning: String = text.chars().take(LAST_SAID).collect();
-            markdown::to_html(&beginning)
-        });
+        let last_said = match tally.last_said {
+            Some(text) => {
+                let beginning: String = text.chars().take(LAST_SAID).collect();
+                Some(off_thread(move || markdown::to_html(&beginning)).await?)
+            }
+            None => None,
+        };
         Ok(ConversationView {
             turns: tally.turns,
             tool_calls: tally.tool_calls,
@@ -144,9 +141,8 @@ impl Service {
     ) -> Result<DeliverableContent, Error> {
         let it = self.reviewed(id).await?;
         let workspaces = &self.parts.workspaces;
-        let mut file = workspaces.review_file(it.task.id, &it.review, path).await?;
-        self.redactor(it.task.id).await?.redact_file(&mut file);
-        Ok(rendered(path, file))
+        let file = workspaces.review_file(it.task.id, &it.review, path).await?;
+        rendered(self.redactor(it.task.id).await?, path, file).await
     }
 
     /// A whole file of a review's commits, and what kind of image it is, if it is one.
@@ -159,275 +155,9 @@ impl Service {
         let it = self.reviewed(id).await?;
         let workspaces = &self.parts.workspaces;
         let bytes = workspaces.recorded_bytes(it.task.id, it.commit(version), path);
-        let bytes = bytes.await?.ok_or(Error::NotFound { what: "file" })?;
+        let bytes = bytes.await?.and_then(|(_, bytes)| bytes);
+        let bytes = bytes.ok_or(Error::NotFound { what: "file" })?;
         let kind = ImageKind::of(&bytes);
         Ok((bytes, kind))
-    }
-
-    /// A file of a review as the page shows it.
-    pub async fn show_reviewed(&self, id: ReviewId, wanted: &ShowFile) -> Result<ShownFile, Error> {
-        let it = self.reviewed(id).await?;
-        let (task, path) = (it.task.id, wanted.path.as_str());
-        let (base, head) = (it.base(wanted.since), it.review.head.as_str());
-        let workspaces = &self.parts.workspaces;
-        let listed = workspaces.changed_files(task, base, head).await?;
-        let changed = listed.files.into_iter().find(|file| file.path == path);
-        let shapes = shapes(path, changed.as_ref());
-        let preferred = if wanted.since && shapes.contains(&Shape::Changes) {
-            Some(Shape::Changes)
-        } else {
-            shapes.first().copied()
-        };
-        let shape = wanted.shape.filter(|shape| shapes.contains(shape));
-        let shape = shape.or(preferred).unwrap_or(Shape::Source);
-        let moved = self.moved_comments(&it, path).await?;
-        let (is_table, pieces) = match (shape, changed) {
-            (Shape::Changes, Some(file)) => self.changed_pieces(&it, wanted, file, &moved).await?,
-            (Shape::Document, changed) if image::is_named(path) => {
-                (false, vec![image::pictures(&it, wanted, changed.as_ref())])
-            }
-            (shape, _) => self.text_pieces(&it, wanted, shape).await?,
-        };
-        Ok(ShownFile {
-            path: path.to_owned(),
-            shape,
-            shapes,
-            is_table,
-            is_split: wanted.is_split && shape == Shape::Changes,
-            pieces,
-            moved,
-        })
-    }
-
-    /// The file as it is.
-    async fn text_pieces(
-        &self,
-        it: &Reviewed,
-        wanted: &ShowFile,
-        shape: Shape,
-    ) -> Result<(bool, Vec<Piece>), Error> {
-        let path = wanted.path.clone();
-        let workspaces = &self.parts.workspaces;
-        let mut file = workspaces
-            .review_file(it.task.id, &it.review, &path)
-            .await?;
-        self.redactor(it.task.id).await?.redact_file(&mut file);
-        let Some(text) = file.text else {
-            return Ok((
-                false,
-                vec![plain(&format!("{} that are not text.", bytes(file.size)))],
-            ));
-        };
-        let Ok(opened) = wanted.open.parse::<Opened>();
-        let review = it.review.id;
-        let mut shown = off_thread(move || {
-            if shape == Shape::Document {
-                let image = |address: &str| image::beside(review, &path, address);
-                return (false, markdown::blocks(&text, &image));
-            }
-            (
-                true,
-                listing::source(&highlight::lines(&path, &text), &opened),
-            )
-        })
-        .await?;
-        if file.truncated && !shown.0 {
-            shown
-                .1
-                .push(plain("Only the beginning of this file is shown."));
-        }
-        Ok(shown)
-    }
-
-    /// What has changed in the file.
-    async fn changed_pieces(
-        &self,
-        it: &Reviewed,
-        wanted: &ShowFile,
-        listed: FileDiff,
-        moved: &[MovedComment],
-    ) -> Result<(bool, Vec<Piece>), Error> {
-        let (base, head) = (it.base(wanted.since), it.review.head.as_str());
-        let (task, path) = (it.task.id, wanted.path.as_str());
-        let workspaces = &self.parts.workspaces;
-        let old_path = listed.old_path.clone().unwrap_or_else(|| path.to_owned());
-        let before = workspaces.recorded(task, base, &old_path).await?;
-        let after = workspaces.recorded(task, head, path).await?;
-        if image::is_named(path) {
-            return Ok((false, vec![image::pictures(it, wanted, Some(&listed))]));
-        }
-        if listed.binary {
-            let words = format!("A binary file. {}", sizes(before.as_ref(), after.as_ref()));
-            return Ok((false, vec![plain(&words)]));
-        }
-        let change = workspaces
-            .file_change(task, (base, head), path, listed.old_path.as_deref())
-            .await?;
-        let redactor = self.redactor(task).await?;
-        let mut shown = Diff {
-            files: vec![change.unwrap_or(listed)],
-            ..Diff::default()
-        };
-        redactor.redact_diff(&mut shown);
-        let Some(file) = shown.files.pop() else {
-            return Ok((true, Vec::new()));
-        };
-        let before = before.and_then(|content| without_secrets(&redactor, content));
-        let after = after.and_then(|content| without_secrets(&redactor, content));
-        let Ok(mut opened) = wanted.open.parse::<Opened>();
-        let own = it.review.feedback.iter();
-        let own = own.filter(|comment| comment.file.as_deref() == Some(path));
-        let commented = own.filter_map(|comment| comment.end_line.or(comment.line));
-        let earlier = moved.iter().filter_map(|moved| Some(moved.lines?.1));
-        let seen: Vec<(u32, u32)> = commented
-            .chain(earlier)
-            .map(|line| (line.saturating_sub(AROUND), line.saturating_add(AROUND)))
-            .collect();
-        let (path, is_split) = (path.to_owned(), wanted.is_split);
-        off_thread(move || {
-            let lines = |path: &str, content: Option<FileContent>| {
-                let text = content?.text?;
-                Some(highlight::lines(path, &text))
-            };
-            let texts = Texts {
-                old: lines(&old_path, before),
-                new: lines(&path, after),
-            };
-            opened.seen = seen;
-            let pieces = listing::change(
-                &file,
-                &texts,
-                Look {
-                    is_split,
-                    has_links: true,
-                    opened: &opened,
-                },
-            );
-            (true, pieces)
-        })
-        .await
-    }
-
-    /// Where the comments of earlier rounds on a file belong now.
-    async fn moved_comments(&self, it: &Reviewed, path: &str) -> Result<Vec<MovedComment>, Error> {
-        let mut known: Option<(ReviewId, Option<FileDiff>)> = None;
-        let mut found = Vec::new();
-        for (review, comment) in it.earlier(path) {
-            let Some(line) = comment.line else {
-                found.push(MovedComment {
-                    id: comment.id,
-                    lines: None,
-                    quote: None,
-                });
-                continue;
-            };
-            let commits = (review.head.as_str(), it.review.head.as_str());
-            if known.as_ref().is_none_or(|(id, _)| *id != review.id) {
-                let workspaces = &self.parts.workspaces;
-                let change = workspaces.file_change(it.task.id, commits, path, None);
-                known = Some((review.id, change.await?));
-            }
-            let change = known.as_ref().and_then(|(_, change)| change.as_ref());
-            let end = comment.end_line.unwrap_or(line);
-            let lines = listing::moved(change, line, end);
-            let quote = match lines {
-                Some(_) => None,
-                None => {
-                    self.quote(it.task.id, &review.head, path, (line, end))
-                        .await?
-                }
-            };
-            found.push(MovedComment {
-                id: comment.id,
-                lines,
-                quote,
-            });
-        }
-        Ok(found)
-    }
-
-    async fn quote(
-        &self,
-        task: TaskId,
-        commit: &str,
-        path: &str,
-        (from, to): (u32, u32),
-    ) -> Result<Option<String>, Error> {
-        let mut file = self.parts.workspaces.recorded(task, commit, path).await?;
-        if let Some(file) = &mut file {
-            self.redactor(task).await?.redact_file(file);
-        }
-        let text = file.and_then(|file| file.text);
-        let quoted = |text: String| {
-            let count = (to - from.min(to) + 1) as usize;
-            let lines = text.lines().skip(from.saturating_sub(1) as usize);
-            lines.take(count.min(QUOTED)).collect::<Vec<_>>().join("\n")
-        };
-        Ok(text.map(quoted).filter(|text| !text.is_empty()))
-    }
-}
-
-/// The text of a version, if it has the same lines without its secrets.
-fn without_secrets(redactor: &Redactor, mut content: FileContent) -> Option<FileContent> {
-    let count = |content: &FileContent| content.text.as_ref().map(|text| text.lines().count());
-    let before = count(&content);
-    redactor.redact_file(&mut content);
-    (count(&content) == before).then_some(content)
-}
-
-/// How a file can be shown, what suits it best first.
-fn shapes(path: &str, changed: Option<&FileDiff>) -> Vec<Shape> {
-    let is_gone = changed.is_some_and(|file| file.change == FileChange::Deleted);
-    let extension = std::path::Path::new(path).extension();
-    let is_markdown = extension.is_some_and(|extension| extension.eq_ignore_ascii_case("md"));
-    let is_image = image::is_named(path);
-    let has_source = !is_gone && !is_image && !changed.is_some_and(|file| file.binary);
-    let document = (!is_gone && (is_markdown || is_image)).then_some(Shape::Document);
-    let compared = changed
-        .filter(|_| !is_image || is_gone)
-        .map(|_| Shape::Changes);
-    let source = has_source.then_some(Shape::Source);
-    let mut shapes: Vec<Shape> = document.into_iter().chain(compared).chain(source).collect();
-    if shapes.is_empty() {
-        shapes.push(Shape::Source);
-    }
-    shapes
-}
-
-fn plain(words: &str) -> Piece {
-    let words = highlight::escape(words);
-    Piece::aside(format!("<p class=\"field-hint\">{words}</p>"))
-}
-
-fn sizes(before: Option<&FileContent>, after: Option<&FileContent>) -> String {
-    match (before, after) {
-        (Some(before), Some(after)) => {
-            format!("{} before, {} now.", bytes(before.size), bytes(after.size))
-        }
-        (None, Some(after)) => format!("{}.", bytes(after.size)),
-        (Some(before), None) => format!("{} before, removed.", bytes(before.size)),
-        (None, None) => String::new(),
-    }
-}
-
-/// `950 bytes`, `12.3 KiB`, `4.1 MiB`.
-fn bytes(count: u64) -> String {
-    let (unit, name) = match count {
-        0..1_024 => return format!("{count} bytes"),
-        1_024..1_048_576 => (1_024, "KiB"),
-        _ => (1_048_576, "MiB"),
-    };
-    let tenths = count.saturating_mul(10) / unit;
-    format!("{}.{} {name}", tenths / 10, tenths % 10)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn sizes_are_told_in_units_that_people_use() {
-        let told = [0, 999, 12_595, 4_299_162].map(bytes);
-        assert_eq!(told, ["0 bytes", "999 bytes", "12.2 KiB", "4.1 MiB"]);
     }
 }

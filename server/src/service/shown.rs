@@ -5,8 +5,9 @@ use app::domain::id::TaskId;
 
 use super::Service;
 use crate::error::Error;
-use crate::workspace::WorkspaceError;
-use crate::{highlight, listing};
+use crate::highlight::{self, Deadline};
+use crate::listing;
+use crate::workspace::{TEXT_LIMIT, WorkspaceError};
 
 impl Service {
     /// What a phase has changed, with the lines.
@@ -41,13 +42,37 @@ impl Service {
             (Some(html), _) => Some(format!("<article class=\"document\">{html}</article>")),
             (None, Some(text)) => {
                 let path = path.to_owned();
-                let table =
-                    off_thread(move || listing::table(&highlight::lines(&path, &text))).await?;
+                let cut = content.truncated.then(|| only_beginning(content.size));
+                let table = off_thread(move || {
+                    let lines = highlight::lines(&path, &text, Deadline::soon());
+                    listing::table(&lines, cut.as_deref())
+                })
+                .await?;
                 Some(format!("<div class=\"code-box\">{table}</div>"))
             }
             (None, None) => None,
         };
         Ok(content)
+    }
+}
+
+/// What is said below a file of so many bytes that is cut.
+pub(super) fn only_beginning(size: u64) -> String {
+    let (shown, all) = (bytes(TEXT_LIMIT), bytes(size));
+    format!("Only the first {shown} of this file are shown: it has {all}.")
+}
+
+/// `950 bytes`, `12.3 KiB`, `4.1 MiB`.
+pub(super) fn bytes(count: u64) -> String {
+    let (unit, name) = match count {
+        0..1_024 => return format!("{count} bytes"),
+        1_024..1_048_576 => (1_024, "KiB"),
+        _ => (1_048_576, "MiB"),
+    };
+    let tenths = count.saturating_mul(10) / unit;
+    match tenths % 10 {
+        0 => format!("{} {name}", tenths / 10),
+        tenth => format!("{}.{tenth} {name}", tenths / 10),
     }
 }
 
@@ -57,4 +82,22 @@ pub(super) async fn off_thread<T: Send + 'static>(
 ) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| WorkspaceError::from(std::io::Error::other(error)).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes, only_beginning};
+
+    #[test]
+    fn sizes_are_told_in_units_that_people_use() {
+        let told = [0, 999, 12_595, 4_299_162, 524_288].map(bytes);
+        assert_eq!(
+            told,
+            ["0 bytes", "999 bytes", "12.2 KiB", "4.1 MiB", "512 KiB"]
+        );
+        assert_eq!(
+            only_beginning(1_048_576),
+            "Only the first 512 KiB of this file are shown: it has 1 MiB."
+        );
+    }
 }

@@ -2,9 +2,11 @@
 //! pieces are in memory. Only the list of names grows, for the format has it at the end.
 //!
 //! Nothing outside of the workspace gets in, and nothing in it leads out where it is unpacked: links
-//! that point elsewhere are left out, and names are made plain. What differs from the workspace is
-//! told in a file of the archive.
+//! that point elsewhere are left out, names are made plain, and links come last, the deepest first.
+//! So whoever unpacks it writes nothing through a link, not even where names that differ here are
+//! the same. What differs from the workspace is told in a file of the archive.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -45,9 +47,9 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Begins to pack the folder `root`, without `.git` and what is ignored. The permit is held until
-    /// the end.
-    pub fn begin(root: File, permit: OwnedSemaphorePermit) -> Self {
+    /// Begins to pack the folder `root`, without `.git` and what is ignored, unless it is one of the
+    /// paths `kept`. The permit is held until the end.
+    pub fn begin(root: File, kept: BTreeSet<Vec<u8>>, permit: OwnedSemaphorePermit) -> Self {
         let (sender, pieces) = mpsc::channel(PIECES);
         let outlet = Outlet {
             pieces: sender,
@@ -57,7 +59,7 @@ impl Archive {
         };
         let writing = spawn_blocking(move || {
             let _permit = permit;
-            pack(&root, outlet)
+            pack(&root, &kept, outlet)
         });
         Self { pieces, writing }
     }
@@ -118,7 +120,7 @@ impl Write for Outlet {
     }
 }
 
-fn pack(root: &File, outlet: Outlet) -> io::Result<()> {
+fn pack(root: &File, kept: &BTreeSet<Vec<u8>>, outlet: Outlet) -> io::Result<()> {
     let limits = Limits {
         file_size: u64::MAX,
         ..Limits::default()
@@ -126,8 +128,8 @@ fn pack(root: &File, outlet: Outlet) -> io::Result<()> {
     let Listing {
         mut files,
         left_out,
-    } = walk::list(root, &BTreeSet::new(), limits);
-    files.sort_unstable_by(|left, right| left.path.cmp(&right.path));
+    } = walk::list(root, kept, limits);
+    files.sort_unstable_by(|left, right| place_of(left).cmp(&place_of(right)));
     let mut packing = Packing {
         root,
         zip: ZipWriter::new_stream(outlet),
@@ -137,6 +139,18 @@ fn pack(root: &File, outlet: Outlet) -> io::Result<()> {
         packing.add(found)?;
     }
     packing.finish(&notes_name(&files))
+}
+
+/// The order of an archive: files by their paths, then links, those in the deepest folders first.
+fn place_of(found: &Found) -> (bool, Reverse<usize>, &[u8]) {
+    let is_link = found.kind == Kind::Link;
+    let depth = if is_link { depth(&found.path) } else { 0 };
+    (is_link, Reverse(depth), &found.path)
+}
+
+/// How many folders a path leads through.
+fn depth(path: &[u8]) -> usize {
+    path.split(|byte| *byte == b'/').count() - 1
 }
 
 /// A name that nothing at the top of the workspace has.
@@ -188,7 +202,7 @@ impl Packing<'_> {
             .unix_permissions(mode)
             .large_file(stamp.size >= u64::from(u32::MAX));
         let name = plain(&found.path);
-        start(&name, |name| self.zip.start_file(name, options))?;
+        let name = start(&name, |name| self.zip.start_file(name, options))?;
         let mut buffer = vec![0; PIECE];
         let mut rest = stamp.size;
         while rest > 0 {
@@ -218,7 +232,7 @@ impl Packing<'_> {
         }
         let name = plain(&found.path);
         let options = options(found.stamp);
-        start(&name, |name| self.zip.add_symlink(name, &to, options))?;
+        let name = start(&name, |name| self.zip.add_symlink(name, &to, options))?;
         Ok(is_kept(&name, &found.path))
     }
 
@@ -237,22 +251,27 @@ impl Packing<'_> {
     }
 }
 
-/// Begins an entry of this name or, if there is one already, of a similar name.
-fn start(name: &str, mut open: impl FnMut(&str) -> Result<(), ZipError>) -> io::Result<()> {
+/// Begins an entry of this name or, if there is one already, of a similar name, which it returns.
+fn start(name: &str, mut open: impl FnMut(&str) -> Result<(), ZipError>) -> io::Result<String> {
     let mut started = open(name);
+    let mut taken = name.to_owned();
     for number in 2..=NAMES {
         // The format's writer refuses a name that it has, before it has written anything.
         if !matches!(started, Err(ZipError::InvalidArchive(_))) {
             break;
         }
-        started = open(&format!("{name}~{number}"));
+        taken = format!("{name}~{number}");
+        started = open(&taken);
     }
-    Ok(started?)
+    started?;
+    Ok(taken)
 }
 
 fn is_kept(name: &str, path: &[u8]) -> Result<(), Reason> {
     if name.as_bytes() == path {
         Ok(())
+    } else if plain(path).as_bytes() == path {
+        Err(Reason::NameTaken)
     } else {
         Err(Reason::Renamed)
     }
@@ -296,17 +315,96 @@ fn plain(path: &[u8]) -> String {
 /// Whether a link at this path leads to somewhere in the same tree, whatever other such links are on
 /// the way: first up, never above the root, and then only down.
 fn stays_inside(path: &[u8], target: &[u8]) -> bool {
-    let depth = path.split(|byte| *byte == b'/').count() - 1;
     let parts = target.split(|byte| *byte == b'/');
     let parts: Vec<&[u8]> = parts.filter(|part| !matches!(*part, b"" | b".")).collect();
     let up = parts.iter().take_while(|part| **part == b"..").count();
     let rises_later = parts[up..].iter().any(|part| *part == b"..");
-    !target.starts_with(b"/") && up <= depth && !rises_later
+    !target.starts_with(b"/") && up <= depth(path) && !rises_later
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{plain, stays_inside};
+    use std::collections::BTreeSet;
+    use std::fs::{self, File};
+    use std::io::{Cursor, Read as _};
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use futures::TryStreamExt as _;
+    use tokio::sync::Semaphore;
+    use zip::ZipArchive;
+
+    use super::{Archive, plain, stays_inside};
+
+    /// The names in the archive of a folder, in its order, and its notes.
+    async fn packed(root: &Path, kept: &[&str]) -> (Vec<String>, String) {
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let kept: BTreeSet<Vec<u8>> = kept.iter().map(|path| path.as_bytes().to_vec()).collect();
+        let archive = Archive::begin(File::open(root).unwrap(), kept, permit);
+        let pieces: Vec<_> = archive.into_stream().try_collect().await.unwrap();
+        let mut archive = ZipArchive::new(Cursor::new(pieces.concat())).unwrap();
+        let mut names = Vec::new();
+        let mut notes = String::new();
+        for index in 0..archive.len() {
+            let mut entry = archive.by_index(index).unwrap();
+            let name = entry.name().unwrap().into_owned();
+            if name.starts_with("ARCHIVE-NOTES") {
+                entry.read_to_string(&mut notes).unwrap();
+            } else {
+                names.push(name);
+            }
+        }
+        (names, notes)
+    }
+
+    #[tokio::test]
+    async fn nothing_is_unpacked_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        // Unpacked, both are `caf_`: through the link, `../..` would lead out.
+        let renamed = root.join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+        fs::create_dir_all(renamed.join("deep")).unwrap();
+        symlink("../../x", renamed.join("deep/link")).unwrap();
+        symlink(".", root.join("caf_")).unwrap();
+        fs::create_dir(root.join("z")).unwrap();
+        fs::write(root.join("z/file"), "x").unwrap();
+        let (names, notes) = packed(root, &[]).await;
+        assert_eq!(names, ["z/file", "caf_/deep/link", "caf_"]);
+        assert!(notes.contains("got another one"), "{notes}");
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_name_is_taken_is_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a_b"), "1").unwrap();
+        fs::write(folder.path().join("a\\b"), "2").unwrap();
+        fs::write(folder.path().join("c~2"), "3").unwrap();
+        let (mut names, notes) = packed(folder.path(), &[]).await;
+        names.sort();
+        assert_eq!(names, ["a_b", "a_b~2", "c~2"]);
+        assert!(notes.contains("\"a_b\" has the name of another"), "{notes}");
+        assert!(!notes.contains("c~2"), "{notes}");
+    }
+
+    #[tokio::test]
+    async fn what_was_committed_is_packed_though_it_is_ignored() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("out")).unwrap();
+        for (path, text) in [
+            (".gitignore", "out/\n"),
+            ("out/kept", "1"),
+            ("out/new", "2"),
+        ] {
+            fs::write(folder.path().join(path), text).unwrap();
+        }
+        let (names, notes) = packed(folder.path(), &["out/kept"]).await;
+        assert_eq!(
+            (names, notes.as_str()),
+            (vec![".gitignore".to_owned(), "out/kept".to_owned()], "")
+        );
+    }
 
     #[test]
     fn names_can_not_mean_something_else_elsewhere() {

@@ -189,6 +189,11 @@ fn shorten(line: &str) -> String {
     }
 }
 
+/// Whether the end of a line is missing: it is longer than is shown.
+pub fn is_cut(line: &str) -> bool {
+    line.ends_with('…') && line.chars().nth(MAX_LINE_CHARS).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

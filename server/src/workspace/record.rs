@@ -194,7 +194,7 @@ impl Record {
     }
 
     /// What was there when the task began. It stays recorded, whatever a `.gitignore` says later.
-    async fn began_with(&self) -> Result<BTreeSet<Vec<u8>>, GitError> {
+    pub(super) async fn began_with(&self) -> Result<BTreeSet<Vec<u8>>, GitError> {
         let start = match self.resolve(START).await? {
             Some(start) => Some(start),
             None => self.source().await?,

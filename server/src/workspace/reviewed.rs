@@ -55,16 +55,17 @@ impl Workspaces {
         Ok(recorded.map(|(size, bytes)| file::content(size, bytes)))
     }
 
-    /// A whole file as it was in a commit; nothing if it was not there or is larger than 8 MiB.
+    /// A file's size in bytes as it was in a commit, and the whole of it unless it is larger than
+    /// 8 MiB; nothing if it was not there.
     pub async fn recorded_bytes(
         &self,
         id: TaskId,
         commit: &str,
         path: &str,
-    ) -> Result<Option<Vec<u8>>, WorkspaceError> {
+    ) -> Result<Option<(u64, Option<Vec<u8>>)>, WorkspaceError> {
         let recorded = self.record(id).file(commit, path, u64::MAX).await?;
-        let whole = recorded.filter(|(size, bytes)| *size == bytes.len() as u64);
-        Ok(whole.map(|(_, bytes)| bytes))
+        let whole = |size: u64, bytes: Vec<u8>| (bytes.len() as u64 == size).then_some(bytes);
+        Ok(recorded.map(|(size, bytes)| (size, whole(size, bytes))))
     }
 
     /// A file as it was when a review opened, its text cut at 512 KiB.

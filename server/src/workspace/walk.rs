@@ -97,6 +97,8 @@ pub enum Reason {
     LinkOutside,
     #[display("has a name that not every system can have, and got another one")]
     Renamed,
+    #[display("has the name of another one here, and got another one")]
+    NameTaken,
     #[display("was changed while it was read, and is not whole")]
     Changing,
     #[display("and more: there are too many files")]

@@ -68,6 +68,7 @@ fn rows(signs: &str, is_split: bool, opened: &str) -> Vec<Piece> {
     let texts = Texts {
         old: Some(old),
         new: Some(new),
+        cut: None,
     };
     let Ok(opened) = opened.parse::<Opened>();
     let look = Look {
@@ -144,6 +145,61 @@ fn hidden_lines_are_opened_by_steps_or_all_at_once() {
 }
 
 #[test]
+fn no_more_lines_are_opened_than_fit_and_large_gaps_have_no_link_to_all() {
+    let signs = format!("+{}+", "=".repeat(30_000));
+    let closed = rows(&signs, false, "");
+    let gap = closed.iter().find(|piece| piece.html.contains("code-gap"));
+    let gap = &gap.unwrap().html;
+    assert!(
+        gap.contains("↓ lines 5–24") && gap.contains("↑ lines"),
+        "{gap}"
+    );
+    assert!(!gap.contains("All: "), "{gap}");
+    let opened = rows(&signs, false, "1-4000000000");
+    assert_eq!(opened.len(), 1 + 3 + 10_000 + 1 + 3 + 1);
+    let hidden = opened.iter().find(|piece| piece.html.contains("code-gap"));
+    assert!(
+        hidden
+            .unwrap()
+            .html
+            .contains("Lines 10005–29998 stay hidden"),
+        "{hidden:?}"
+    );
+}
+
+#[test]
+fn lines_of_which_nothing_is_known_are_not_made_up() {
+    let (file, old, new) = told(&format!("+{}+{}", "=".repeat(50), "=".repeat(50)));
+    let Ok(opened) = "1-200".parse::<Opened>();
+    for is_split in [false, true] {
+        let texts = Texts {
+            old: Some(old.clone()),
+            new: Some(new[..20].to_vec()),
+            cut: Some("Only the beginning.".to_owned()),
+        };
+        let look = Look {
+            is_split,
+            has_links: true,
+            opened: &opened,
+        };
+        let pieces = change(&file, &texts, look);
+        let words: Vec<&str> = pieces
+            .iter()
+            .filter(|piece| piece.html.contains("code-gap"))
+            .map(|piece| piece.html.as_str())
+            .collect();
+        assert_eq!(words.len(), 2, "{words:#?}");
+        assert!(
+            words[0].contains("Lines 21–48 are not shown"),
+            "{}",
+            words[0]
+        );
+        assert!(words[1].contains("Only the beginning."), "{}", words[1]);
+        assert_eq!(column(&pieces, 0).len(), 20 + 7);
+    }
+}
+
+#[test]
 fn a_change_without_links_has_none_and_says_what_its_lines_belong_to() {
     let (file, ..) = told("=====-=======");
     let table = change_table(&file);
@@ -178,6 +234,16 @@ fn lines_are_found_again_unless_they_were_touched() {
     assert_eq!(at(5, 5), None, "it is gone");
     assert_eq!(at(6, 7), Some((6, 7)));
     assert_eq!(moved(None, 3, 4), Some((3, 4)));
+}
+
+#[test]
+fn what_lies_behind_the_known_part_of_a_change_is_not_found_again() {
+    let (mut file, ..) = told("===+==-==========+=====");
+    file.hunks.pop();
+    let at = |line| moved(Some(&file), line, line);
+    assert_eq!(at(3), Some((3, 3)));
+    assert_eq!(at(8), Some((8, 8)));
+    assert_eq!(at(10), None, "lines may have been put before it");
 }
 
 proptest! {

@@ -122,11 +122,11 @@ async fn a_hostile_workspace_is_archived_with_notes_of_what_is_not_in_it() {
             "ARCHIVE-NOTES.txt/x",
             "caf_",
             "caf_~2",
-            "docs/inside",
-            "two_lines"
+            "two_lines",
+            "docs/inside"
         ]
     );
-    assert_eq!(files[4].1, b"../src");
+    assert_eq!(files[5].1, b"../src");
     insta::assert_snapshot!(sorted(&notes), @r#"
 
     "..\\..\\evil" has a name that not every system can have, and got another one
