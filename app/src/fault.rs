@@ -1,10 +1,10 @@
 //! `Fault`: the one error that crosses the wire to the pages.
 
 use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
-use leptos::server_fn::codec::JsonEncoding;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::task::Action;
+use crate::wire::JsonText;
 
 /// What went wrong, in terms that the person in front of it can act on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -97,7 +97,7 @@ impl Fault {
 }
 
 impl FromServerFnError for Fault {
-    type Encoder = JsonEncoding;
+    type Encoder = JsonText;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         Self::Transport {

@@ -16,6 +16,7 @@ mod request;
 mod resource;
 mod transcript;
 pub mod visible;
+mod wire;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::fault::Fault;
+use crate::wire::from_json;
 
 type Loading<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -145,12 +146,6 @@ impl Loaded {
         let value = value.downcast_ref::<Result<V, Fault>>();
         value.expect("a resource has values of one type").clone()
     }
-}
-
-/// The one way in which the browser reads JSON. From bytes, as the answers of server functions are read:
-/// serde's code for each type is in the browser's module once instead of twice.
-pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(text.as_bytes())
 }
 
 /// How the server writes a value into the page.

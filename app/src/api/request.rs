@@ -9,7 +9,7 @@ use crate::domain::permission::PermissionMode;
 use crate::domain::task::{Answer, Priority, TaskEdit};
 use crate::domain::text::{Description, ModelName, Note, Title};
 use crate::domain::word::words;
-use crate::resource::from_json;
+use crate::wire::from_json;
 
 /// A job, as `POST /api/tasks` and the page's form take it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use leptos::server_fn::ServerFn;
 use serde::de::DeserializeOwned;
 
 use crate::fault::Fault;
-use crate::resource::from_json;
+use crate::wire::from_json;
 
 /// The calls of a server function by forms, and what it answered last.
 pub struct Posting<F> {
@@ -140,7 +140,7 @@ mod in_browser {
 
     use super::Post;
     use crate::fault::Fault;
-    use crate::resource::from_json;
+    use crate::wire::from_json;
 
     /// What the server said, and where it sends the person.
     struct Answer {

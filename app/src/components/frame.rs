@@ -12,12 +12,13 @@ use crate::fault::Fault;
 use crate::live::{Live, LiveEvent};
 use crate::reactive::{effect, part};
 use crate::resource::{Resource, resource};
+use crate::wire::Json;
 
 /// How often the state of the installation is asked for at most.
 const PACE: Duration = Duration::from_millis(800);
 
 /// The state of the installation.
-#[server(prefix = "/sfn", endpoint = "overview")]
+#[server(prefix = "/sfn", endpoint = "overview", input = Json, output = Json)]
 pub async fn load_overview() -> Result<Overview, Fault> {
     crate::backend::backend()?.overview().await
 }

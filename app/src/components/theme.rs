@@ -9,6 +9,7 @@ use super::icon::{Glyph, Icon};
 use crate::fault::Fault;
 use crate::reactive::effect;
 use crate::request;
+use crate::wire::Json;
 
 /// The cookie's name.
 const COOKIE: &str = "theme";
@@ -56,7 +57,7 @@ impl Theme {
 }
 
 /// Remembers the choice.
-#[server(prefix = "/sfn", endpoint = "theme")]
+#[server(prefix = "/sfn", endpoint = "theme", output = Json)]
 pub async fn set_theme(theme: Theme) -> Result<(), Fault> {
     request::set_cookie(COOKIE, &theme.to_string());
     // A server function is async, whatever it does.

@@ -68,7 +68,7 @@ impl LiveEvent {
     /// Reads an event; unknown names and shapes are skipped, for a newer server may know more.
     pub fn read(name: &str, data: &str) -> Option<Self> {
         fn json<T: serde::de::DeserializeOwned>(data: &str) -> Option<T> {
-            crate::resource::from_json(data).ok()
+            crate::wire::from_json(data).ok()
         }
         match name {
             "status" | "complete" | "error" => json(data).map(Self::Status),

@@ -15,6 +15,7 @@ use crate::fault::Fault;
 use crate::reactive::{memo, part};
 use crate::resource::resource;
 use crate::transcript::{Transcript, rows_of};
+use crate::wire::Json;
 
 /// How many lines a page is rendered with, at most twice that.
 const LINES: u64 = 100;
@@ -23,7 +24,7 @@ const LINES: u64 = 100;
 const PAGE: u32 = 200;
 
 /// Lines of a task's log.
-#[server(prefix = "/sfn", endpoint = "tasks/log")]
+#[server(prefix = "/sfn", endpoint = "tasks/log", input = Json, output = Json)]
 pub async fn load_log(id: TaskId, query: LogQuery) -> Result<LogPage, Fault> {
     crate::backend::backend()?.log(id, query).await
 }

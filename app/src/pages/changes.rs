@@ -14,9 +14,10 @@ use crate::domain::task::PhaseStatus;
 use crate::fault::Fault;
 use crate::reactive::{memo, part};
 use crate::resource::resource;
+use crate::wire::Json;
 
 /// The changes of a phase; of the present one, if none is named.
-#[server(prefix = "/sfn", endpoint = "tasks/diff")]
+#[server(prefix = "/sfn", endpoint = "tasks/diff", input = Json, output = Json)]
 pub async fn load_diff(id: TaskId, phase: Option<u32>) -> Result<ChangeList, Fault> {
     crate::backend::backend()?.diff(id, phase).await
 }

@@ -15,6 +15,7 @@ use crate::domain::id::TaskId;
 use crate::fault::Fault;
 use crate::reactive::part;
 use crate::resource::resource;
+use crate::wire::Json;
 
 /// The files that a task has to leave, and the one that is read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub struct Opened {
 }
 
 /// The files, and the named one of them; the first that is written, if none is named.
-#[server(prefix = "/sfn", endpoint = "deliverables/open")]
+#[server(prefix = "/sfn", endpoint = "deliverables/open", input = Json, output = Json)]
 pub async fn open_files(id: TaskId, path: Option<String>) -> Result<Opened, Fault> {
     let backend = crate::backend::backend()?;
     let files = backend.deliverables(id).await?;

@@ -11,15 +11,16 @@ use crate::components::page::{Crumb, Page};
 use crate::fault::Fault;
 use crate::reactive::part;
 use crate::resource::resource;
+use crate::wire::Json;
 
 /// All guides.
-#[server(prefix = "/sfn", endpoint = "guides/list")]
+#[server(prefix = "/sfn", endpoint = "guides/list", input = Json, output = Json)]
 pub async fn list_guides() -> Result<Vec<GuideView>, Fault> {
     crate::backend::backend()?.guides().await
 }
 
 /// One of them.
-#[server(prefix = "/sfn", endpoint = "guides/get")]
+#[server(prefix = "/sfn", endpoint = "guides/get", input = Json, output = Json)]
 pub async fn load_guide(path: String) -> Result<GuideContent, Fault> {
     let guide = crate::backend::backend()?.guide(path).await?;
     // The page shows the HTML.

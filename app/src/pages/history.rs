@@ -14,12 +14,13 @@ use crate::domain::task::Actor;
 use crate::fault::Fault;
 use crate::reactive::{memo, part};
 use crate::resource::resource;
+use crate::wire::Json;
 
 /// Events on one page.
 const EVENTS: u64 = 200;
 
 /// Events of a task's history.
-#[server(prefix = "/sfn", endpoint = "tasks/events")]
+#[server(prefix = "/sfn", endpoint = "tasks/events", input = Json, output = Json)]
 pub async fn load_events(id: TaskId, query: EventQuery) -> Result<Page<EventView>, Fault> {
     crate::backend::backend()?.events(id, query).await
 }

@@ -20,9 +20,10 @@ use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
 use crate::reactive::{effect, memo, part};
 use crate::resource::resource;
+use crate::wire::Json;
 
 /// A page of the list.
-#[server(prefix = "/sfn", endpoint = "tasks/list")]
+#[server(prefix = "/sfn", endpoint = "tasks/list", input = Json, output = Json)]
 pub async fn list_tasks(#[server(default)] query: TaskQuery) -> Result<ApiPage<TaskView>, Fault> {
     crate::backend::backend()?.tasks(query).await
 }

@@ -15,16 +15,17 @@ use crate::domain::plan::TaskType;
 use crate::fault::{Fault, FieldFault};
 use crate::live::{Follow, Live};
 use crate::reactive::{effect, memo, part};
-use crate::resource::{from_json, resource};
+use crate::resource::resource;
+use crate::wire::{Json, from_json};
 
 /// The kinds of task that can be asked for.
-#[server(prefix = "/sfn", endpoint = "workflows")]
+#[server(prefix = "/sfn", endpoint = "workflows", input = Json, output = Json)]
 pub async fn list_workflows() -> Result<Vec<WorkflowView>, Fault> {
     crate::backend::backend()?.workflows().await
 }
 
 /// Creates a task and shows it. Without script the form comes back with what was wrong.
-#[server(prefix = "/sfn", endpoint = "tasks/create")]
+#[server(prefix = "/sfn", endpoint = "tasks/create", output = Json)]
 pub async fn create_task(form: TaskForm) -> Result<Option<TaskView>, Fault> {
     let kept = form.clone();
     let created = async { crate::backend::backend()?.create_task(form.parse()?).await }.await;

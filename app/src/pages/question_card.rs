@@ -16,10 +16,11 @@ use crate::domain::task::{Choice, QuestionState};
 #[cfg(feature = "ssr")]
 use crate::domain::text::{Note, TextError};
 use crate::fault::Fault;
+use crate::wire::Json;
 
 /// Answers a question: with the choices, or with a text, which goes before a single choice and beside
 /// several; with neither, if it is skipped.
-#[server(prefix = "/sfn", endpoint = "questions/answer")]
+#[server(prefix = "/sfn", endpoint = "questions/answer", output = Json)]
 pub async fn answer_question(
     id: QuestionId,
     #[server(default)] choices: Vec<String>,

@@ -9,9 +9,10 @@ use crate::domain::plan::TaskType;
 use crate::fault::Fault;
 use crate::reactive::part;
 use crate::resource::resource;
+use crate::wire::Json;
 
 /// The branch that a task's work ends in, once there is one.
-#[server(prefix = "/sfn", endpoint = "tasks/branch")]
+#[server(prefix = "/sfn", endpoint = "tasks/branch", input = Json, output = Json)]
 pub async fn load_branch(id: TaskId) -> Result<Option<BranchView>, Fault> {
     crate::backend::backend()?.branch(id).await
 }

@@ -9,16 +9,17 @@ use crate::domain::task::{ChangeRequest, Comment};
 #[cfg(feature = "ssr")]
 use crate::domain::text::{Note, TextError};
 use crate::fault::Fault;
+use crate::wire::Json;
 
 /// The files that a review is about, and what the agent did for it.
-#[server(prefix = "/sfn", endpoint = "reviews/work")]
+#[server(prefix = "/sfn", endpoint = "reviews/work", input = Json, output = Json)]
 pub async fn load_review_work(id: ReviewId, since: bool) -> Result<ReviewWork, Fault> {
     crate::backend::backend()?.review_work(id, since).await
 }
 
 /// A file of a review as it is shown. Whether versions stand side by side is remembered, unless it
 /// is not said.
-#[server(prefix = "/sfn", endpoint = "reviews/file")]
+#[server(prefix = "/sfn", endpoint = "reviews/file", input = Json, output = Json)]
 pub async fn load_review_file(
     id: ReviewId,
     wanted: ShowFile,
@@ -35,7 +36,7 @@ pub async fn load_review_file(
 }
 
 /// Decides on a review.
-#[server(prefix = "/sfn", endpoint = "reviews/decide")]
+#[server(prefix = "/sfn", endpoint = "reviews/decide", output = Json)]
 pub async fn decide_review(
     id: ReviewId,
     verdict: Decided,
@@ -58,7 +59,7 @@ pub async fn decide_review(
 }
 
 /// Leaves a comment; it stays open until somebody resolves it.
-#[server(prefix = "/sfn", endpoint = "reviews/comment")]
+#[server(prefix = "/sfn", endpoint = "reviews/comment", output = Json)]
 pub async fn add_comment(
     id: ReviewId,
     file: String,
@@ -80,7 +81,7 @@ pub async fn add_comment(
 }
 
 /// Settles a comment.
-#[server(prefix = "/sfn", endpoint = "reviews/resolve")]
+#[server(prefix = "/sfn", endpoint = "reviews/resolve", output = Json)]
 pub async fn resolve_comment(id: ReviewId, feedback: FeedbackId) -> Result<ReviewView, Fault> {
     crate::backend::backend()?
         .resolve_feedback(id, feedback)

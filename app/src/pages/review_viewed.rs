@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::ReviewView;
 use crate::domain::id::ReviewId;
 use crate::reactive::effect;
-use crate::resource::from_json;
+use crate::wire::from_json;
 
 /// Where it is kept.
 const KEY: &str = "viewed";

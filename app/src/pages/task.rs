@@ -22,9 +22,10 @@ use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
 use crate::reactive::{effect, memo, part};
 use crate::resource::resource;
+use crate::wire::Json;
 
 /// Everything that a task's page shows at first.
-#[server(prefix = "/sfn", endpoint = "tasks/get")]
+#[server(prefix = "/sfn", endpoint = "tasks/get", input = Json, output = Json)]
 pub async fn load_task(id: TaskId) -> Result<TaskDetail, Fault> {
     crate::backend::backend()?.task(id).await
 }

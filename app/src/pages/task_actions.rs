@@ -8,9 +8,10 @@ use crate::domain::task::Action;
 #[cfg(feature = "ssr")]
 use crate::domain::text::{Note, TextError};
 use crate::fault::Fault;
+use crate::wire::Json;
 
 /// Starts, cancels or retries a task, or asks for a review.
-#[server(prefix = "/sfn", endpoint = "tasks/act")]
+#[server(prefix = "/sfn", endpoint = "tasks/act", output = Json)]
 pub async fn act_on_task(id: TaskId, action: Action) -> Result<TaskView, Fault> {
     let backend = crate::backend::backend()?;
     let changed = match action {
@@ -32,7 +33,7 @@ pub async fn act_on_task(id: TaskId, action: Action) -> Result<TaskView, Fault> 
 }
 
 /// Puts a task away for good, then shows the list.
-#[server(prefix = "/sfn", endpoint = "tasks/delete")]
+#[server(prefix = "/sfn", endpoint = "tasks/delete", output = Json)]
 pub async fn delete_task(id: TaskId) -> Result<(), Fault> {
     crate::backend::backend()?.delete_task(id).await?;
     crate::request::redirect("/");
@@ -40,7 +41,7 @@ pub async fn delete_task(id: TaskId) -> Result<(), Fault> {
 }
 
 /// Writes to the agent.
-#[server(prefix = "/sfn", endpoint = "tasks/message")]
+#[server(prefix = "/sfn", endpoint = "tasks/message", output = Json)]
 pub async fn send_message(id: TaskId, text: String) -> Result<MessageView, Fault> {
     let text: Note = text
         .parse()

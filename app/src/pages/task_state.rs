@@ -10,7 +10,7 @@ use crate::domain::id::TaskId;
 use crate::domain::log::{LogKind, ToolUse};
 use crate::domain::task::{Action, ReviewState, StatusName, WaitingReason};
 use crate::live::{Live, LiveEvent};
-use crate::resource::from_json;
+use crate::wire::from_json;
 
 /// How many of the agent's actions are shown.
 const ACTIONS: usize = 5;

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::store::{Store, positions_of};
 #[cfg(feature = "hydrate")]
-use crate::resource::from_json;
+use crate::wire::from_json;
 
 /// How many chunks are fetched at a time.
 const MOST_FETCHES: usize = 6;
@@ -22,7 +22,7 @@ pub enum FetchError {
     Connection(#[from] gloo_net::Error),
     /// The answer is none.
     #[error("the server's answer can't be read")]
-    Answer(#[from] serde_json::Error),
+    Answer(#[from] crate::wire::Unexpected),
     /// The server says no.
     #[error("the server answers with status {0}")]
     Refused(u16),

@@ -1,7 +1,7 @@
 //! A line of a log as the page holds it.
 
 use crate::domain::log::{LogKind, LogLine, ToolResult, ToolUse};
-use crate::resource::from_json;
+use crate::wire::from_json;
 
 /// What a line says, read once.
 #[derive(Clone, Debug, PartialEq)]
