@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::fault::Fault;
+use crate::reactive::{Compared, downcast};
 use crate::wire::from_json;
 
 type Loading<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -76,35 +77,16 @@ where
     V: Serialize + Send + Sync + 'static,
     L: Future<Output = Result<V, Fault>> + Send + 'static,
 {
-    let source: Box<dyn Fn() -> Arc<dyn Source> + Send + Sync> =
+    let source: Box<dyn Fn() -> Arc<dyn Compared> + Send + Sync> =
         Box::new(move || Arc::new(source()));
-    let fetcher: Box<dyn Fn(Arc<dyn Source>) -> Loading<Loaded> + Send + Sync> =
+    let fetcher: Box<dyn Fn(Arc<dyn Compared>) -> Loading<Loaded> + Send + Sync> =
         Box::new(move |source| {
-            let source: &dyn Any = &*source;
-            let source = source.downcast_ref::<S>();
-            let loading = fetcher(source.expect("it is what `source` gave").clone());
+            let loading = fetcher(downcast::<S>(&*source).clone());
             Box::pin(async move { Loaded::Here(Arc::new(loading.await)) })
         });
     Resource {
         loaded: leptos::server::Resource::new_with_options(source, fetcher, false),
         value: PhantomData,
-    }
-}
-
-/// What a value is loaded for, of any type.
-trait Source: Any + Send + Sync {
-    fn equals(&self, other: &dyn Any) -> bool;
-}
-
-impl<S: PartialEq + Send + Sync + 'static> Source for S {
-    fn equals(&self, other: &dyn Any) -> bool {
-        other.downcast_ref() == Some(self)
-    }
-}
-
-impl PartialEq for dyn Source {
-    fn eq(&self, other: &Self) -> bool {
-        self.equals(other)
     }
 }
 

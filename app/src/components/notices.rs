@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
 use crate::api::{ModelSource, Overview};
+use crate::reactive::list;
 
 /// The notices of the installation, above every page.
 #[component]
@@ -38,7 +39,7 @@ pub fn Notices(overview: Overview) -> impl IntoView {
         }
     });
     view! {
-        <div class="notices">{problems.collect_view()} {credentials} {scripted} {sandbox}</div>
+        <div class="notices">{list(problems)} {credentials} {scripted} {sandbox}</div>
     }
     .into_any()
 }

@@ -11,7 +11,7 @@ use super::icon::{Glyph, Icon};
 use super::notices::Notices;
 use super::theme::ThemeSwitch;
 use crate::fault::Fault;
-use crate::reactive::part;
+use crate::reactive::{list, part};
 
 /// A place on the way from the start to the page; the last one has no address.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ pub fn Page(
     view! {
         <Title text=tab />
         <header class="top-bar">
-            <nav aria-label="Breadcrumb"><ol class="crumbs">{crumbs.collect_view()}</ol></nav>
+            <nav aria-label="Breadcrumb"><ol class="crumbs">{list(crumbs)}</ol></nav>
             <AgentCount />
             <ThemeSwitch />
         </header>

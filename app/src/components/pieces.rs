@@ -8,6 +8,7 @@ use wasm_bindgen::JsCast;
 use web_sys::Element;
 
 use crate::api::{LINE_LINK, OPEN_LINK, Piece};
+use crate::reactive::{Memo, list, rows};
 
 /// What stands below the pieces that show a line.
 #[derive(Clone)]
@@ -86,11 +87,7 @@ pub fn Pieces(
         let html = html
             .replace(LINE_LINK, &line_link)
             .replace(OPEN_LINK, &open_link);
-        let below = section
-            .lines
-            .iter()
-            .map(|line| (below.view)(*line))
-            .collect_view();
+        let below = list(section.lines.iter().map(|line| (below.view)(*line)));
         let is_empty = section.lines.is_empty();
         if is_table {
             let columns = if is_split { "4" } else { "3" };
@@ -102,7 +99,7 @@ pub fn Pieces(
             view! { <div class="document-part" inner_html=html></div> {below} }.into_any()
         }
     };
-    let sections = view! { <For each key=Section::clone children=section /> }.into_any();
+    let sections = rows(each, |section| format!("{section:?}"), section);
     if !is_table {
         return view! { <article class="document">{sections}</article> }.into_any();
     }

@@ -1,7 +1,7 @@
 //! Keys. A page marks what a key does with `data-key` on the link, button or field itself, so
 //! that a key can never do what a pointer can't.
 
-use crate::reactive::effect;
+use crate::reactive::{effect, list};
 use leptos::ev::keydown;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -45,7 +45,7 @@ pub fn Shortcuts() -> impl IntoView {
     let rows = KEYS.map(|(key, what)| {
         view! {
             <div class="key-row">
-                <dt>{key.split(' ').map(|part| view! { <kbd class="kbd kbd-sm">{part.to_owned()}</kbd> }).collect_view()}</dt>
+                <dt>{list(key.split(' ').map(|part| view! { <kbd class="kbd kbd-sm">{part.to_owned()}</kbd> }))}</dt>
                 <dd>{what}</dd>
             </div>
         }
@@ -53,7 +53,7 @@ pub fn Shortcuts() -> impl IntoView {
     view! {
         <dialog node_ref=dialog class="dialog" aria-labelledby="keys-title">
             <h2 id="keys-title">"Keyboard"</h2>
-            <dl class="key-list">{rows.into_iter().collect_view()}</dl>
+            <dl class="key-list">{list(rows)}</dl>
             <form method="dialog"><button class="btn btn-sm">"Close"</button></form>
         </dialog>
     }

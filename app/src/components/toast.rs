@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
+use crate::reactive::rows;
+
 use super::icon::{Glyph, Icon};
 use crate::fault::Fault;
 
@@ -80,7 +82,7 @@ pub fn ToastList() -> impl IntoView {
     };
     view! {
         <div role="status"><ul class="toast-list">
-            <For each=move || toasts.list.get() key=|toast| toast.id children=row />
+            {rows(move || toasts.list.get(), |toast| toast.id.to_string(), row)}
         </ul></div>
     }
     .into_any()

@@ -12,7 +12,7 @@ use crate::components::number::counted;
 use crate::domain::id::TaskId;
 use crate::domain::task::StatusName;
 use crate::fault::Fault;
-use crate::reactive::{memo, part};
+use crate::reactive::{list, memo, part};
 use crate::resource::resource;
 use crate::transcript::{Transcript, rows_of};
 use crate::wire::Json;
@@ -115,7 +115,7 @@ fn Undelivered(state: TaskState) -> impl IntoView {
         let rows = messages
             .filter(|message| message.delivered_at.is_none())
             .map(|message| view! { <li>{message.text}</li> });
-        rows.collect_view()
+        list(rows)
     };
     let has_waiting = move || {
         state.messages.with(|messages| {

@@ -12,7 +12,7 @@ use crate::components::number::counted;
 use crate::domain::id::TaskId;
 use crate::domain::task::PhaseStatus;
 use crate::fault::Fault;
-use crate::reactive::{memo, part};
+use crate::reactive::{Memo, list, memo, part};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -75,7 +75,7 @@ fn PhaseChips(state: TaskState, phase: Memo<Option<u32>>) -> impl IntoView {
             let current = move || (phase.get() == Some(number)).then_some("true");
             view! { <li><a class="chip" href=format!("?phase={number}") aria-current=current>{each.name}</a></li> }
         };
-        begun.map(chip).collect_view()
+        list(begun.map(chip))
     };
     view! { <nav class="filters" aria-label="Phase"><ul>{part(chips)}</ul></nav> }.into_any()
 }
@@ -93,14 +93,14 @@ fn ChangedFiles(diff: ChangeList) -> impl IntoView {
             <li><a class="file-link" href=format!("#file-{}", file.path)><abbr class="file-mark" data-change=mark title=word>{mark}</abbr> {file.path.clone()}</a></li>
         }
     });
-    let index = index.collect_view();
+    let index = list(index);
     let count = counted(diff.files.len(), "file");
     let cut = diff.truncated.then_some(" Only a part is shown.");
-    let files = diff
-        .files
-        .into_iter()
-        .map(|file| view! { <ChangedFile file /> })
-        .collect_view();
+    let files = list(
+        diff.files
+            .into_iter()
+            .map(|file| view! { <ChangedFile file /> }),
+    );
     view! {
         <div class="split">
             <nav class="file-list" aria-label="Changed files"><ul>{index}</ul></nav>

@@ -13,7 +13,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::number::{counted, size_of_file};
 use crate::domain::id::TaskId;
 use crate::fault::Fault;
-use crate::reactive::part;
+use crate::reactive::{list, part};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -196,9 +196,9 @@ fn FileLinks(state: TaskState, files: Vec<DeliverableView>, path: Option<String>
         view! { <li><a class="file-link" href=href aria-current=current><Glyph icon /> <FileName path=file.path /> <span class="file-note">{note}</span></a></li> }.into_any()
     };
     let group = move |(name, files): (String, Vec<DeliverableView>)| {
-        view! { <h2 class="file-group">{name}</h2> <ul>{files.into_iter().map(link).collect_view()}</ul> }
+        view! { <h2 class="file-group">{name}</h2> <ul>{list(files.into_iter().map(link))}</ul> }
     };
-    groups.map(group).collect_view().into_any()
+    list(groups.map(group))
 }
 
 /// The name, which is looked for, before the folder, which many share.

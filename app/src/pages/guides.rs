@@ -9,7 +9,7 @@ use crate::components::faults::{FaultPanel, fault_panels};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::page::{Crumb, Page};
 use crate::fault::Fault;
-use crate::reactive::part;
+use crate::reactive::{list, part};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -87,7 +87,7 @@ fn Groups(guides: Vec<GuideView>) -> impl IntoView {
                 </li>
             }
         });
-        let rows = rows.collect_view();
+        let rows = list(rows);
         view! {
             <section class="panel guide-group">
                 <h2>{capitalised(&name)}</h2>
@@ -97,7 +97,7 @@ fn Groups(guides: Vec<GuideView>) -> impl IntoView {
         }
     };
     let groups = guides.chunk_by(|left, right| left.group == right.group);
-    view! { <div class="guide-groups">{groups.map(group).collect_view()}</div> }.into_any()
+    view! { <div class="guide-groups">{list(groups.map(group))}</div> }.into_any()
 }
 
 /// Marks a guide that is not the built-in one.

@@ -12,7 +12,7 @@ use crate::domain::id::TaskId;
 use crate::domain::money::Usd;
 use crate::domain::task::Actor;
 use crate::fault::Fault;
-use crate::reactive::{memo, part};
+use crate::reactive::{list, memo, part};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -89,7 +89,7 @@ fn Timeline(state: TaskState, page: Page<EventView>, after: u64) -> impl IntoVie
         view! { <EventRow event detail /> }
     });
     view! {
-        <ol class="history-list">{rows.collect_view()}</ol>
+        <ol class="history-list">{list(rows)}</ol>
         <p class="load-more">{later} " " {earlier}</p>
     }
     .into_any()

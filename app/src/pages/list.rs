@@ -18,7 +18,7 @@ use crate::domain::id::TaskId;
 use crate::domain::plan::TaskType;
 use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
-use crate::reactive::{effect, memo, part};
+use crate::reactive::{self, Memo, effect, list, memo, part};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -117,7 +117,7 @@ pub fn TaskListPage() -> impl IntoView {
 #[component]
 pub fn TableSkeleton() -> impl IntoView {
     let row = |_| view! { <li class="task-row skeleton-row"><span class="skeleton"></span></li> };
-    view! { <ul class="task-table" aria-busy="true">{(0..6).map(row).collect_view()}</ul> }
+    view! { <ul class="task-table" aria-busy="true">{list((0..6).map(row))}</ul> }
 }
 
 #[component]
@@ -223,8 +223,8 @@ fn Filters(query: Memo<TaskQuery>) -> impl IntoView {
     let types = TaskType::ALL.map(|each| chip(each.to_string(), type_name(each), true));
     view! {
         <nav class="filters" aria-label="Filters">
-            <ul>{statuses.into_iter().collect_view()}</ul>
-            <ul class="filters-types">{every_type} {types.into_iter().collect_view()}</ul>
+            <ul>{list(statuses)}</ul>
+            <ul class="filters-types">{every_type} {list(types)}</ul>
         </nav>
     }
     .into_any()
@@ -274,6 +274,7 @@ pub fn TaskTable(
         });
     });
     let is_empty = move || rows.with(Vec::is_empty);
+    let each = move || rows.get();
     let show_news = move || {
         let count = news.with(Vec::len);
         let plural = if count == 1 { "" } else { "s" };
@@ -285,9 +286,7 @@ pub fn TaskTable(
         </p>
         <Show when=move || !is_empty() fallback=empty>
             <ul class="task-table">
-                <For each=move || rows.get() key=|row| row.with_untracked(|task| task.id) let:task>
-                    <TaskRow task />
-                </For>
+                {reactive::rows(each, |row| row.with_untracked(|task| task.id.to_string()), |task| view! { <TaskRow task /> })}
             </ul>
         </Show>
         <LoadMore query rows next />

@@ -10,6 +10,7 @@ use crate::domain::permission::PermissionMode;
 use crate::domain::plan::TaskType;
 use crate::domain::task::Priority;
 use crate::domain::text::{Description, Title};
+use crate::reactive::list;
 
 /// A field with its label, a hint, and what is wrong with it.
 #[component]
@@ -67,7 +68,7 @@ pub fn TypeCards(workflows: Vec<WorkflowView>, chosen: String) -> impl IntoView 
     view! {
         <fieldset class="type-cards">
             <legend>"What should come out?"</legend>
-            {workflows.into_iter().map(card).collect_view()}
+            {list(workflows.into_iter().map(card))}
             <p class="field-fault">{fault}</p>
         </fieldset>
     }
@@ -87,7 +88,7 @@ fn PhaseLine(workflow: WorkflowView) -> impl IntoView {
     });
     view! {
         <span class="type-card-way">
-            <span class="way">{phases.collect_view()}</span>
+            <span class="way">{list(phases)}</span>
             <span>{format!("{} phases, you decide after {gates} of them", workflow.phases.len())}</span>
         </span>
     }
@@ -238,7 +239,7 @@ fn ModelField(chosen: String, only_scripted: bool) -> impl IntoView {
     };
     view! {
         <Field name="model" label="Model">
-            <select id="model" name="form[model]" class="select">{models.map(option).into_iter().collect_view()}</select>
+            <select id="model" name="form[model]" class="select">{list(models.map(option))}</select>
         </Field>
     }
     .into_any()
@@ -256,7 +257,7 @@ fn PriorityField(chosen: String) -> impl IntoView {
     let option = move |(priority, label): (Priority, &'static str)| view! { <option value=priority.to_string() selected=priority == chosen>{label}</option> };
     view! {
         <Field name="priority" label="Priority">
-            <select id="priority" name="form[priority]" class="select">{options.map(option).into_iter().collect_view()}</select>
+            <select id="priority" name="form[priority]" class="select">{list(options.map(option))}</select>
         </Field>
     }
     .into_any()
@@ -284,7 +285,7 @@ fn PermissionField(chosen: String) -> impl IntoView {
     view! {
         <fieldset class="field field-wide">
             <legend>"What the agent may do"</legend>
-            {PermissionMode::ALL.map(choice).into_iter().collect_view()}
+            {list(PermissionMode::ALL.map(choice))}
         </fieldset>
     }
     .into_any()

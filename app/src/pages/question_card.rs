@@ -16,6 +16,7 @@ use crate::domain::task::{Choice, QuestionState};
 #[cfg(feature = "ssr")]
 use crate::domain::text::{Note, TextError};
 use crate::fault::Fault;
+use crate::reactive::{list, rows};
 use crate::wire::Json;
 
 /// Answers a question: with the choices, or with a text, which goes before a single choice and beside
@@ -61,10 +62,10 @@ fn answer(choices: Vec<String>, is_multi: bool, text: &str, skip: bool) -> Resul
 #[component]
 pub fn Questions(state: TaskState) -> impl IntoView {
     let asked = move || state.questions.get();
-    let key = |question: &QuestionView| (question.id, question.status);
+    let key = |question: &QuestionView| format!("{} {:?}", question.id, question.status);
     view! {
         <ul class="attention-list">
-            <For each=asked key=key children=move |question| view! { <li><Asked state question /></li> } />
+            {rows(asked, key, move |question| view! { <li><Asked state question /></li> })}
         </ul>
     }
     .into_any()
@@ -120,10 +121,11 @@ fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
         (_, true) => "Or in your own words".to_owned(),
         (None, false) => "Your answer".to_owned(),
     };
-    let choices = options
-        .into_iter()
-        .map(|option| choice(option, multi_select, default.as_deref()))
-        .collect_view();
+    let choices = list(
+        options
+            .into_iter()
+            .map(|option| choice(option, multi_select, default.as_deref())),
+    );
     let skip = (!required).then(|| {
         view! { <button class="btn" name="skip" value="true" disabled=send.pending()>"Go on without"</button> }
     });

@@ -15,7 +15,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::number::counted;
 use crate::domain::task::{Check, ReviewState};
 use crate::fault::Fault;
-use crate::reactive::memo;
+use crate::reactive::{list, memo, part};
 use crate::resource::{Resource, resource};
 
 /// The task's reviews; the newest is shown unless the address names another.
@@ -105,7 +105,7 @@ fn Rounds(state: TaskState, place: Place) -> impl IntoView {
             </li>
         }
     };
-    let chips = move || state.reviews.get().into_iter().map(chip).collect_view();
+    let chips = move || list(state.reviews.get().into_iter().map(chip));
     view! {
         <Show when=several><nav class="filters" aria-label="Rounds"><ul>{chips}</ul></nav></Show>
     }
@@ -120,7 +120,7 @@ fn Found(place: Place, work: WorkResource) -> impl IntoView {
             let decision = (review.status != ReviewState::Open).then(|| view! { <Decision review=review.clone() /> });
             let general = (review.status == ReviewState::Open).then(|| {
                 let general = remarks(place, None, &[]).into_iter();
-                general.map(|remark| remark_view(place, remark)).collect_view()
+                list(general.map(|remark| remark_view(place, remark)))
             });
             let interim = review.interim.then_some(" (asked for in the middle of the phase)");
             view! {
@@ -180,10 +180,10 @@ fn Checks(found: VerificationView) -> impl IntoView {
     let count = passed.len();
     let open = failed.is_empty() && count <= 3;
     view! {
-        <ul class="check-list">{failed.into_iter().map(row).collect_view()}</ul>
+        <ul class="check-list">{list(failed.into_iter().map(row))}</ul>
         <details class="step-list" open=open>
             <summary><Glyph icon=Icon::Chevron /> {counted(count, "check")} " passed"</summary>
-            <ul class="check-list">{passed.into_iter().map(row).collect_view()}</ul>
+            <ul class="check-list">{list(passed.into_iter().map(row))}</ul>
         </details>
     }
     .into_any()
@@ -226,7 +226,7 @@ fn Conversation(place: Place, work: WorkResource) -> impl IntoView {
             })
         })
     };
-    view! { <Transition>{told}</Transition> }.into_any()
+    view! { <Transition>{part(told)}</Transition> }.into_any()
 }
 
 /// The files and the one that is being read.
@@ -242,7 +242,7 @@ fn Work(place: Place, work: WorkResource, file: FileResource) -> impl IntoView {
     };
     view! {
         <Scope place />
-        <Transition fallback=|| view! { <div class="skeleton form-skeleton" aria-busy="true"></div> }>{files}</Transition>
+        <Transition fallback=|| view! { <div class="skeleton form-skeleton" aria-busy="true"></div> }>{part(files)}</Transition>
     }
     .into_any()
 }

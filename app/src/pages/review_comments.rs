@@ -10,7 +10,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
 use crate::domain::id::ReviewId;
 use crate::domain::task::FeedbackStatus;
-use crate::reactive::effect;
+use crate::reactive::{Memo, effect, list};
 
 /// A comment where it belongs now.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,15 +153,11 @@ pub fn provide_resolving(place: Place) {
 
 /// The comments that have no place in the file as it is shown, and a form for one on the file.
 #[component]
-pub fn FileComments(
-    place: Place,
-    path: String,
-    #[prop(into)] rest: Signal<Vec<Remark>>,
-) -> impl IntoView {
+pub fn FileComments(place: Place, path: String, rest: Memo<Vec<Remark>>) -> impl IntoView {
     let text = RwSignal::new(String::new());
     let comments = move || {
         let rest = rest.get().into_iter();
-        rest.map(|remark| remark_view(place, remark)).collect_view()
+        list(rest.map(|remark| remark_view(place, remark)))
     };
     view! {
         <section class="comments" aria-label="Comments on this file">

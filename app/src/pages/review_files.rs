@@ -19,7 +19,7 @@ use crate::components::faults::FaultPanel;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::pieces::{Below, Pieces, show_chosen, shows};
 use crate::fault::Fault;
-use crate::reactive::{effect, memo};
+use crate::reactive::{Memo, effect, list, memo, part};
 use crate::resource::Resource;
 
 /// Where a link leads; nowhere, if there is nothing to go to.
@@ -85,7 +85,7 @@ pub fn FileNames(
     };
     let more = (!others.is_empty()).then(|| {
         let heading = if deliverables.is_empty() { "Changed files" } else { "Other changed files" };
-        view! { <h2 class="file-group">{heading}</h2> <ul>{others.into_iter().map(link).collect_view()}</ul> }
+        view! { <h2 class="file-group">{heading}</h2> <ul>{list(others.into_iter().map(link))}</ul> }
     });
     let step = |key: &'static str, label: &'static str, sign: &'static str, href: Address| {
         view! { <a class="btn btn-sm" data-noscroll="" data-key=key href=move || href() aria-label=label title=format!("{label} ({key})")>{sign}</a> }
@@ -102,7 +102,7 @@ pub fn FileNames(
                     {step("n", "Next comment", "↓", comment(1))}
                 </span>
             </div>
-            <ul>{deliverables.into_iter().map(link).collect_view()}</ul>
+            <ul>{list(deliverables.into_iter().map(link))}</ul>
             {more}
         </nav>
     }
@@ -176,7 +176,7 @@ pub fn ReviewedFile(
             {change.map(change_facts)}
             <ViewedMark path />
         </header>
-        <Transition fallback=|| view! { <div class="skeleton document-skeleton" aria-busy="true"></div> }>{body}</Transition>
+        <Transition fallback=|| view! { <div class="skeleton document-skeleton" aria-busy="true"></div> }>{part(body)}</Transition>
     }
     .into_any()
 }
@@ -335,7 +335,7 @@ fn ShapeLinks(
                 {chip(href("1"), is_split, "Split")}
             }
         });
-    view! { {shapes.collect_view()} {layouts} }.into_any()
+    view! { {list(shapes)} {layouts} }.into_any()
 }
 
 /// Comments stand below their last line, and the form below the lines that are chosen.
@@ -364,7 +364,7 @@ fn below(
         let own = move || {
             let own = by_line.with(|by_line| by_line.get(&line).cloned());
             let own = own.unwrap_or_default().into_iter();
-            own.map(|remark| remark_view(place, remark)).collect_view()
+            list(own.map(|remark| remark_view(place, remark)))
         };
         let form = move || {
             let lines = asked.get().filter(|(_, to)| *to == line)?;

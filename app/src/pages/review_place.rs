@@ -8,7 +8,7 @@ use super::task_state::TaskState;
 use crate::api::{ReviewView, Shape};
 use crate::domain::id::{FeedbackId, ReviewId};
 use crate::domain::task::ReviewState;
-use crate::reactive::memo;
+use crate::reactive::{Memo, memo};
 
 /// The id of the form for a comment on lines, of which there is one at most.
 pub const LINE_FORM: &str = "comment-line";

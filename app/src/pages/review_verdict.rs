@@ -13,7 +13,7 @@ use crate::components::number::counted;
 use crate::components::toast::Toasts;
 use crate::domain::id::ReviewId;
 use crate::domain::task::{FeedbackStatus, ReviewState};
-use crate::reactive::{effect, memo};
+use crate::reactive::{Memo, effect, list, memo};
 
 /// How an earlier round was decided, with its comments.
 #[component]
@@ -33,7 +33,7 @@ pub fn Decision(review: ReviewView) -> impl IntoView {
             <div class="decision">
                 <p><strong>{word}</strong> {at}</p>
                 {comment}
-                {review.feedback.iter().map(comment_view).collect_view()}
+                {list(review.feedback.iter().map(comment_view))}
             </div>
         </div>
     }

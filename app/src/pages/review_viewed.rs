@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::ReviewView;
 use crate::domain::id::ReviewId;
-use crate::reactive::effect;
+use crate::reactive::{Memo, effect};
 use crate::wire::from_json;
 
 /// Where it is kept.

@@ -20,7 +20,7 @@ use crate::domain::id::TaskId;
 use crate::domain::task::ReviewState;
 use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
-use crate::reactive::{effect, memo, part};
+use crate::reactive::{Memo, effect, list, memo, part};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -209,7 +209,7 @@ fn Tabs(state: TaskState, tab: Memo<Option<Tab>>) -> impl IntoView {
     };
     view! {
         <nav class="tabs-bar" aria-label="Parts of the task">
-            <ul>{Tab::ALL.map(link).into_iter().collect_view()}</ul>
+            <ul>{list(Tab::ALL.map(link))}</ul>
         </nav>
     }
     .into_any()

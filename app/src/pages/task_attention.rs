@@ -11,7 +11,7 @@ use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
 use crate::domain::task::{Action, StatusName, WaitingReason};
-use crate::reactive::{effect, memo, part};
+use crate::reactive::{effect, list, memo, part};
 
 /// The card of what is open: a review, questions, dependencies, a failure.
 #[component]
@@ -116,7 +116,7 @@ fn Dependencies(state: TaskState) -> impl IntoView {
     };
     view! {
         <Card tone="waiting" icon=Icon::Key title="The agent needs something">
-            <ul class="attention-list">{move || state.dependencies.get().into_iter().map(needed).collect_view()}</ul>
+            <ul class="attention-list">{move || list(state.dependencies.get().into_iter().map(needed))}</ul>
             <MessageForm state placeholder="Write to the agent; don't put secrets into a message" />
         </Card>
     }

@@ -17,7 +17,7 @@ use crate::components::pill::Pill;
 use crate::components::progress::ProgressBar;
 use crate::components::toast::Toasts;
 use crate::domain::task::{Action, PhaseStatus, StatusName};
-use crate::reactive::{effect, memo, part};
+use crate::reactive::{effect, list, memo, part};
 
 /// Status, title, figures, actions.
 #[component]
@@ -55,7 +55,7 @@ fn Doing(state: TaskState) -> impl IntoView {
         let row = |action: &String| view! { <li>{action.clone()}</li> };
         state
             .recent
-            .with(|recent| recent.iter().skip(1).map(row).collect_view())
+            .with(|recent| list(recent.iter().skip(1).map(row)))
     };
     let is_first = move || state.recent.with(|recent| recent.len() < 2);
     view! {
@@ -297,12 +297,13 @@ pub fn PhaseBar(state: TaskState) -> impl IntoView {
     let has_phases = move || state.phases.with(|phases| !phases.is_empty());
     let percent = Signal::derive(move || state.task.with(|task| task.progress));
     let phases = move || {
-        state
-            .phases
-            .get()
-            .into_iter()
-            .map(|phase| view! { <PhaseMark phase /> })
-            .collect_view()
+        list(
+            state
+                .phases
+                .get()
+                .into_iter()
+                .map(|phase| view! { <PhaseMark phase /> }),
+        )
     };
     view! {
         <Show when=has_phases>
@@ -365,7 +366,7 @@ fn Steps(state: TaskState) -> impl IntoView {
         Some(view! {
             <details class="step-list">
                 <summary><Glyph icon=Icon::Chevron /> {phase.name} ": " {now.unwrap_or_else(|| "all steps".to_owned())}</summary>
-                <ol>{rows.collect_view()}</ol>
+                <ol>{list(rows)}</ol>
             </details>
         })
     };

@@ -13,7 +13,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::domain::action::Verb;
 use crate::domain::id::TaskId;
 use crate::domain::log::{LogKind, LogLine, ToolUse};
-use crate::reactive::{memo, part};
+use crate::reactive::{Memo, list, memo, part};
 
 /// How many characters of an input or an output the page shows; the rest is in the raw log.
 const SHOWN: usize = 6_000;
@@ -38,13 +38,16 @@ impl Results<'_> {
         }
     }
 
-    fn of_call(self, call: &ToolUse) -> Signal<Option<Arc<Entry>>> {
+    fn of_call(self, call: &ToolUse) -> Memo<Option<Arc<Entry>>> {
         match self {
             Self::Live(store) => {
                 let (store, call) = (*store, call.clone());
-                memo(move || store.result(&call)).into()
+                memo(move || store.result(&call))
             }
-            Self::Known { results, .. } => Signal::stored(results.get(&call.id).cloned()),
+            Self::Known { results, .. } => {
+                let result = results.get(&call.id).cloned();
+                memo(move || result.clone())
+            }
         }
     }
 }
@@ -76,12 +79,7 @@ pub fn rows_of(task: TaskId, lines: Vec<LogLine>) -> AnyView {
         results: &results,
     };
     let row = |entry: &Arc<Entry>| row_view(entry, results);
-    entries
-        .iter()
-        .filter(has_row)
-        .map(row)
-        .collect_view()
-        .into_any()
+    list(entries.iter().filter(has_row).map(row))
 }
 
 /// A row with its number, which is its address, and a button that copies it.

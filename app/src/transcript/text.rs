@@ -1,6 +1,7 @@
 //! Markdown of an agent, as far as a log needs it: paragraphs, code, emphasis. Everything else
 //! stays as it was written. Documents are rendered by the server; this keeps the module small.
 
+use crate::reactive::list;
 use leptos::prelude::*;
 
 /// A part of a text.
@@ -103,11 +104,10 @@ pub fn rendered(text: &str) -> AnyView {
                 Span::Strong(text) => view! { <strong>{text.to_owned()}</strong> }.into_any(),
             };
             let spans = spans(prose.trim_matches('\n'));
-            view! { <p class="log-prose">{spans.into_iter().map(span).collect_view()}</p> }
-                .into_any()
+            view! { <p class="log-prose">{list(spans.into_iter().map(span))}</p> }.into_any()
         }
     };
-    parts(text).into_iter().map(part).collect_view().into_any()
+    list(parts(text).into_iter().map(part))
 }
 
 #[cfg(test)]

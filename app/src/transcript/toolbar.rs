@@ -6,7 +6,7 @@ use super::search::LogSearch;
 use super::store::{Filtering, Store};
 use crate::api::LogFilter;
 use crate::components::icon::{Glyph, Icon};
-use crate::reactive::part;
+use crate::reactive::{list, part};
 
 const FILTERS: [(Option<LogFilter>, &str); 4] = [
     (None, "Everything"),
@@ -40,7 +40,7 @@ pub fn Toolbar(store: Store) -> impl IntoView {
     };
     view! {
         <div class="log-toolbar">
-            <div class="log-filters" role="group" aria-label="Show">{FILTERS.map(choice).into_iter().collect_view()}</div>
+            <div class="log-filters" role="group" aria-label="Show">{list(FILTERS.map(choice))}</div>
             <span class="log-filtering" role="status">{part(state)}</span>
             <LogSearch store />
             <a class="link log-raw" href=raw rel="external" title="The newest 1,000 lines as they are stored">"Raw"</a>

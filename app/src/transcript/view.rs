@@ -14,7 +14,7 @@ use crate::components::toast::Toasts;
 use crate::domain::id::TaskId;
 use crate::domain::log::LogLine;
 use crate::live::{Live, LiveEvent};
-use crate::reactive::{effect, memo, part};
+use crate::reactive::{effect, memo, part, rows};
 
 /// New lines are shown at most this often, however fast they come.
 const PACE: Duration = Duration::from_millis(80);
@@ -66,7 +66,7 @@ pub fn Transcript(
                 </Show>
                 <div node_ref=above class="log-spacer"></div>
                 <Show when=move || !is_empty() fallback=move || view! { <p class="log-empty">{part(nothing)}</p> }>
-                    <For each=blocks key=|block| *block let:block><Block store block /></For>
+                    {rows(blocks, usize::to_string, move |block| view! { <Block store block /> })}
                 </Show>
                 <div node_ref=below class="log-spacer"></div>
                 <Show when=move || store.shows_writing()>
@@ -84,13 +84,12 @@ pub fn Transcript(
 
 #[component]
 fn Block(store: Store, block: usize) -> impl IntoView {
-    let rows = memo(move || store.rows(block));
-    let is_loading = move || rows.with(Option::is_none).then_some("");
+    let entries = memo(move || store.rows(block));
+    let is_loading = move || entries.with(Option::is_none).then_some("");
+    let each = move || entries.get().unwrap_or_default();
     view! {
         <div class="log-block" data-block=block.to_string() data-loading=is_loading>
-            <For each=move || rows.get().unwrap_or_default() key=|entry| entry.seq let:entry>
-                {row_view(&entry, Results::Live(&store))}
-            </For>
+            {rows(each, |entry| entry.seq.to_string(), move |entry| row_view(&entry, Results::Live(&store)))}
         </div>
     }
     .into_any()
