@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use leptos::prelude::*;
@@ -99,6 +100,13 @@ pub fn effect(run: impl FnMut() + 'static) {
 pub fn part<V: IntoAny>(mut view: impl FnMut() -> V + Send + 'static) -> AnyView {
     let view: Box<dyn FnMut() -> AnyView + Send> = Box::new(move || view().into_any());
     view.into_any()
+}
+
+/// A view that waits for a value, inside of a `Transition`.
+pub fn suspend<V: IntoAny>(view: impl Future<Output = V> + Send + 'static) -> AnyView {
+    let view: Pin<Box<dyn Future<Output = AnyView> + Send>> =
+        Box::pin(async move { view.await.into_any() });
+    Suspend::new(view).into_any()
 }
 
 /// Views one after another, each of any type.

@@ -12,7 +12,7 @@ use crate::components::number::counted;
 use crate::domain::id::TaskId;
 use crate::domain::task::StatusName;
 use crate::fault::Fault;
-use crate::reactive::{list, memo, part};
+use crate::reactive::{list, memo, part, suspend};
 use crate::resource::resource;
 use crate::transcript::{Transcript, rows_of};
 use crate::wire::Json;
@@ -88,7 +88,7 @@ pub fn Activity(state: TaskState) -> impl IntoView {
         move |part| load_log(state.id, part.query()),
     );
     let transcript = move || {
-        Suspend::new(async move {
+        suspend(async move {
             lines.await.map(|page| match shown.get_untracked() {
                 Part::Lines { after } => view! { <Lines state after page /> }.into_any(),
                 Part::Matches { text, after } => {

@@ -12,7 +12,7 @@ use crate::components::number::counted;
 use crate::domain::id::TaskId;
 use crate::domain::task::PhaseStatus;
 use crate::fault::Fault;
-use crate::reactive::{Memo, list, memo, part};
+use crate::reactive::{Memo, list, memo, part, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -38,7 +38,7 @@ pub fn Changes(state: TaskState) -> impl IntoView {
         move |(phase, _)| load_diff(id, phase),
     );
     let files =
-        move || Suspend::new(async move { diff.await.map(|diff| view! { <ChangedFiles diff /> }) });
+        move || suspend(async move { diff.await.map(|diff| view! { <ChangedFiles diff /> }) });
     view! {
         <TakeAlong state />
         <PhaseChips state phase />

@@ -13,7 +13,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::number::{counted, size_of_file};
 use crate::domain::id::TaskId;
 use crate::fault::Fault;
-use crate::reactive::{list, part};
+use crate::reactive::{list, part, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -64,9 +64,8 @@ pub fn Files(state: TaskState) -> impl IntoView {
         (chosen, phases)
     };
     let files = resource(wanted, move |(path, _)| open_files(state.id, path));
-    let content = move || {
-        Suspend::new(async move { files.await.map(|open| view! { <FilesOf state open /> }) })
-    };
+    let content =
+        move || suspend(async move { files.await.map(|open| view! { <FilesOf state open /> }) });
     view! {
         <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
             <ErrorBoundary fallback=fault_panels>{part(content)}</ErrorBoundary>

@@ -9,7 +9,7 @@ use crate::components::faults::{FaultPanel, fault_panels};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::page::{Crumb, Page};
 use crate::fault::Fault;
-use crate::reactive::{list, part};
+use crate::reactive::{list, part, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -55,7 +55,7 @@ fn address(guide: &GuideView) -> String {
 pub fn GuidesPage() -> impl IntoView {
     let guides = resource(|| (), |()| list_guides());
     let groups =
-        move || Suspend::new(async move { guides.await.map(|guides| view! { <Groups guides /> }) });
+        move || suspend(async move { guides.await.map(|guides| view! { <Groups guides /> }) });
     view! {
         <Page title="Guides" crumbs=vec![Crumb::here("Guides")]>
             <div class="page-head"><h1>"Guides"</h1></div>
@@ -117,7 +117,7 @@ pub fn GuidePage() -> impl IntoView {
     };
     let guide = resource(path, load_guide);
     let content = move || {
-        Suspend::new(async move {
+        suspend(async move {
             match guide.await {
                 Ok(content) => view! { <Guide content /> }.into_any(),
                 Err(Fault::NotFound { .. }) => view! { <NotFoundPage /> }.into_any(),

@@ -12,7 +12,7 @@ use crate::domain::id::TaskId;
 use crate::domain::money::Usd;
 use crate::domain::task::Actor;
 use crate::fault::Fault;
-use crate::reactive::{list, memo, part};
+use crate::reactive::{list, memo, part, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -51,7 +51,7 @@ pub fn History(state: TaskState) -> impl IntoView {
         },
     );
     let list = move || {
-        Suspend::new(async move {
+        suspend(async move {
             events
                 .await
                 .map(|page| view! { <Timeline state page after=after.get_untracked() /> })

@@ -18,7 +18,7 @@ use crate::domain::id::TaskId;
 use crate::domain::plan::TaskType;
 use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
-use crate::reactive::{self, Memo, effect, list, memo, part};
+use crate::reactive::{self, Memo, effect, list, memo, part, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -87,7 +87,7 @@ pub fn TaskListPage() -> impl IntoView {
         query.with(|query| query.status.is_some() || query.task_type.is_some() || query.q.is_some())
     };
     let rows = move || {
-        Suspend::new(async move {
+        suspend(async move {
             tasks.await.map(|page| {
                 let empty = if filtered() {
                     || view! { <NoMatch /> }.into_any()

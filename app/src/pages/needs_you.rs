@@ -7,7 +7,7 @@ use crate::api::TaskQuery;
 use crate::components::faults::fault_panels;
 use crate::components::page::{Crumb, Page};
 use crate::live::{Follow, Live};
-use crate::reactive::{effect, part};
+use crate::reactive::{effect, part, suspend};
 use crate::resource::resource;
 
 /// What a person has to decide, answer or provide, in one list.
@@ -21,7 +21,7 @@ pub fn NeedsYouPage() -> impl IntoView {
     };
     let tasks = resource(query, list_tasks);
     let rows = move || {
-        Suspend::new(async move {
+        suspend(async move {
             tasks.await.map(|page| {
                 view! { <TaskTable page query=query() empty=|| view! { <Nothing /> }.into_any() reload=move || tasks.refetch() /> }
             })

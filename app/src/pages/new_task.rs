@@ -14,7 +14,7 @@ use crate::components::page::{Crumb, Page};
 use crate::domain::plan::TaskType;
 use crate::fault::{Fault, FieldFault};
 use crate::live::{Follow, Live};
-use crate::reactive::{effect, memo, part};
+use crate::reactive::{effect, memo, part, suspend};
 use crate::resource::resource;
 use crate::wire::{Json, from_json};
 
@@ -58,7 +58,7 @@ pub fn NewTaskPage() -> impl IntoView {
         });
         let (source, sample) = model.get().unwrap_or((ModelSource::Account, None));
         let only_scripted = source == ModelSource::None;
-        Suspend::new(async move {
+        suspend(async move {
             workflows
                 .await
                 .map(|workflows| view! { <NewTask workflows only_scripted sample /> })

@@ -7,7 +7,7 @@ use crate::api::BranchView;
 use crate::domain::id::TaskId;
 use crate::domain::plan::TaskType;
 use crate::fault::Fault;
-use crate::reactive::part;
+use crate::reactive::{part, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -37,7 +37,7 @@ pub fn TakeAlong(state: TaskState) -> impl IntoView {
 fn Branch(id: TaskId) -> impl IntoView {
     let branch = resource(move || id, load_branch);
     let shown = move || {
-        Suspend::new(async move {
+        suspend(async move {
             branch.await.map(|branch| {
                 branch.map(|branch| {
                     view! {

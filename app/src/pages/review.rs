@@ -15,7 +15,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::number::counted;
 use crate::domain::task::{Check, ReviewState};
 use crate::fault::Fault;
-use crate::reactive::{list, memo, part};
+use crate::reactive::{list, memo, part, suspend};
 use crate::resource::{Resource, resource};
 
 /// The task's reviews; the newest is shown unless the address names another.
@@ -195,7 +195,7 @@ type WorkResource = Resource<Result<ReviewWork, Fault>>;
 #[component]
 fn Conversation(place: Place, work: WorkResource) -> impl IntoView {
     let told = move || {
-        Suspend::new(async move {
+        suspend(async move {
             let told = work.await.ok()?.conversation;
             let task = place.state().id;
             let more = if told.truncated { "more than " } else { "" };
@@ -233,7 +233,7 @@ fn Conversation(place: Place, work: WorkResource) -> impl IntoView {
 #[component]
 fn Work(place: Place, work: WorkResource, file: FileResource) -> impl IntoView {
     let files = move || {
-        Suspend::new(async move {
+        suspend(async move {
             match work.await {
                 Ok(work) => view! { <FilesUnderReview place diff=work.changes file /> }.into_any(),
                 Err(fault) => view! { <FaultPanel fault /> }.into_any(),

@@ -19,7 +19,7 @@ use crate::components::faults::FaultPanel;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::pieces::{Below, Pieces, show_chosen, shows};
 use crate::fault::Fault;
-use crate::reactive::{Memo, effect, list, memo, part};
+use crate::reactive::{Memo, effect, list, memo, part, suspend};
 use crate::resource::Resource;
 
 /// Where a link leads; nowhere, if there is nothing to go to.
@@ -154,7 +154,7 @@ pub fn ReviewedFile(
     });
     let named = StoredValue::new(path.clone());
     let body = move || {
-        Suspend::new(async move {
+        suspend(async move {
             match file.await {
                 // Another file is on its way as long as this is the one before.
                 Ok(Some(file)) if file.path == named.get_value() => {

@@ -20,7 +20,7 @@ use crate::domain::id::TaskId;
 use crate::domain::task::ReviewState;
 use crate::fault::Fault;
 use crate::live::{Follow, Live, LiveEvent};
-use crate::reactive::{Memo, effect, list, memo, part};
+use crate::reactive::{Memo, effect, list, memo, part, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -98,7 +98,7 @@ pub fn TaskPage() -> impl IntoView {
         },
     );
     let page = move || {
-        Suspend::new(async move {
+        suspend(async move {
             match detail.await {
                 Ok(loaded) => {
                     view! { <Task loaded tab reload=Callback::new(move |()| detail.refetch()) /> }
