@@ -40,7 +40,7 @@ test("a review is read, commented on by lines, sent back and read again by what 
     await show(page, "docs/planning/logo.png");
     await expect(page.getByRole("img", { name: "logo.png, New" })).toBeVisible();
     await show(page, "docs/planning/sample.bin");
-    await expect(page.getByText("A binary file. 4.0 KiB.")).toBeVisible();
+    await expect(page.getByText("A binary file. 4 KiB.")).toBeVisible();
     await show(page, "docs/planning/numbers.csv");
     await expect(page.locator(".code tr[id]")).toHaveCount(0);
     await page.getByRole("link", { name: "Show its 2400 lines" }).click();
