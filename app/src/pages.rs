@@ -1,6 +1,7 @@
 //! The pages: server functions, the page's component, and its small parts.
 
 mod activity;
+mod call_card;
 mod changes;
 mod files;
 mod guides;
@@ -13,6 +14,7 @@ mod new_task;
 mod new_task_fields;
 mod new_task_form;
 mod not_found;
+mod permissions;
 mod question_card;
 mod result;
 mod review;

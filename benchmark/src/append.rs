@@ -93,6 +93,7 @@ fn draft() -> anyhow::Result<NewTask> {
         repository: None,
         depends_on: Vec::new(),
         auto_approve: false,
+        answer_after: 0,
         budget_usd: None,
         budget_tokens: None,
         start: false,

@@ -25,6 +25,8 @@ test("questions are answered in the page, after the server was started again, an
   await extras.getByRole("checkbox", { name: /^Export/ }).check();
   await extras.getByRole("button", { name: "Answer" }).click();
   await expect(extras).toContainText("Search, Export");
+  // On to what is asked next.
+  await expect(card.getByRole("radio", { name: /^Postgres/ })).toBeFocused();
   const database = card.getByRole("listitem").filter({ hasText: "Which database" });
   await database.getByRole("button", { name: "Answer" }).click();
   await expect(database.getByRole("alert")).toContainText("must not be empty");

@@ -4,6 +4,7 @@
 //! never shrinks, so a holder that was frozen and comes back can't write any more. Only the
 //! database's clock counts.
 
+mod answer;
 mod review;
 
 pub use review::{ReviewTimer, TimerPurpose};
@@ -259,6 +260,7 @@ pub(crate) async fn follow(
     after: &Task,
 ) -> Result<(), StoreError> {
     review::follow(tx, before, after).await?;
+    answer::follow(tx, before, after).await?;
     let backend = tx.get_database_backend();
     let place = Place::of(after);
     let Some(before) = before else {

@@ -37,6 +37,9 @@ pub struct CreateTask {
     pub model: Option<ModelName>,
     #[serde(default)]
     pub permission_mode: PermissionMode,
+    /// After how many minutes a question takes the answer that its agent has proposed; 0 for never.
+    #[serde(default)]
+    pub answer_after_minutes: u32,
     /// Queue it at once instead of leaving a draft.
     #[serde(default)]
     pub start: bool,
@@ -54,6 +57,8 @@ pub struct EditTask {
     pub auto_approve: Option<bool>,
     pub permission_mode: Option<PermissionMode>,
     pub model: Option<ModelName>,
+    /// 0 for never.
+    pub answer_after_minutes: Option<u32>,
 }
 
 impl From<EditTask> for TaskEdit {
@@ -65,6 +70,7 @@ impl From<EditTask> for TaskEdit {
             auto_approve: edit.auto_approve,
             permission_mode: edit.permission_mode,
             model: edit.model,
+            answer_after: edit.answer_after_minutes,
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct TaskView {
     pub repository: Option<String>,
     pub depends_on: Vec<TaskId>,
     pub auto_approve: bool,
+    /// After how many minutes a question takes the answer that its agent has proposed; 0 for never.
+    pub answer_after_minutes: u32,
     pub actions: Vec<Action>,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
@@ -86,6 +88,7 @@ impl From<&Task> for TaskView {
             repository: task.repository.clone(),
             depends_on: task.depends_on.clone(),
             auto_approve: task.auto_approve,
+            answer_after_minutes: task.answer_after,
             actions: task.actions(),
             created_at: task.created_at,
             started_at: task.started_at,

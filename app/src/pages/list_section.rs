@@ -86,6 +86,7 @@ mod tests {
             repository: None,
             depends_on: Vec::new(),
             auto_approve: false,
+            answer_after: 0,
             budget_usd: None,
             budget_tokens: None,
             start: false,

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::new_task::FieldFaults;
 use super::new_task_form::TaskForm;
+use super::permissions::meaning;
 use crate::api::{SCRIPTED_MODEL, WorkflowView};
 use crate::components::icon::{Glyph, Icon};
 use crate::domain::permission::PermissionMode;
@@ -144,9 +145,14 @@ fn suggest(description: &str) -> String {
 /// Everything that has a default that suits most tasks.
 #[component]
 pub fn MoreFields(form: TaskForm, only_scripted: bool) -> impl IntoView {
-    let differs = [&form.priority, &form.model, &form.permission_mode]
-        .into_iter()
-        .any(|value| !value.is_empty());
+    let differs = [
+        &form.priority,
+        &form.model,
+        &form.permission_mode,
+        &form.answer_after_minutes,
+    ]
+    .into_iter()
+    .any(|value| !value.is_empty());
     let auto_approve = !form.auto_approve.is_empty();
     view! {
         <details class="more" open=differs || only_scripted>
@@ -158,6 +164,7 @@ pub fn MoreFields(form: TaskForm, only_scripted: bool) -> impl IntoView {
                 <ModelField chosen=form.model only_scripted />
                 <PriorityField chosen=form.priority />
                 <PermissionField chosen=form.permission_mode />
+                <AnswerField chosen=form.answer_after_minutes />
                 <label class="check-field">
                     <input type="checkbox" class="checkbox checkbox-sm" name="form[auto_approve]" value="on" checked=auto_approve />
                     <span>"Approve every gate by itself" <small>"Phases follow one another without you. Only failed checks wait for you, up to a week."</small></span>
@@ -264,17 +271,47 @@ fn PriorityField(chosen: String) -> impl IntoView {
 }
 
 #[component]
+fn AnswerField(chosen: String) -> impl IntoView {
+    let options = [
+        ("", "The task waits"),
+        (
+            "60",
+            "After an hour, take the answer that the agent proposes",
+        ),
+        (
+            "480",
+            "After 8 hours, take the answer that the agent proposes",
+        ),
+        (
+            "1440",
+            "After a day, take the answer that the agent proposes",
+        ),
+        (
+            "4320",
+            "After 3 days, take the answer that the agent proposes",
+        ),
+    ];
+    let selected: Vec<_> = options
+        .into_iter()
+        .map(|(minutes, label)| (minutes, label, minutes == chosen))
+        .collect();
+    let options = move || {
+        let each = |(minutes, label, is_chosen): &(&'static str, &'static str, bool)| view! { <option value=*minutes selected=*is_chosen>{*label}</option> };
+        list(selected.iter().map(each))
+    };
+    view! {
+        <Field name="answer_after_minutes" label="When nobody answers a question">
+            <select id="answer_after_minutes" name="form[answer_after_minutes]" class="select">{options()}</select>
+        </Field>
+    }
+    .into_any()
+}
+
+#[component]
 fn PermissionField(chosen: String) -> impl IntoView {
     let chosen: PermissionMode = chosen.parse().unwrap_or_default();
     let choice = |mode: PermissionMode| {
-        let (word, meaning) = match mode {
-            PermissionMode::Strict => ("Strict", "Asks before anything is changed."),
-            PermissionMode::Balanced => (
-                "Balanced",
-                "Edits its workspace and runs everyday commands; asks for the rest.",
-            ),
-            PermissionMode::Autonomous => ("Autonomous", "Does whatever the sandbox allows."),
-        };
+        let (word, meaning) = meaning(mode);
         view! {
             <label class="choice">
                 <input type="radio" class="radio radio-sm" name="form[permission_mode]" value=mode.to_string() checked=mode == chosen />

@@ -32,6 +32,8 @@ pub struct TaskForm {
     pub permission_mode: String,
     /// `on` if it is checked.
     pub auto_approve: String,
+    /// In minutes; empty for never.
+    pub answer_after_minutes: String,
     /// `true` if the task is to start at once.
     pub start: String,
 }
@@ -49,12 +51,13 @@ impl TaskForm {
             model: value("model"),
             permission_mode: value("permission_mode"),
             auto_approve: value("auto_approve"),
+            answer_after_minutes: value("answer_after_minutes"),
             start: String::new(),
         }
     }
 
     #[cfg(feature = "ssr")]
-    fn pairs(&self) -> [(&'static str, &str); 8] {
+    fn pairs(&self) -> [(&'static str, &str); 9] {
         [
             ("title", &self.title),
             ("type", &self.task_type),
@@ -63,6 +66,7 @@ impl TaskForm {
             ("model", &self.model),
             ("permission_mode", &self.permission_mode),
             ("auto_approve", &self.auto_approve),
+            ("answer_after_minutes", &self.answer_after_minutes),
             ("description", &self.description),
         ]
     }
@@ -105,6 +109,11 @@ impl TaskForm {
             &self.permission_mode,
             "must be strict, balanced or autonomous",
         );
+        let answer_after = one_of.parse(
+            "answer_after_minutes",
+            &self.answer_after_minutes,
+            "must be a number of minutes",
+        );
         let model = (!self.model.trim().is_empty())
             .then(|| required("model", self.model, &mut faults))
             .flatten();
@@ -124,6 +133,7 @@ impl TaskForm {
                 repository,
                 depends_on: Vec::new(),
                 auto_approve: !self.auto_approve.is_empty(),
+                answer_after_minutes: answer_after.unwrap_or_default(),
                 budget_usd: None,
                 budget_tokens: None,
                 model,

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::call_card::{Call, decided};
 use super::task_state::TaskState;
 #[cfg(feature = "ssr")]
 use crate::api::GivenAnswer;
@@ -16,7 +17,7 @@ use crate::domain::task::{Choice, QuestionState};
 #[cfg(feature = "ssr")]
 use crate::domain::text::{Note, TextError};
 use crate::fault::Fault;
-use crate::reactive::{list, rows};
+use crate::reactive::{effect, list, rows};
 use crate::wire::Json;
 
 /// Answers a question: with the choices, or with a text, which goes before a single choice and beside
@@ -37,7 +38,9 @@ pub async fn answer_question(
     let question = crate::backend::backend()?
         .answer_question(id, given)
         .await?;
-    crate::request::redirect(&format!("/tasks/{}", question.task_id));
+    if crate::request::answers_a_plain_form() {
+        crate::request::redirect(&format!("/tasks/{}", question.task_id));
+    }
     Ok(question)
 }
 
@@ -75,10 +78,14 @@ pub fn Questions(state: TaskState) -> impl IntoView {
 fn Asked(state: TaskState, question: QuestionView) -> impl IntoView {
     let text = question.question.clone();
     let rest = match question.status {
-        QuestionState::Open => view! { <AnswerForm state question /> }.into_any(),
+        QuestionState::Open => match question.permission {
+            Some(call) => view! { <Call state id=question.id call=*call /> }.into_any(),
+            None => view! { <AnswerForm state question /> }.into_any(),
+        },
         QuestionState::Answered => {
+            let decided = decided(&question);
             let answer = question.answer.and_then(|answer| answer.text());
-            let answer = answer.unwrap_or_else(|| "Skipped".to_owned());
+            let answer = decided.or(answer).unwrap_or_else(|| "Skipped".to_owned());
             view! { <p class="answer-given"><Glyph icon=Icon::Check /> {answer}</p> }.into_any()
         }
         QuestionState::Withdrawn => ().into_any(),
@@ -94,7 +101,7 @@ fn Asked(state: TaskState, question: QuestionView) -> impl IntoView {
 fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     let send = Posting::<AnswerQuestion>::new();
-    Effect::new(move |_| match send.answer() {
+    effect(move || match send.answer() {
         Some(Ok(question)) => {
             toasts.done("Answered");
             state.update_question(question);

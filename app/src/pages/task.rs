@@ -8,6 +8,7 @@ use super::changes::Changes;
 use super::files::Files;
 use super::history::History;
 use super::not_found::NotFoundPage;
+use super::permissions::Permissions;
 use super::review::ReviewPanel;
 use super::task_attention::Attention;
 use super::task_header::{Confirmation, PhaseBar, TaskHeader};
@@ -37,15 +38,17 @@ enum Tab {
     Review,
     Files,
     Changes,
+    Permissions,
     History,
 }
 
 impl Tab {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Activity,
         Self::Review,
         Self::Files,
         Self::Changes,
+        Self::Permissions,
         Self::History,
     ];
 
@@ -60,6 +63,7 @@ impl Tab {
             Self::Review => "review",
             Self::Files => "files",
             Self::Changes => "changes",
+            Self::Permissions => "permissions",
             Self::History => "history",
         }
     }
@@ -70,6 +74,7 @@ impl Tab {
             Self::Review => "Review",
             Self::Files => "Files",
             Self::Changes => "Changes",
+            Self::Permissions => "Permissions",
             Self::History => "History",
         }
     }
@@ -163,6 +168,7 @@ fn Task(loaded: TaskDetail, tab: Memo<Option<Tab>>, reload: Callback<()>) -> imp
             Tab::Review => view! { <ReviewPanel state /> }.into_any(),
             Tab::Files => view! { <Files state /> }.into_any(),
             Tab::Changes => view! { <Changes state /> }.into_any(),
+            Tab::Permissions => view! { <Permissions state /> }.into_any(),
             Tab::History => view! { <History state /> }.into_any(),
         })
     };

@@ -1,6 +1,7 @@
 //! What a task needs from a person, pinned above everything else.
 
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 use super::question_card::Questions;
 use super::task_actions::SendMessage;
@@ -22,7 +23,20 @@ pub fn Attention(
     is_reviewing: Signal<bool>,
 ) -> impl IntoView {
     let kind = memo(move || state.task.with(|task| (task.status, task.waiting_reason)));
-    move || {
+    // Set on the card and not on its forms, which go with what they are about.
+    let has_sent = StoredValue::new(false);
+    effect(move || {
+        kind.with(|_| ());
+        state.questions.track();
+        if has_sent.get_value() {
+            request_animation_frame(move || {
+                if focus_next() {
+                    has_sent.try_set_value(false);
+                }
+            });
+        }
+    });
+    let card = move || {
         match kind.get() {
         (_, Some(WaitingReason::Review)) if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
         (_, Some(WaitingReason::Question)) => view! { <Card tone="waiting" icon=Icon::Question title="The agent asks"><Questions state /></Card> }.into_any(),
@@ -32,7 +46,23 @@ pub fn Attention(
         (_, Some(WaitingReason::RateLimit)) => view! { <RateLimit state /> }.into_any(),
         _ => ().into_any(),
     }
+    };
+    view! { <div class="attention-area" on:submit=move |_| has_sent.set_value(true)>{part(card)}</div> }
+        .into_any()
+}
+
+/// Moves the focus on if what had it is gone: to what is asked next, or to the page's heading. Says
+/// whether it did.
+fn focus_next() -> bool {
+    let focused = document().active_element();
+    if focused.is_some_and(|focused| focused.tag_name() != "BODY") {
+        return false;
     }
+    let found = |selector| document().query_selector(selector).ok().flatten();
+    let next = found(".answer-form input:not([type=hidden]), .answer-form textarea");
+    let next = next.or_else(|| found("h1"));
+    let next = next.and_then(|next| next.dyn_into::<web_sys::HtmlElement>().ok());
+    next.is_some_and(|next| next.focus().is_ok())
 }
 
 #[component]

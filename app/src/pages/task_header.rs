@@ -29,7 +29,7 @@ pub fn TaskHeader(state: TaskState) -> impl IntoView {
             <div class="task-head-main">
                 <div class="task-head-title">
                     <Pill task />
-                    <h1>{move || task.with(|task| task.title.clone())}</h1>
+                    <h1 tabindex="-1">{move || task.with(|task| task.title.clone())}</h1>
                 </div>
                 <Facts state />
                 <Doing state />

@@ -31,6 +31,7 @@ fn task(task_type: TaskType, description: &str) -> Task {
         auto_approve: false,
         budget_usd: None,
         budget_tokens: None,
+        answer_after: 0,
         start: true,
     };
     after(

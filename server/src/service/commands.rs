@@ -8,7 +8,7 @@ use chrono::Utc;
 use uuid::Uuid;
 
 use super::Service;
-use super::new_task::plain_line;
+use super::new_task::{MAX_ANSWER_AFTER, plain_line};
 use super::seed::{Given, Seed, is_repetition};
 use crate::error::Error;
 
@@ -25,6 +25,10 @@ impl Service {
     }
 
     pub async fn edit_task(&self, id: TaskId, edit: TaskEdit) -> Result<TaskView, Error> {
+        if edit.answer_after > Some(MAX_ANSWER_AFTER) {
+            let message = format!("must be at most {MAX_ANSWER_AFTER}");
+            return Err(Error::field("answer_after_minutes", message));
+        }
         self.act(id, TaskCommand::Edit(edit)).await
     }
 

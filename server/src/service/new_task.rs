@@ -11,6 +11,8 @@ use crate::error::Error;
 use crate::spelling;
 
 const MAX_DEPENDENCIES: usize = 50;
+/// A year.
+pub(super) const MAX_ANSWER_AFTER: u32 = 366 * 24 * 60;
 const MAX_REPOSITORY: usize = 2_000;
 
 impl Service {
@@ -39,6 +41,12 @@ impl Service {
         if new.budget_tokens == Some(0) {
             fault("budget_tokens", "must be more than 0".to_owned());
         }
+        if new.answer_after_minutes > MAX_ANSWER_AFTER {
+            fault(
+                "answer_after_minutes",
+                format!("must be at most {MAX_ANSWER_AFTER}"),
+            );
+        }
         if new.depends_on.len() > MAX_DEPENDENCIES {
             fault(
                 "depends_on",
@@ -66,6 +74,7 @@ impl Service {
             auto_approve: new.auto_approve,
             budget_usd: new.budget_usd,
             budget_tokens: new.budget_tokens,
+            answer_after: new.answer_after_minutes,
             start: new.start,
         })
     }

@@ -1,4 +1,4 @@
-//! What happens to reviews that nobody decides.
+//! What happens to reviews that nobody decides, and to questions that nobody answers.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::Service;
 use crate::error::Error;
 use crate::jobs::{ReviewTimer, TimerPurpose};
 
-/// How often the timers are looked at. They count in hours.
+/// How often the timers are looked at. They count in minutes and hours.
 const PACE: Duration = Duration::from_secs(30);
 
 impl Service {
@@ -18,10 +18,11 @@ impl Service {
     /// processes may do so at once: what one has done, another finds done.
     pub async fn watch_reviews(self, hours: ReviewHours, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Err(error) = self.see_to_reviews(hours).await {
+            let seen = self.see_to_reviews(hours).await;
+            if let Err(error) = seen.and(self.see_to_questions().await) {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    "the timers of reviews can't be read"
+                    "the timers of reviews and questions can't be read"
                 );
             }
             tokio::select! {
@@ -30,6 +31,22 @@ impl Service {
                 () = sleep(PACE) => {}
             }
         }
+    }
+
+    /// Answers what nobody has answered in time, as the agents have proposed. A task that fails is left
+    /// for the next time.
+    pub async fn see_to_questions(&self) -> Result<(), Error> {
+        for task in self.parts.store.overdue_questions().await? {
+            let command = TaskCommand::AnswerByItself;
+            if let Err(error) = self.execute(task, Actor::Platform, command).await {
+                tracing::error!(
+                    task.id = %task,
+                    error = &error as &dyn std::error::Error,
+                    "a question could not be seen to"
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Does what is due now. A task that fails is left for the next time.

@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::time::Duration;
 
 use app::api::ModelSource;
-use app::domain::id::TaskId;
+use app::domain::id::{MessageId, QuestionId, RunId, SessionId, TaskId};
 use app::domain::task::{
-    EventRecord, ReminderLevel, ReviewHours, StatusName, Task, TaskCommand, TaskEdit, TaskEvent,
+    Answerable, AskedQuestion, EventRecord, NewTask, ReminderLevel, ReviewHours, RunCommand,
+    StatusName, Task, TaskCommand, TaskEdit, TaskEvent, TurnOutcome, TurnPurpose, Via,
 };
 use server::guides::Guides;
 use server::jobs::TimerPurpose;
@@ -15,9 +16,10 @@ use server::service::{Installation, Parts, Service};
 use server::store::Store;
 use server::workflows::Workflows;
 use server::workspace::Workspaces;
+use uuid::Uuid;
 
 use crate::support::database::{TestDatabase, on_both_databases, vault};
-use crate::support::task::{Hand, act, create_queued};
+use crate::support::task::{Hand, act, conversation, create, create_queued, new_task};
 
 fn service(store: &Store) -> Service {
     Service::new(Parts {
@@ -50,7 +52,7 @@ async fn at_gate(store: &Store) -> Task {
 async fn pass(database: &TestDatabase, hours: i64) {
     let passed = hours * 60 * 60 * 1_000;
     let moved = format!(
-        "UPDATE jobs SET queued_at_ms = queued_at_ms - {passed} WHERE kind IN ('reminder', 'approval')"
+        "UPDATE jobs SET queued_at_ms = queued_at_ms - {passed} WHERE kind IN ('reminder', 'approval', 'answer')"
     );
     database.execute(&moved).await;
 }
@@ -86,7 +88,130 @@ fn edit(auto_approve: bool) -> TaskCommand {
     })
 }
 
+/// A conversation that waits for an answer, which its agent proposes.
+async fn asking(store: &Store) -> Task {
+    let new = NewTask {
+        start: true,
+        ..new_task("Asks", conversation())
+    };
+    let task = create(store, new).await.id;
+    let claim = store
+        .claim("test", Duration::from_mins(1))
+        .await
+        .unwrap()
+        .unwrap();
+    let run = RunId::from_uuid(Uuid::now_v7());
+    let service = service(store);
+    service.start_run(task, run, claim.epoch).await.unwrap();
+    let message = MessageId::from_uuid(Uuid::now_v7());
+    let asked = AskedQuestion {
+        group: Uuid::now_v7(),
+        category: "choice".to_owned(),
+        question: "Which one?".to_owned(),
+        options: Vec::new(),
+        multi_select: false,
+        default: Some("Teal".to_owned()),
+        required: true,
+        via: Via::Marker,
+        permission: None,
+    };
+    let asked = Answerable::Question(QuestionId::from_uuid(Uuid::now_v7()), asked);
+    for command in [
+        RunCommand::StartConversation {
+            session: SessionId::from_uuid(Uuid::now_v7()),
+        },
+        RunCommand::StartTurn {
+            message,
+            purpose: TurnPurpose::Prompt,
+        },
+        RunCommand::EndTurn {
+            message,
+            outcome: TurnOutcome::Completed,
+            usage: None,
+            present: Vec::new(),
+            asked: vec![asked],
+        },
+    ] {
+        let said = service.run_command(task, run, claim.epoch, command);
+        said.await.unwrap();
+    }
+    store.load(task).await.unwrap().unwrap()
+}
+
+async fn tell(store: &Store, task: TaskId, command: TaskCommand) {
+    act(store, task, command, None).await.unwrap();
+}
+
+fn answer_after(minutes: u32) -> TaskCommand {
+    TaskCommand::Edit(TaskEdit {
+        answer_after: Some(minutes),
+        ..TaskEdit::default()
+    })
+}
+
+/// What was answered, and by whom.
+async fn answers(store: &Store, task: TaskId) -> Vec<String> {
+    let records = store.events_after(task, 0, 1_000).await.unwrap();
+    let answered = records.iter().filter_map(|record| match &record.event {
+        TaskEvent::QuestionAnswered { answer, .. } => {
+            let text = answer.text().unwrap_or_default();
+            Some(format!("{}: {text}", record.actor))
+        }
+        _ => None,
+    });
+    answered.collect()
+}
+
+async fn see_to_questions(store: &Store) {
+    service(store).see_to_questions().await.unwrap();
+}
+
 on_both_databases! {
+    async fn a_question_takes_the_proposed_answer_when_its_time_is_over(database) {
+        let store = &database.store;
+        let task = asking(store).await.id;
+        pass(&database, 1_000).await;
+        see_to_questions(store).await;
+        assert_eq!(answers(store, task).await, [""; 0], "nobody has said so");
+        tell(store, task, answer_after(120)).await;
+        pass(&database, 1).await;
+        see_to_questions(store).await;
+        assert_eq!(answers(store, task).await, [""; 0]);
+        pass(&database, 1).await;
+        // Two processes look at the same moment.
+        let another = database.another().await;
+        tokio::join!(see_to_questions(store), see_to_questions(&another));
+        see_to_questions(store).await;
+        assert_eq!(answers(store, task).await, ["platform: Teal"]);
+        let task = store.load(task).await.unwrap().unwrap();
+        assert_eq!(task.status.name(), StatusName::Queued);
+    }
+
+    async fn a_shorter_time_counts_from_when_the_question_was_asked(database) {
+        let store = &database.store;
+        let task = asking(store).await.id;
+        tell(store, task, answer_after(600)).await;
+        pass(&database, 2).await;
+        tell(store, task, answer_after(60)).await;
+        see_to_questions(store).await;
+        assert_eq!(answers(store, task).await, ["platform: Teal"]);
+    }
+
+    async fn a_task_that_is_to_wait_after_all_or_is_called_off_is_left_alone(database) {
+        let store = &database.store;
+        let task = asking(store).await.id;
+        tell(store, task, answer_after(60)).await;
+        tell(store, task, answer_after(0)).await;
+        pass(&database, 2).await;
+        see_to_questions(store).await;
+        assert_eq!(answers(store, task).await, [""; 0]);
+        tell(store, task, answer_after(60)).await;
+        tell(store, task, TaskCommand::Cancel).await;
+        pass(&database, 2).await;
+        see_to_questions(store).await;
+        assert_eq!(answers(store, task).await, [""; 0]);
+    }
+
     async fn a_review_is_called_to_mind_after_a_day_two_and_three(database) {
         let store = &database.store;
         let task = at_gate(store).await.id;

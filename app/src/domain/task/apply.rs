@@ -37,6 +37,7 @@ impl Task {
             auto_approve,
             budget_usd,
             budget_tokens,
+            answer_after,
         } = record.event.clone()
         else {
             return None;
@@ -55,6 +56,7 @@ impl Task {
             auto_approve,
             budget_usd,
             budget_tokens,
+            answer_after,
             status: Status::Draft,
             archived: false,
             phases: (1..)
@@ -299,6 +301,7 @@ impl Task {
             auto_approve,
             permission_mode,
             model,
+            answer_after,
         } = edit;
         if let Some(title) = title {
             self.title = title.clone();
@@ -309,6 +312,7 @@ impl Task {
         if let Some(model) = model {
             self.model = Some(model.clone());
         }
+        self.answer_after = answer_after.unwrap_or(self.answer_after);
         self.priority = priority.unwrap_or(self.priority);
         self.auto_approve = auto_approve.unwrap_or(self.auto_approve);
         self.permission_mode = permission_mode.unwrap_or(self.permission_mode);

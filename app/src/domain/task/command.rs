@@ -30,6 +30,8 @@ pub struct NewTask {
     pub auto_approve: bool,
     pub budget_usd: Option<Usd>,
     pub budget_tokens: Option<u64>,
+    /// In minutes; 0 for never.
+    pub answer_after: u32,
     /// Queue it at once instead of leaving a draft.
     pub start: bool,
 }
@@ -51,6 +53,8 @@ pub struct TaskEdit {
     pub permission_mode: Option<PermissionMode>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_after: Option<u32>,
 }
 
 /// A remark on a file, or on some of its lines, or on the whole.
@@ -148,6 +152,8 @@ pub enum TaskCommand {
         review: ReviewId,
         hours: u32,
     },
+    /// Give the answers that the agent has proposed, if the task is to go on by itself.
+    AnswerByItself,
     /// A run claims the task.
     StartRun {
         run: RunId,

@@ -60,6 +60,7 @@ impl Task {
             } => self.request_changes(review, feedback, comments),
             TaskCommand::RemindReview { review, level } => self.remind(review, level),
             TaskCommand::ApproveByItself { review, hours } => self.approve_by_itself(review, hours),
+            TaskCommand::AnswerByItself => Ok(self.answer_by_itself()),
             TaskCommand::StartRun { run, epoch } => self.start_run(run, epoch),
             TaskCommand::Run { run, command } => {
                 let run = self.held_by(run)?;
@@ -99,6 +100,9 @@ impl Task {
             && edit
                 .permission_mode
                 .is_none_or(|mode| mode == self.permission_mode)
+            && edit
+                .answer_after
+                .is_none_or(|minutes| minutes == self.answer_after)
             && edit
                 .model
                 .as_ref()
@@ -300,6 +304,7 @@ fn create(new: NewTask) -> Vec<TaskEvent> {
         auto_approve: new.auto_approve,
         budget_usd: new.budget_usd,
         budget_tokens: new.budget_tokens,
+        answer_after: new.answer_after,
     }];
     if new.start {
         events.push(queued());

@@ -68,6 +68,9 @@ pub enum TaskEvent {
         budget_usd: Option<Usd>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         budget_tokens: Option<u64>,
+        /// After how many minutes a question takes the answer that its agent has proposed; 0 for never.
+        #[serde(default, skip_serializing_if = "is_never")]
+        answer_after: u32,
     },
     /// Somebody changed what was asked for.
     TaskUpdated { edit: TaskEdit },
@@ -246,6 +249,11 @@ pub enum TaskEvent {
     TaskCancelled {},
     /// Somebody put the task away. Its history stays.
     TaskArchived {},
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_never(minutes: &u32) -> bool {
+    *minutes == 0
 }
 
 /// Why a run ended.

@@ -218,6 +218,42 @@ impl Task {
         Ok(events)
     }
 
+    /// The questions that wait and the answers that their agent has proposed.
+    pub fn proposed_answers(&self) -> impl Iterator<Item = (&Question, Answer)> {
+        let waits = matches!(self.status, Status::Waiting(_)) && !self.archived;
+        let open = self.open_questions().filter(move |_| waits);
+        open.filter_map(|question| {
+            let proposed = question.asked.default.as_deref()?.parse().ok()?;
+            let answer = Answer::try_from(vec![proposed]).ok()?;
+            question
+                .asked
+                .permission
+                .is_none()
+                .then_some((question, answer))
+        })
+    }
+
+    /// A task that is to wait for people after all goes on waiting, and so does a question without a
+    /// proposed answer.
+    pub(super) fn answer_by_itself(&self) -> Vec<TaskEvent> {
+        if self.answer_after == 0 {
+            return Vec::new();
+        }
+        let answered = self.proposed_answers();
+        let mut events: Vec<_> = answered
+            .map(|(question, answer)| TaskEvent::QuestionAnswered {
+                id: question.id,
+                answer,
+                reason: None,
+            })
+            .collect();
+        let is_complete = events.len() == self.open_questions().count();
+        if is_complete && !events.is_empty() && self.dependencies.is_empty() {
+            events.push(queued());
+        }
+        events
+    }
+
     pub(super) fn ask(&mut self, id: QuestionId, asked: AskedQuestion, at: DateTime<Utc>) {
         self.questions.push(Question {
             id,

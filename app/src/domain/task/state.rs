@@ -36,6 +36,9 @@ pub struct Task {
     pub auto_approve: bool,
     pub budget_usd: Option<Usd>,
     pub budget_tokens: Option<u64>,
+    /// After how many minutes a question takes the answer that its agent has proposed; 0 for never.
+    #[serde(default)]
+    pub answer_after: u32,
     pub status: Status,
     pub archived: bool,
     pub phases: Vec<Phase>,

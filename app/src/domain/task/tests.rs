@@ -117,6 +117,7 @@ fn create(workflow: Workflow) -> TaskCommand {
         auto_approve: false,
         budget_usd: None,
         budget_tokens: None,
+        answer_after: 0,
         start: false,
     }))
 }

@@ -67,6 +67,7 @@ pub fn new_task(title: &str, workflow: Workflow) -> NewTask {
         repository: None,
         depends_on: Vec::new(),
         auto_approve: false,
+        answer_after: 0,
         budget_usd: None,
         budget_tokens: None,
         start: false,

@@ -28,6 +28,7 @@ fn of_tasks() -> Vec<TaskEvent> {
             auto_approve: true,
             budget_usd: Some(Usd::from_micros(12_500_000)),
             budget_tokens: Some(1_000_000),
+            answer_after: 60,
         },
         TaskEvent::TaskUpdated {
             edit: TaskEdit {
@@ -37,6 +38,7 @@ fn of_tasks() -> Vec<TaskEvent> {
                 auto_approve: Some(false),
                 permission_mode: Some(PermissionMode::Strict),
                 model: Some("another-model".parse().unwrap()),
+                answer_after: Some(120),
             },
         },
         TaskEvent::TaskQueued {
@@ -320,12 +322,12 @@ fn what_was_left_out_has_its_default() {
 
 #[test]
 fn task_created() {
-    insta::assert_snapshot!(stored("TaskCreated"), @r#"{"type":"TaskCreated","data":{"title":"A title","task_type":"create_app","description":"A description","priority":"high","phases":[{"id":"planning","name":"planning","aim":"Finish planning.","steps":[{"id":"01_idea","name":"01_idea","deliverable":{"path":"docs/01_idea.md","min_chars":1}}],"deliverables":[],"gate":true}],"permission_mode":"balanced","model":"a-model","repository":"/srv/repository","depends_on":["00000000-0000-0000-0000-000000007a5c"],"auto_approve":true,"budget_usd":"12.500000","budget_tokens":1000000}}"#);
+    insta::assert_snapshot!(stored("TaskCreated"), @r#"{"type":"TaskCreated","data":{"title":"A title","task_type":"create_app","description":"A description","priority":"high","phases":[{"id":"planning","name":"planning","aim":"Finish planning.","steps":[{"id":"01_idea","name":"01_idea","deliverable":{"path":"docs/01_idea.md","min_chars":1}}],"deliverables":[],"gate":true}],"permission_mode":"balanced","model":"a-model","repository":"/srv/repository","depends_on":["00000000-0000-0000-0000-000000007a5c"],"auto_approve":true,"budget_usd":"12.500000","budget_tokens":1000000,"answer_after":60}}"#);
 }
 
 #[test]
 fn task_updated() {
-    insta::assert_snapshot!(stored("TaskUpdated"), @r#"{"type":"TaskUpdated","data":{"edit":{"title":"Another","description":"More","priority":"critical","auto_approve":false,"permission_mode":"strict","model":"another-model"}}}"#);
+    insta::assert_snapshot!(stored("TaskUpdated"), @r#"{"type":"TaskUpdated","data":{"edit":{"title":"Another","description":"More","priority":"critical","auto_approve":false,"permission_mode":"strict","model":"another-model","answer_after":120}}}"#);
 }
 
 #[test]

@@ -163,6 +163,37 @@ fn a_call_that_does_not_come_again_is_told_its_answer_in_a_turn() {
 }
 
 #[test]
+fn what_nobody_answers_takes_the_proposed_answer_if_the_task_is_to_go_on() {
+    let edit = |minutes| {
+        TaskCommand::Edit(TaskEdit {
+            answer_after: Some(minutes),
+            ..TaskEdit::default()
+        })
+    };
+    let without = AskedQuestion {
+        default: None,
+        ..question()
+    };
+    let story = parked();
+    assert_eq!(story.names(TaskCommand::AnswerByItself), [""; 0]);
+    let story = story.then(edit(60));
+    let expected = ["QuestionAnswered", "TaskQueued"];
+    assert_eq!(story.names(TaskCommand::AnswerByItself), expected);
+    let answered = story.then(TaskCommand::AnswerByItself);
+    assert_eq!(answered.task().questions[0].answer(), Some(&answer(&["A"])));
+    assert_eq!(answered.names(TaskCommand::AnswerByItself), [""; 0]);
+    let asked = vec![(QUESTION, question()), (SECOND, without)];
+    let story = asking(TurnOutcome::Deferred, asked).then(edit(60));
+    assert_eq!(
+        story.names(TaskCommand::AnswerByItself),
+        ["QuestionAnswered"]
+    );
+    assert_eq!(story.names(edit(60)), [""; 0]);
+    let called_off = story.then(TaskCommand::Cancel);
+    assert_eq!(called_off.names(TaskCommand::AnswerByItself), [""; 0]);
+}
+
+#[test]
 fn a_task_that_is_called_off_withdraws_its_questions() {
     let story = parked().then(TaskCommand::Cancel);
     let state = story.task().questions[0].state();
