@@ -9,7 +9,7 @@ mod view;
 
 pub use request::{
     Approval, CreateTask, Decided, DiffQuery, EditTask, EventQuery, GivenAnswer, LogFilter,
-    LogMatchQuery, LogQuery, MessageText, TaskQuery,
+    LogMatchQuery, LogQuery, MessageText, ProvideDependency, SecretText, TaskQuery,
 };
 pub use shown::{
     ChangeList, ChangedFile, ConversationView, LINE_LINK, MovedComment, OPEN_LINK, Piece,
@@ -68,6 +68,10 @@ pub struct TaskDetail {
     pub questions: Vec<QuestionView>,
     pub dependencies: Vec<DependencyView>,
     pub permissions: PermissionsView,
+    /// The names of the reusable secrets that can be given to the agent as variables.
+    pub secrets: Vec<String>,
+    /// The same as files.
+    pub secret_files: Vec<String>,
     /// The newest log line's number: where a live stream goes on from.
     pub log_seq: u64,
     /// What the agent is doing, if one is running here.

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use leptos::prelude::use_context;
 
 use crate::api::{
-    BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, EventQuery, EventView,
-    GivenAnswer, GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page,
-    PermissionsView, QuestionView, ReviewView, ReviewWork, ShowFile, ShownFile, TaskDetail,
-    TaskQuery, TaskView, WorkflowView,
+    BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, DependencyView,
+    EventQuery, EventView, GivenAnswer, GuideContent, GuideView, LogPage, LogQuery, MessageView,
+    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReviewView, ReviewWork,
+    ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
-use crate::domain::id::{FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
+use crate::domain::id::{DependencyId, FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
 use crate::domain::permission::{GrantedRule, PermissionRule};
 use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
 use crate::domain::text::Note;
@@ -45,6 +45,11 @@ pub trait Backend: Send + Sync {
         rule: PermissionRule,
     ) -> Result<GrantedRule, Fault>;
     async fn revoke_permission(&self, id: TaskId, rule: RuleId) -> Result<(), Fault>;
+    async fn provide_dependency(
+        &self,
+        id: DependencyId,
+        given: ProvideDependency,
+    ) -> Result<DependencyView, Fault>;
     async fn request_review(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn approve(&self, id: ReviewId, comment: Option<Note>) -> Result<ReviewView, Fault>;
     async fn request_changes(

@@ -11,4 +11,5 @@ pub mod permission;
 pub mod plan;
 pub mod task;
 pub mod text;
+pub mod variable;
 pub mod word;

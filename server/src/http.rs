@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod board;
+mod dependencies;
 mod envelope;
 mod extract;
 mod files;
@@ -52,6 +53,7 @@ pub fn router(state: AppState) -> Router {
             idempotency::once,
         ));
     pages::routes(Router::new(), &state)
+        .merge(dependencies::form())
         .merge(api)
         .fallback(elsewhere)
         .layer(DefaultBodyLimit::disable()) // the guard below counts for all
@@ -84,6 +86,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(reviews::routes())
         .merge(permissions::routes())
         .merge(questions::routes())
+        .merge(dependencies::routes())
         .merge(files::routes())
         .merge(sse::routes())
         .merge(installation::routes())

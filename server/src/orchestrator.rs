@@ -7,6 +7,7 @@
 
 mod approval;
 mod asked;
+mod handover;
 mod inspection;
 pub mod lease;
 mod live;
@@ -244,7 +245,10 @@ fn supervise(
             before.lost.cancel();
             before.ended.cancelled().await;
         }
-        if AssertUnwindSafe(run.drive()).catch_unwind().await.is_err() {
+        if Box::pin(AssertUnwindSafe(run.drive()).catch_unwind())
+            .await
+            .is_err()
+        {
             tracing::error!("the run panicked; the task is taken up when its lease has run out");
             launcher.finish().await;
         }

@@ -7,12 +7,14 @@
 mod verification;
 
 use std::fmt::Write;
+use std::path::Path;
 
-use app::domain::id::{MessageId, QuestionId};
+use app::domain::id::{DependencyId, MessageId, QuestionId};
 use app::domain::permission::Consent;
 use app::domain::plan::DeliverableRule;
 use app::domain::task::{
-    Answer, Feedback, Phase, Question, Review, ReviewStatus, Task, TurnPurpose,
+    Answer, Dependency, DependencyKind, DependencyStatus, Feedback, Given, Phase, Question, Review,
+    ReviewStatus, Task, TurnPurpose,
 };
 
 /// The most characters of a person's text that one prompt carries.
@@ -135,7 +137,10 @@ pub fn prompt(
             }
             text
         }
-        TurnPurpose::Answers { questions } => answers(task, questions, &frame),
+        TurnPurpose::Answers {
+            questions,
+            dependencies,
+        } => answers(task, questions, dependencies, &frame),
         TurnPurpose::Opening { phase } => with_phase(task, *phase, |it| opening(task, it, &frame)),
         TurnPurpose::Step { phase, step } => {
             with_phase(task, *phase, |it| step_prompt(it, step, guide))
@@ -156,8 +161,13 @@ pub fn message(message: MessageId, text: &str) -> String {
     )
 }
 
-/// What was answered to questions in the agent's text.
-fn answers(task: &Task, questions: &[QuestionId], frame: &Frame) -> String {
+/// What was answered to questions in the agent's text, and given or declined of what it needs.
+fn answers(
+    task: &Task,
+    questions: &[QuestionId],
+    dependencies: &[DependencyId],
+    frame: &Frame,
+) -> String {
     let mut text = "[turn: answer]\n\nThe person has answered what you asked:\n".to_owned();
     let asked = task.questions.iter();
     for question in asked.filter(|known| questions.contains(&known.id)) {
@@ -171,6 +181,12 @@ fn answers(task: &Task, questions: &[QuestionId], frame: &Frame) -> String {
             Some(answer) => text.push_str(&frame.data("ANSWER", &answer)),
             None => text.push_str(NO_ANSWER),
         }
+    }
+    let needed = task.dependencies.iter();
+    for known in needed.filter(|known| dependencies.contains(&known.id)) {
+        text.push('\n');
+        text.push_str(&frame.data("DEPENDENCY", &known.needed.name));
+        text.push_str(&outcome(known, frame, None));
     }
     text.push_str("\nGo on with your work where you stopped.\n");
     text
@@ -212,6 +228,74 @@ fn decision(question: &Question, consent: Consent, frame: &Frame) -> String {
         Consent::Deny => refusal(question, frame),
     };
     call + &said
+}
+
+/// What an agent is told of something that it has asked for by a call. `mark` is fresh, `files` the
+/// folder of the files of people as the agent sees it.
+pub fn dependency(known: &Dependency, mark: MessageId, files: Option<&Path>) -> String {
+    outcome(known, &Frame::of(mark), files)
+}
+
+/// What became of a dependency; never a value.
+fn outcome(known: &Dependency, frame: &Frame, files: Option<&Path>) -> String {
+    let needed = &known.needed;
+    match &known.status {
+        DependencyStatus::Provided { given, .. } => provided(known, given, frame, files),
+        DependencyStatus::Declined { reason, .. } => {
+            let mut text = "The person won't give you this.\n".to_owned();
+            if let Some(reason) = reason {
+                text.push_str("The reason, in the person's own words:\n");
+                text.push_str(&frame.data("REASON", reason.as_str()));
+            }
+            text.push_str(if needed.required {
+                "Look for another way. If there is none, say so with a report of an error, and do \
+                 what can be done without it.\n"
+            } else {
+                "Go on without it, and say what you left out.\n"
+            });
+            text
+        }
+        DependencyStatus::Open | DependencyStatus::Withdrawn => {
+            "Nobody has given this.\n".to_owned()
+        }
+    }
+}
+
+fn provided(known: &Dependency, given: &Given, frame: &Frame, files: Option<&Path>) -> String {
+    let needed = &known.needed;
+    let variable = needed.variable().ok().flatten();
+    let variable = variable.as_ref().map_or("", |name| name.as_str());
+    match (given, needed.kind) {
+        (Given::Done { note }, kind) => {
+            let mut text = match kind {
+                DependencyKind::Permission => "The person allows it.\n",
+                _ => "The person says that it is there now.\n",
+            }
+            .to_owned();
+            if let Some(note) = note {
+                text.push_str("The person's remark:\n");
+                text.push_str(&frame.data("REMARK", note.as_str()));
+            }
+            text
+        }
+        (_, DependencyKind::File) => {
+            let place = files.map(|folder| folder.join(&needed.name));
+            let place = place.map_or_else(String::new, |path| format!(" at `{}`", path.display()));
+            format!(
+                "The person has given you the file. It lies{place} outside of the working \
+                 directory, and its path is in the environment variable `{variable}`. Don't copy it \
+                 into the working directory, and don't print it.\n"
+            )
+        }
+        (_, DependencyKind::Service | DependencyKind::Package) => format!(
+            "The person says that it is there now. What belongs to it is the value of the \
+             environment variable `{variable}` of your commands. Don't print it.\n"
+        ),
+        _ => format!(
+            "The person has given it to you: it is the value of the environment variable \
+             `{variable}` of your commands. Don't print it, and don't write it into a file.\n"
+        ),
+    }
 }
 
 /// An answer within a sentence: choices that the agent has offered as they are, a person's own words

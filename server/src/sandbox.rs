@@ -14,6 +14,9 @@ use crate::agent::spawner::Spawner;
 /// machines.
 pub const INNER_WORKSPACE: &str = "/workspace";
 
+/// The home of a sandboxed agent as it sees it.
+pub const INNER_HOME: &str = bubblewrap::INNER_HOME;
+
 /// The wrapper that makes an unsandboxed process die with the server.
 const SETPRIV: &str = "/usr/bin/setpriv";
 

@@ -2,6 +2,7 @@
 
 mod backend;
 mod commands;
+mod dependencies;
 mod guides;
 mod new_task;
 pub(crate) mod permissions;
@@ -23,12 +24,14 @@ use app::domain::id::{RunId, TaskId};
 use app::domain::task::{Actor, Refusal, RunCommand, Task, TaskCommand};
 use rand::Rng as _;
 
+use dependencies::Beside;
+
 use crate::error::Error;
 use crate::guides::Guides;
 use crate::orchestrator::Live;
 use crate::redaction::{KnownSecrets, Redactor};
 use crate::store::{Append, Appended, Fence, Store, StoreError};
-use crate::vault::Vault;
+use crate::vault::{TaskSecrets, Vault};
 use crate::workflows::Workflows;
 use crate::workspace::Workspaces;
 
@@ -107,7 +110,8 @@ impl Service {
 
     /// Finds the secrets of a task in what its agents have written.
     pub async fn redactor(&self, task: TaskId) -> Result<Redactor, Error> {
-        let secrets = self.vault().of_task(task).await?;
+        let TaskSecrets { own, granted } = self.vault().secrets_of(task).await?;
+        let secrets = own.into_iter().chain(granted);
         // Its automaton grows with the secrets, and they may have 64 KiB each.
         shown::off_thread(move || KnownSecrets::new(secrets).redactor()).await
     }
@@ -119,7 +123,8 @@ impl Service {
         actor: Actor,
         command: TaskCommand,
     ) -> Result<Appended, Error> {
-        self.append(task, actor, command, None).await
+        self.append(task, actor, command, None, &Beside::Nothing)
+            .await
     }
 
     /// What the run that holds the task has to say. Refused once another run holds it.
@@ -139,7 +144,13 @@ impl Service {
         let command = TaskCommand::Run { run, command };
         let appended = self
             .of_run(run)
-            .append(task, actor, command, Some(Fence { epoch }))
+            .append(
+                task,
+                actor,
+                command,
+                Some(Fence { epoch }),
+                &Beside::Nothing,
+            )
             .await?;
         Ok(appended.task)
     }
@@ -150,7 +161,7 @@ impl Service {
         let fence = Some(Fence { epoch });
         let appended = self
             .of_run(run)
-            .append(task, Actor::Platform, command, fence)
+            .append(task, Actor::Platform, command, fence, &Beside::Nothing)
             .await?;
         Ok(appended.task)
     }
@@ -165,6 +176,7 @@ impl Service {
         actor: Actor,
         command: TaskCommand,
         fence: Option<Fence>,
+        beside: &Beside<'_>,
     ) -> Result<Appended, Error> {
         for attempt in 0..ATTEMPTS {
             let before = self.parts.store.load(id).await?;
@@ -184,13 +196,39 @@ impl Service {
                 cause: self.cause.as_deref().map(str::to_owned),
                 fence,
             };
-            match self.parts.store.append(append).await {
-                Err(StoreError::Conflict) => pause(attempt).await,
-                Err(StoreError::Fenced) => return Err(Error::StaleRun),
-                appended => return Ok(appended?),
+            match self.write(append, beside).await {
+                Err(Error::Conflict) => pause(attempt).await,
+                written => return written,
             }
         }
         Err(Error::Conflict)
+    }
+
+    /// Writes events, and in the same transaction what belongs to them.
+    async fn write(&self, append: Append, beside: &Beside<'_>) -> Result<Appended, Error> {
+        let store = &self.parts.store;
+        if matches!(beside, Beside::Nothing) {
+            return Ok(store.append(append).await?);
+        }
+        let tx = store.begin().await.map_err(StoreError::from)?;
+        let written = async {
+            let appended = store.append_within(&tx, &append).await?;
+            beside.write(&self.parts.vault, &tx, &appended.task).await?;
+            Ok(appended)
+        };
+        let written: Result<Appended, Error> = written.await;
+        match written {
+            Ok(appended) => {
+                tx.commit().await.map_err(StoreError::from)?;
+                store.announce(&append, &appended);
+                Ok(appended)
+            }
+            Err(error) => {
+                // Dropped, it would be rolled back as well, but later.
+                tx.rollback().await.ok();
+                Err(error)
+            }
+        }
     }
 }
 
@@ -206,6 +244,8 @@ fn refused(refusal: Refusal, task: Option<&Task>) -> Error {
         (Refusal::UnknownTask, _) | (_, None) => Error::NotFound { what: "task" },
         (Refusal::UnknownReview, _) => Error::NotFound { what: "review" },
         (Refusal::UnknownQuestion, _) => Error::NotFound { what: "question" },
+        (Refusal::UnknownDependency, _) => Error::NotFound { what: "dependency" },
+        (Refusal::DoesNotFit(_), _) => Error::field("value", "is not what the agent needs"),
         (Refusal::AnswerMissing, _) => Error::field("answer", "must not be empty"),
         (Refusal::OneAnswer, _) => Error::field("answer", "must be one answer"),
         (Refusal::NoConsent, _) => Error::field("answer", "must be once, task or deny"),

@@ -13,7 +13,7 @@ mod secret;
 
 pub use master::{KeyFileError, MasterKeyId, MasterKeys, NotAKey};
 pub use rotation::Rotation;
-pub use secret::{NameError, Scope, Secret, SecretKind, SecretName, SecretSummary};
+pub use secret::{NameError, Scope, Secret, SecretKind, SecretName, SecretSummary, TaskSecrets};
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -24,8 +24,8 @@ use chrono::{DateTime, Utc};
 use rand::rand_core::OsError;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, Set,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    IntoActiveModel, QueryFilter, QueryOrder, Set,
 };
 use secrecy::SecretSlice;
 use sha2::{Digest as _, Sha256};
@@ -164,11 +164,25 @@ impl Vault {
         kind: SecretKind,
         value: &[u8],
     ) -> Result<(), VaultError> {
+        let transaction = self.store.begin().await?;
+        self.put_within(&transaction, scope, name, kind, value)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The same as part of something greater.
+    pub(crate) async fn put_within(
+        &self,
+        transaction: &DatabaseTransaction,
+        scope: Scope,
+        name: &SecretName,
+        kind: SecretKind,
+        value: &[u8],
+    ) -> Result<(), VaultError> {
         if value.is_empty() || value.len() > VALUE_LIMIT {
             return Err(VaultError::Length);
         }
-        let transaction = self.store.begin().await?;
-        let (key_id, key) = self.current_key(&transaction).await?;
+        let (key_id, key) = self.current_key(transaction).await?;
         let place = place(scope.name(), scope.owner(), name.as_str(), kind, key_id);
         let sealed = seal::seal(&key, &place, value)?;
         let now = now_ms();
@@ -198,9 +212,9 @@ impl Vault {
             .to_owned();
         secret_row::Entity::insert(row)
             .on_conflict(replace)
-            .exec_without_returning(&transaction)
+            .exec_without_returning(transaction)
             .await?;
-        Ok(transaction.commit().await?)
+        Ok(())
     }
 
     /// A secret with its value.
@@ -228,7 +242,19 @@ impl Vault {
 
     /// Lets a task have a reusable secret. Harmless to repeat.
     pub async fn grant(&self, task: TaskId, name: &SecretName) -> Result<(), VaultError> {
-        let row = self.named(name).await?;
+        self.grant_within(self.store.writer(), task, name).await
+    }
+
+    /// The same as part of something greater.
+    pub(crate) async fn grant_within(
+        &self,
+        connection: &impl ConnectionTrait,
+        task: TaskId,
+        name: &SecretName,
+    ) -> Result<(), VaultError> {
+        let named = of(Scope::Named).filter(Column::Name.eq(name.as_str()));
+        let row = named.one(connection).await?;
+        let row = row.ok_or_else(|| VaultError::Unknown { name: name.clone() })?;
         let granted = grant::ActiveModel {
             task_id: Set(task.as_uuid()),
             secret_id: Set(row.id),
@@ -239,7 +265,43 @@ impl Vault {
             .to_owned();
         grant::Entity::insert(granted)
             .on_conflict(once)
-            .exec_without_returning(self.store.writer())
+            .exec_without_returning(connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes one of a task's own secrets, if there is one, as part of something greater.
+    pub(crate) async fn remove_within(
+        &self,
+        connection: &impl ConnectionTrait,
+        task: TaskId,
+        name: &SecretName,
+    ) -> Result<(), VaultError> {
+        let scope = Scope::Task(task);
+        secret_row::Entity::delete_many()
+            .filter(Column::Scope.eq(scope.name()))
+            .filter(Column::OwnerId.eq(scope.owner()))
+            .filter(Column::Name.eq(name.as_str()))
+            .exec(connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes all that a task was given, and takes its grants back, as part of something greater.
+    pub(crate) async fn forget_within(
+        &self,
+        connection: &impl ConnectionTrait,
+        task: TaskId,
+    ) -> Result<(), VaultError> {
+        let scope = Scope::Task(task);
+        secret_row::Entity::delete_many()
+            .filter(Column::Scope.eq(scope.name()))
+            .filter(Column::OwnerId.eq(scope.owner()))
+            .exec(connection)
+            .await?;
+        grant::Entity::delete_many()
+            .filter(grant::Column::TaskId.eq(task.as_uuid()))
+            .exec(connection)
             .await?;
         Ok(())
     }
@@ -259,21 +321,28 @@ impl Vault {
         rows.iter().map(summary).collect()
     }
 
-    /// Everything that a task's agents may have: its own secrets, and those granted to it. Of two
-    /// with one name it is the task's own.
-    pub async fn of_task(&self, task: TaskId) -> Result<Vec<Secret>, VaultError> {
+    /// Everything that a task's agents may have, with the values.
+    pub async fn secrets_of(&self, task: TaskId) -> Result<TaskSecrets, VaultError> {
         let reader = self.store.reader();
-        let mut rows = of(Scope::Task(task)).all(reader).await?;
-        let granted = self.granted_rows(task).await?.into_iter();
-        let others: Vec<_> = granted
-            .filter(|row| rows.iter().all(|own| own.name != row.name))
-            .collect();
-        rows.extend(others);
-        let mut secrets = Vec::with_capacity(rows.len());
-        for row in &rows {
-            secrets.push(self.open_row(reader, row).await?);
+        let mut secrets = TaskSecrets::default();
+        for row in of(Scope::Task(task)).all(reader).await? {
+            secrets.own.push(self.open_row(reader, &row).await?);
+        }
+        for row in self.granted_rows(task).await? {
+            secrets.granted.push(self.open_row(reader, &row).await?);
         }
         Ok(secrets)
+    }
+
+    /// The same in one list. Of two with one name it is the task's own.
+    pub async fn of_task(&self, task: TaskId) -> Result<Vec<Secret>, VaultError> {
+        let TaskSecrets { mut own, granted } = self.secrets_of(task).await?;
+        let others: Vec<_> = granted
+            .into_iter()
+            .filter(|other| own.iter().all(|secret| secret.name != other.name))
+            .collect();
+        own.extend(others);
+        Ok(own)
     }
 
     async fn granted_rows(&self, task: TaskId) -> Result<Vec<secret_row::Model>, VaultError> {

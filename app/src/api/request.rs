@@ -1,6 +1,7 @@
 //! What clients send. Unknown fields are errors: a typo should not be a silent default.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::domain::id::TaskId;
 use crate::domain::log::{LogKind, LogLine, ToolResult};
@@ -191,6 +192,61 @@ pub struct GivenAnswer {
     /// Of a call that is allowed or denied: why.
     #[serde(default)]
     pub reason: Option<Note>,
+}
+
+/// What an agent needs, or that it won't get it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ProvideDependency {
+    /// The value, kept encrypted and never returned; of a file its text; for a permission `yes` or `no`.
+    /// For a service or a package it may be left out.
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, write_only))]
+    pub value: Option<SecretText>,
+    /// The name of a reusable secret, instead of a value.
+    #[serde(default)]
+    pub secret: Option<String>,
+    #[serde(default)]
+    pub declined: bool,
+    /// Why it is declined, for the agent.
+    #[serde(default)]
+    pub reason: Option<Note>,
+    /// A remark for the agent on a permission, a service or a package. It is no secret.
+    #[serde(default)]
+    pub note: Option<Note>,
+}
+
+/// A text that is never printed and never told in an error.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretText(String);
+
+impl SecretText {
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("SecretText")
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A derived refusal would quote what stands there.
+        let value = serde_json::Value::deserialize(deserializer)?;
+        match value {
+            serde_json::Value::String(text) => Ok(Self(text)),
+            _ => Err(D::Error::custom("must be a text")),
+        }
+    }
 }
 
 /// A yes at a gate.

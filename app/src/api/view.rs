@@ -11,9 +11,10 @@ use crate::domain::money::Usd;
 use crate::domain::permission::{AskedPermission, GrantedRule, PermissionMode};
 use crate::domain::plan::TaskType;
 use crate::domain::task::{
-    Action, Answer, Check, Choice, Delivery, FeedbackStatus, Phase, PhaseStatus, Priority,
-    Question, QuestionState, ReminderLevel, Review, ReviewState, ReviewStatus, Status, StatusName,
-    StepStatus, Task, Tokens, Verification, Waiting, WaitingReason,
+    Action, Actor, Answer, Check, Choice, Delivery, Dependency, DependencyKind, DependencyState,
+    DependencyStatus, FeedbackStatus, Given, Phase, PhaseStatus, Priority, Question, QuestionState,
+    ReminderLevel, Review, ReviewState, ReviewStatus, Status, StatusName, StepStatus, Task, Tokens,
+    Verification, Waiting, WaitingReason,
 };
 use crate::domain::text::Note;
 
@@ -372,19 +373,77 @@ pub struct PermissionsView {
     pub rules: Vec<GrantedRule>,
 }
 
-/// Something an agent needs.
+/// Something an agent needs, and what became of it. Never the value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct DependencyView {
     pub id: DependencyId,
     pub task_id: TaskId,
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: DependencyKind,
     pub name: String,
     pub description: String,
     pub required: bool,
-    /// `open`.
-    pub status: String,
+    pub status: DependencyState,
+    pub requested_at: DateTime<Utc>,
+    /// When it was provided, last if it was replaced, or declined.
+    pub settled_at: Option<DateTime<Utc>>,
+    /// Who did so.
+    pub settled_by: Option<Actor>,
+    /// The environment variable that the agent finds the value in, or the path of the file.
+    pub variable: Option<String>,
+    /// The reusable secret that was chosen, by its name.
+    pub secret: Option<String>,
+    /// What was remarked: the reason of a refusal, or what was said of what is there now.
+    pub note: Option<String>,
+}
+
+impl DependencyView {
+    /// A task's dependency.
+    pub fn of(task_id: TaskId, known: &Dependency) -> Self {
+        let needed = known.needed.clone();
+        let variable = needed.variable().ok().flatten();
+        let mut view = Self {
+            id: known.id,
+            task_id,
+            kind: needed.kind,
+            name: needed.name,
+            description: needed.description,
+            required: needed.required,
+            status: known.state(),
+            requested_at: known.requested_at,
+            settled_at: None,
+            settled_by: None,
+            variable: None,
+            secret: None,
+            note: None,
+        };
+        match known.status.clone() {
+            DependencyStatus::Open | DependencyStatus::Withdrawn => {
+                let is_certain = matches!(
+                    view.kind,
+                    DependencyKind::ApiKey | DependencyKind::EnvVariable | DependencyKind::File
+                );
+                view.variable = variable.filter(|_| is_certain).map(|name| name.to_string());
+            }
+            DependencyStatus::Provided { at, by, given } => {
+                (view.settled_at, view.settled_by) = (Some(at), Some(by));
+                if given.has_value() {
+                    view.variable = variable.map(|name| name.to_string());
+                }
+                match given {
+                    Given::Secret { name } => view.secret = Some(name),
+                    Given::Done { note } => view.note = note.map(String::from),
+                    Given::Value | Given::File { .. } => {}
+                }
+            }
+            DependencyStatus::Declined { at, by, reason } => {
+                (view.settled_at, view.settled_by) = (Some(at), Some(by));
+                view.note = reason.map(String::from);
+            }
+        }
+        view
+    }
 }
 
 /// What a task has used so far.
@@ -404,18 +463,11 @@ impl Task {
             .collect()
     }
 
-    /// The dependencies that wait to be provided, oldest first.
+    /// All that the agent has needed, oldest first.
     pub fn dependency_views(&self) -> Vec<DependencyView> {
-        let view =
-            |(id, needed): &(DependencyId, crate::domain::task::NeededDependency)| DependencyView {
-                id: *id,
-                task_id: self.id,
-                kind: needed.kind.clone(),
-                name: needed.name.clone(),
-                description: needed.description.clone(),
-                required: needed.required,
-                status: "open".to_owned(),
-            };
-        self.dependencies.iter().map(view).collect()
+        let dependencies = self.dependencies.iter();
+        dependencies
+            .map(|known| DependencyView::of(self.id, known))
+            .collect()
     }
 }

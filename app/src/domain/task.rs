@@ -11,6 +11,7 @@ mod command;
 mod decide;
 mod decide_run;
 mod decide_verification;
+mod dependency;
 mod event;
 mod permission;
 mod phase;
@@ -22,6 +23,10 @@ mod work;
 pub use action::Action;
 pub use command::{
     Answerable, ChangeRequest, Comment, NewTask, Refusal, RunCommand, TaskCommand, TaskEdit,
+};
+pub use dependency::{
+    Dependency, DependencyKind, DependencyNameError, DependencyState, DependencyStatus, Given,
+    file_variable,
 };
 pub use event::{
     Actor, AskedQuestion, Check, Choice, EventRecord, NeededDependency, RunEnd, TaskEvent,

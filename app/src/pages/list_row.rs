@@ -114,6 +114,10 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
             <a class="btn btn-sm btn-accent" href=format!("/tasks/{id}")><Glyph icon=Icon::Question /> "Answer"</a>
         }
         .into_any(),
+        Some(Action::Provide) => view! {
+            <a class="btn btn-sm btn-accent" href=format!("/tasks/{id}")><Glyph icon=Icon::Key /> "Provide"</a>
+        }
+        .into_any(),
         Some(Action::Execute) => form(Action::Execute, "Start"),
         Some(Action::Retry) => form(Action::Retry, "Retry"),
         _ => ().into_any(),

@@ -21,6 +21,7 @@ pub async fn act_on_task(id: TaskId, action: Action) -> Result<TaskView, Fault> 
         Action::RequestReview => backend.request_review(id).await,
         Action::Edit
         | Action::Answer
+        | Action::Provide
         | Action::Message
         | Action::Approve
         | Action::RequestChanges

@@ -11,7 +11,7 @@ use crate::components::clock::Time;
 use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
-use crate::domain::task::{Action, StatusName, WaitingReason};
+use crate::domain::task::{Action, DependencyState, StatusName, WaitingReason};
 use crate::reactive::{effect, list, memo, part};
 
 /// The card of what is open: a review, questions, dependencies, a failure.
@@ -137,16 +137,21 @@ fn ReviewCard(state: TaskState) -> impl IntoView {
 
 #[component]
 fn Dependencies(state: TaskState) -> impl IntoView {
+    let open = move || {
+        let mut all = state.dependencies.get();
+        all.retain(|known| known.status == DependencyState::Open);
+        all
+    };
     let needed = |needed: DependencyView| {
         view! {
             <li>
-                <p class="attention-text"><code>{needed.name}</code> " (" {needed.kind.replace('_', " ")} ") " {needed.description}</p>
+                <p class="attention-text"><code>{needed.name}</code> " (" {needed.kind.to_string().replace('_', " ")} ") " {needed.description}</p>
             </li>
         }
     };
     view! {
         <Card tone="waiting" icon=Icon::Key title="The agent needs something">
-            <ul class="attention-list">{move || list(state.dependencies.get().into_iter().map(needed))}</ul>
+            <ul class="attention-list">{move || list(open().into_iter().map(needed))}</ul>
             <MessageForm state placeholder="Write to the agent; don't put secrets into a message" />
         </Card>
     }

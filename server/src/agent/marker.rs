@@ -13,6 +13,8 @@
 //! [/USER_QUESTION]
 //! ```
 
+use app::domain::task::DependencyNameError;
+
 use super::marker_block::Block;
 use super::request::{DependencyRequest, FIELD_LIMIT, FailureReport, UserQuestion};
 
@@ -107,6 +109,15 @@ pub enum ProtocolWarning {
         kind: BlockKind,
         /// The field.
         field: &'static str,
+    },
+    /// A name that what is needed can't have.
+    #[error(
+        "The field \"name\" of [{}] {reason}. The block was ignored.",
+        BlockKind::Dependency
+    )]
+    Name {
+        /// What is wrong with it.
+        reason: DependencyNameError,
     },
     /// A field appears twice.
     #[error("The block [{kind}] has the field \"{field}\" twice, so it was ignored.")]

@@ -47,12 +47,7 @@ impl<'a> Block<'a> {
         };
         let fields = Fields::split(kind, names, &self.lines)?;
         Ok(match kind {
-            BlockKind::Dependency => Marker::Dependency(DependencyRequest {
-                kind: fields.one_of::<DependencyKind>("type", &DependencyKind::NAMES)?,
-                name: fields.required("name")?,
-                description: fields.required("description")?,
-                required: fields.flag("required")?,
-            }),
+            BlockKind::Dependency => Marker::Dependency(fields.dependency()?),
             BlockKind::Question => Marker::Question(UserQuestion {
                 category: fields
                     .one_of::<QuestionCategory>("category", &QuestionCategory::NAMES)?,
@@ -95,6 +90,19 @@ impl<'a> Fields<'a> {
             }
         }
         Ok(Self { kind, fields })
+    }
+
+    fn dependency(&self) -> Result<DependencyRequest, ProtocolWarning> {
+        let needed = DependencyRequest {
+            kind: self.one_of::<DependencyKind>("type", &DependencyKind::NAMES)?,
+            name: self.required("name")?,
+            description: self.required("description")?,
+            required: self.flag("required")?,
+        };
+        match needed.kind.check_name(&needed.name) {
+            Ok(()) => Ok(needed),
+            Err(reason) => Err(ProtocolWarning::Name { reason }),
+        }
     }
 
     fn text(&self, name: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! The five tools of the platform: their schemas, and calls of them read strictly. Pure.
 
+use app::domain::task::DependencyNameError;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -62,6 +63,9 @@ pub enum ToolCallError {
         /// The argument.
         field: &'static str,
     },
+    /// A name that what is needed can't have.
+    #[error("\"name\" {0}.")]
+    Name(DependencyNameError),
     /// A phase number that is none.
     #[error("\"phase\" is the number of the phase, from 1.")]
     NotAPhase,
@@ -99,7 +103,9 @@ impl PlatformTool {
             }
             Self::RequestDependency(dependency) => {
                 check::text("name", &dependency.name)?;
-                check::text("description", &dependency.description)
+                check::text("description", &dependency.description)?;
+                let name = dependency.kind.check_name(&dependency.name);
+                name.map_err(ToolCallError::Name)
             }
             Self::ReportStep(report) => {
                 check::text("step", &report.step)?;
@@ -203,7 +209,8 @@ pub fn list_of_tools() -> Value {
             &["type", "name", "description"],
             json!({
                 "type": one_of(&DependencyKind::NAMES),
-                "name": words("Its name, such as GITHUB_TOKEN."),
+                "name": words("Its name: of a key or a variable the environment variable you will \
+                    find it in, such as GITHUB_TOKEN; of a file its name, such as key.pem."),
                 "description": words("What it is for and where to get it."),
                 "required": {"type": "boolean", "description": "False if you can go on without."},
             }),

@@ -1,13 +1,17 @@
 //! One process of the CLI: its command line, its environment, its directories.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
+use app::domain::variable::VariableName;
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, renameat};
+use rustix::io::Errno;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
@@ -16,6 +20,7 @@ use super::mcp::McpAccess;
 use super::process_tree::MARK;
 use crate::redaction::KnownSecrets;
 use crate::sandbox::{Cell, Inside, Sandbox};
+use crate::vault::SecretName;
 
 /// The file that tells the CLI of the platform's tools. It holds a secret.
 const MCP_FILE: &str = "platform-mcp.json";
@@ -59,9 +64,19 @@ const ENVIRONMENT: [(&str, &str); 19] = [
     ("GIT_COMMITTER_EMAIL", "noreply@anthropic.com"),
 ];
 
-/// Variables a task can't set, for they would change what the platform has set up.
-const RESERVED_PREFIXES: [&str; 5] = ["CLAUDE", "ANTHROPIC", "CCS_", "LD_", "MCP_"];
-const RESERVED: [&str; 6] = ["PATH", "HOME", "TMPDIR", "SHELL", "BASH_ENV", "ENV"];
+/// The folder in the agent's home that files of people are in.
+const FILES: &str = "files";
+
+/// A file that a person has given.
+#[derive(Clone, Debug)]
+pub struct SecretFile {
+    /// Its name, without a folder.
+    pub name: SecretName,
+    /// The variables that have its path.
+    pub variables: Vec<VariableName>,
+    /// What is in it.
+    pub content: Arc<SecretSlice<u8>>,
+}
 
 /// Everything one process needs to know.
 #[derive(Clone, Debug)]
@@ -88,6 +103,8 @@ pub struct AgentSpec {
     pub secrets: KnownSecrets,
     /// Variables of the task. Those that belong to the platform are left out.
     pub environment: BTreeMap<String, SecretString>,
+    /// Files of the task. Their content has to be among the secrets.
+    pub files: Vec<SecretFile>,
     /// Rules of the platform, added to the system prompt. Kept by the conversation: what is given
     /// on a resume is ignored by the CLI.
     pub append_system_prompt: Option<String>,
@@ -120,7 +137,8 @@ impl SessionStart {
 }
 
 impl AgentSpec {
-    fn home(&self) -> PathBuf {
+    /// The agent's own home, in which files of people are put; removed when the process has ended.
+    pub fn home(&self) -> PathBuf {
         self.tmp_dir.join("home")
     }
 
@@ -135,6 +153,16 @@ impl AgentSpec {
         } else {
             self.workspace.clone()
         }
+    }
+
+    /// The folder of the files of people, as the agent sees it.
+    pub fn inner_files(&self, sandbox: &Sandbox) -> PathBuf {
+        let home = if sandbox.is_sandboxed() {
+            crate::sandbox::INNER_HOME.into()
+        } else {
+            self.home()
+        };
+        home.join(FILES)
     }
 
     /// All that must not come out of this process: what it is told of, and its own tokens.
@@ -154,6 +182,10 @@ impl AgentSpec {
             fs::create_dir_all(directory)?;
         }
         self.write_mcp_file()?;
+        let home = self.home();
+        self.files
+            .iter()
+            .try_for_each(|file| file.write_in(&home))?;
         let cell = Cell {
             program: self.program.canonicalize()?,
             workspace: self.workspace.canonicalize()?,
@@ -249,6 +281,12 @@ impl AgentSpec {
             .collect();
         variables.extend(ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let path = |path: &Path| path.display().to_string();
+        let folder = inside.home.join(FILES);
+        for file in &self.files {
+            let path = path(&folder.join(file.name.as_str()));
+            let named = file.variables.iter();
+            variables.extend(named.map(|name| (name.to_string(), path.clone())));
+        }
         let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
         set("HOME", path(&inside.home));
         set("TMPDIR", path(&inside.tmp));
@@ -265,13 +303,29 @@ impl AgentSpec {
     }
 }
 
-/// Whether a task may not set this variable.
+/// Whether a task may not set this variable: it would change what the platform has set up.
 fn is_reserved(name: &str) -> bool {
-    RESERVED.contains(&name)
-        || RESERVED_PREFIXES
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-        || ENVIRONMENT.iter().any(|(own, _)| *own == name)
+    name.parse::<VariableName>().is_err()
+}
+
+impl SecretFile {
+    /// Writes it into an agent's home, for its owner alone. Another of this name gives way at once.
+    /// The agent may be at work there: no link of its making is followed.
+    pub fn write_in(&self, home: &Path) -> io::Result<()> {
+        let folder = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let home = openat(CWD, home, folder, Mode::empty())?;
+        match mkdirat(&home, FILES, Mode::RWXU) {
+            Err(Errno::EXIST) | Ok(()) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let files = openat(&home, FILES, folder, Mode::empty())?;
+        let draft = format!(".{}", Uuid::new_v4());
+        let new =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = openat(&files, &draft, new, Mode::RUSR | Mode::WUSR)?;
+        File::from(file).write_all(self.content.expose_secret())?;
+        Ok(renameat(&files, &draft, &files, self.name.as_str())?)
+    }
 }
 
 #[cfg(test)]
@@ -303,6 +357,11 @@ mod tests {
             ]
             .map(|(name, value)| (name.to_owned(), secret(value)))
             .into(),
+            files: vec![SecretFile {
+                name: "key.pem".parse().unwrap(),
+                variables: vec!["FILE_KEY_PEM".parse().unwrap()],
+                content: Arc::new(b"content-of-a-file".to_vec().into()),
+            }],
             append_system_prompt: None,
             rerun_interrupted: false,
             read_only: Vec::new(),
@@ -328,6 +387,7 @@ mod tests {
             "key-of-the-agent",
             "token-of-the-tools",
             "value-of-a-dependency",
+            "content-of-a-file",
         ] {
             assert!(!arguments.contains(secret), "{arguments}");
         }
@@ -371,10 +431,51 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_its_owners_alone_and_gives_way_to_the_next() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join(FILES);
+        let mut file = spec().files.remove(0);
+        file.write_in(home.path()).unwrap();
+        file.content = Arc::new(b"another".to_vec().into());
+        file.write_in(home.path()).unwrap();
+        let path = folder.join("key.pem");
+        assert_eq!(fs::read(&path).unwrap(), b"another");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&folder)), (0o600, 0o700));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_of_the_agents_making_leads_nowhere() {
+        let (home, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let link = home.path().join(FILES);
+        std::os::unix::fs::symlink(elsewhere.path(), &link).unwrap();
+        let file = spec().files.remove(0);
+        assert!(file.write_in(home.path()).is_err());
+        fs::remove_file(&link).unwrap();
+        fs::create_dir(&link).unwrap();
+        let target = elsewhere.path().join("target");
+        std::os::unix::fs::symlink(&target, link.join("key.pem")).unwrap();
+        file.write_in(home.path()).unwrap();
+        assert!(!target.exists());
+        assert_eq!(
+            fs::read(link.join("key.pem")).unwrap(),
+            b"content-of-a-file"
+        );
+    }
+
+    #[test]
+    fn what_every_process_gets_can_not_be_set_by_a_task() {
+        assert!(ENVIRONMENT.iter().all(|(name, _)| is_reserved(name)));
+    }
+
+    #[test]
     fn a_task_can_set_its_own_variables_and_no_others() {
         let variables = spec().variables(&inside());
         let get = |name: &str| variables.get(name).map(String::as_str);
         assert_eq!(get("STRIPE_KEY"), Some("value-of-a-dependency"));
+        assert_eq!(get("FILE_KEY_PEM"), Some("/home/agent/files/key.pem"));
         assert_eq!(get("LD_PRELOAD"), None);
         assert_eq!(get("ANTHROPIC_BASE_URL"), Some("http://127.0.0.1:1"));
         assert_eq!(get("HOME"), Some("/home/agent"));

@@ -1,43 +1,10 @@
 //! What an agent can tell or ask the platform, however it does so: by a tool or by a text marker.
 
+pub use app::domain::task::DependencyKind;
 use serde::Deserialize;
 
 /// The longest single field, in bytes.
 pub const FIELD_LIMIT: usize = 10 * 1024;
-
-/// What kind of thing an agent needs.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Deserialize, derive_more::Display, derive_more::FromStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[display(rename_all = "snake_case")]
-#[from_str(rename_all = "snake_case")]
-pub enum DependencyKind {
-    /// The key of a service.
-    ApiKey,
-    /// A variable of the environment.
-    EnvVariable,
-    /// A service that has to run.
-    Service,
-    /// A file.
-    File,
-    /// A right to do something.
-    Permission,
-    /// A piece of software.
-    Package,
-}
-
-impl DependencyKind {
-    /// The names, for schemas and error texts.
-    pub const NAMES: [&str; 6] = [
-        "api_key",
-        "env_variable",
-        "service",
-        "file",
-        "permission",
-        "package",
-    ];
-}
 
 /// What a question is about.
 #[derive(

@@ -23,6 +23,7 @@ use super::problem::Content as Problem;
         (name = "tasks", description = "Jobs and what becomes of them"),
         (name = "questions", description = "What agents ask"),
         (name = "reviews", description = "The stops after phases"),
+        (name = "dependencies", description = "What agents need"),
         (name = "files", description = "What lies in a task's workspace"),
         (name = "streams", description = "Server-sent events"),
         (name = "installation", description = "What this server offers and how it is doing"),

@@ -177,7 +177,11 @@ impl Run {
         hook: &ToolHook,
     ) -> Result<HookAnswer, RunError> {
         let questions = vec![question.id];
-        self.say(RunCommand::DeliverAnswers { questions }).await?;
+        self.say(RunCommand::DeliverAnswers {
+            questions,
+            dependencies: Vec::new(),
+        })
+        .await?;
         if question.consent() == Some(Consent::Deny) {
             let message = prompts::denial(question, MessageId::from_uuid(Uuid::new_v4()));
             let reason = "A person said no.";

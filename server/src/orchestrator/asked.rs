@@ -1,7 +1,9 @@
 //! What an agent asks of a person, by whichever way, in the domain's terms. Pure but for the ids.
 
 use app::domain::id::{DependencyId, MessageId, QuestionId};
-use app::domain::task::{Answerable, AskedQuestion, Choice, NeededDependency, Question, Task, Via};
+use app::domain::task::{
+    Answerable, AskedQuestion, Choice, Dependency, NeededDependency, Question, Task, Via,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -112,8 +114,16 @@ pub fn in_texts(task: &Task, texts: &[String]) -> Vec<Answerable> {
             is_new.then(|| question(asked, Via::Marker))
         }
         Ok(Marker::Dependency(needed)) => {
-            let is_known = |known: &NeededDependency| known.name == needed.name;
-            let is_new = !task.dependencies.iter().any(|(_, known)| is_known(known));
+            let is_known = |known: &Dependency| {
+                let NeededDependency {
+                    name,
+                    description,
+                    via,
+                    ..
+                } = &known.needed;
+                *via == Via::Marker && *name == needed.name && *description == needed.description
+            };
+            let is_new = !task.dependencies.iter().any(is_known);
             is_new.then(|| dependency(needed, Via::Marker))
         }
         _ => None,
@@ -152,6 +162,14 @@ pub fn answered(task: &Task, hook: &ToolHook) -> Option<(Vec<QuestionId>, HookAn
     Some((ids, HookAnswer::Allow { updated_input }))
 }
 
+/// How a parked call goes through, if a person has given or declined what it needs, and what that was.
+pub fn settled(task: &Task, hook: &ToolHook) -> Option<(Vec<DependencyId>, HookAnswer)> {
+    let mut needed = task.dependencies.iter();
+    let known = needed.find(|known| known.is_of_call(&hook.tool_use_id) && known.is_settled())?;
+    let updated_input = None;
+    Some((vec![known.id], HookAnswer::Allow { updated_input }))
+}
+
 /// A question by tool or marker.
 pub fn question(asked: UserQuestion, via: Via) -> Answerable {
     let option = |label: String| Choice {
@@ -175,7 +193,7 @@ pub fn question(asked: UserQuestion, via: Via) -> Answerable {
 /// A dependency by tool or marker.
 pub fn dependency(needed: DependencyRequest, via: Via) -> Answerable {
     let needed = NeededDependency {
-        kind: needed.kind.to_string(),
+        kind: needed.kind,
         name: needed.name,
         description: needed.description,
         required: needed.required,

@@ -120,6 +120,12 @@ impl Run {
                 call.reply.send(ToolReply::Done(answer)).ok(); // the agent may be gone
                 return Ok(());
             }
+            PlatformTool::RequestDependency(_)
+                if let Some(told) = self.told_of_dependency(session, &call).await? =>
+            {
+                call.reply.send(ToolReply::Done(told)).ok(); // the agent may be gone
+                return Ok(());
+            }
             PlatformTool::AskUser(_) | PlatformTool::RequestDependency(_) => {
                 let text = "A person has not answered yet. End your turn.".to_owned();
                 call.reply.send(ToolReply::Failed(text)).ok(); // the agent may be gone
@@ -148,6 +154,22 @@ impl Run {
         Ok(asked.map(|known| prompts::tool_answer(known, mark)))
     }
 
+    /// What became of the dependency that a parked call has asked for.
+    async fn told_of_dependency(
+        &self,
+        session: &Session,
+        call: &ToolCall,
+    ) -> Result<Option<String>, RunError> {
+        let (Some(id), Some(task)) = (&call.tool_use_id, self.load().await?) else {
+            return Ok(None);
+        };
+        let mut needed = task.dependencies.iter();
+        let known = needed.find(|known| known.is_of_call(id) && known.is_settled());
+        let mark = MessageId::from_uuid(Uuid::new_v4());
+        let told = known.map(|known| prompts::dependency(known, mark, Some(&session.files)));
+        Ok(told)
+    }
+
     /// Parks a call that waits for a person: the turn ends, and the call is kept. Once the person has
     /// answered, the same call comes again, and goes through with the answer.
     pub(super) async fn park_or_answer(
@@ -156,13 +178,19 @@ impl Run {
         turn: &mut Turn,
         hook: &ToolHook,
     ) -> Result<(), RunError> {
-        let answered = match self.load().await? {
-            Some(task) => asked::answered(&task, hook),
-            None => None,
-        };
+        let task = self.load().await?;
+        let answered = task.as_ref().and_then(|task| asked::answered(task, hook));
+        let settled = task.as_ref().and_then(|task| asked::settled(task, hook));
+        let answered = answered
+            .map(|(questions, answer)| (questions, Vec::new(), answer))
+            .or_else(|| settled.map(|(needed, answer)| (Vec::new(), needed, answer)));
         let answer = match (answered, asked::by_tool(hook)) {
-            (Some((questions, answer)), _) => {
-                self.say(RunCommand::DeliverAnswers { questions }).await?;
+            (Some((questions, dependencies, answer)), _) => {
+                self.say(RunCommand::DeliverAnswers {
+                    questions,
+                    dependencies,
+                })
+                .await?;
                 answer
             }
             (None, Ok(_)) if session.is_onlooker => {

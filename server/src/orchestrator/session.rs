@@ -10,6 +10,7 @@ use app::domain::task::{Task, TurnPurpose};
 use tokio::task::spawn_blocking;
 
 use super::Deps;
+use super::handover::{Handed, Handover};
 use super::messages::Mail;
 use super::model::{Endpoint, NoModel};
 use crate::agent::driver::{Agent, StartError};
@@ -35,6 +36,12 @@ pub struct Session {
     pub mail: Mail,
     /// What the agent may know. To be added to before it is given anything more.
     pub secrets: KnownSecrets,
+    /// What the agent has been given by now.
+    pub handed: Handed,
+    /// Where files of people are put for the agent.
+    pub home: PathBuf,
+    /// Their folder as the agent sees it.
+    pub files: PathBuf,
     /// The work directory as the agent sees it.
     pub workspace: PathBuf,
     /// Calls of this process that a person has allowed.
@@ -88,7 +95,8 @@ pub async fn start(
     let read = reading.await.unwrap_or_else(|error| Err(error.into()));
     let (plan, mut said) = read.map_err(SessionError::Transcript)?;
     // Known before there is an agent that could tell them.
-    let secrets = KnownSecrets::new(deps.service.vault().of_task(task.id).await?);
+    let handover = Handover::of(deps.service.vault(), task).await?;
+    let secrets = KnownSecrets::new(handover.secrets);
     let redactor = secrets.redactor();
     for text in &mut said {
         redactor.clean(text);
@@ -110,7 +118,8 @@ pub async fn start(
         api_key,
         mcp: access,
         secrets: secrets.clone(),
-        environment: std::collections::BTreeMap::new(),
+        environment: handover.variables,
+        files: handover.files,
         append_system_prompt: Some(prompts::rules(purpose).to_owned()),
         rerun_interrupted: plan.is_rerun(),
         read_only: Vec::new(),
@@ -118,6 +127,7 @@ pub async fn start(
         answer_schema: is_onlooker.then(verdict::schema),
     };
     let workspace = spec.inner_workspace(deps.launcher.sandbox());
+    let (home, files) = (spec.home(), spec.inner_files(deps.launcher.sandbox()));
     let agent = deps.launcher.start(spec).await?;
     let session = Session {
         id,
@@ -126,6 +136,9 @@ pub async fn start(
         meter: UsageMeter::default(),
         mail: Mail::default(),
         secrets,
+        handed: Handed::of(task),
+        home,
+        files,
         workspace,
         approved: HashSet::new(),
         is_onlooker,

@@ -138,10 +138,18 @@ impl Run {
                 .filter(|known| messages.contains(&known.id));
             lines.extend(sent.map(|sent| line(LogKind::Message, sent.text.to_string())));
         }
-        if let TurnPurpose::Answers { questions } = purpose {
+        if let TurnPurpose::Answers {
+            questions,
+            dependencies,
+        } = purpose
+        {
             let asked = task.questions.iter();
             let told = asked.filter(|known| questions.contains(&known.id));
             let texts = told.filter_map(|known| known.answer()?.text());
+            lines.extend(texts.map(|text| line(LogKind::Message, text)));
+            let needed = task.dependencies.iter();
+            let told = needed.filter(|known| dependencies.contains(&known.id));
+            let texts = told.map(|known| format!("{}: {}", known.needed.name, known.state()));
             lines.extend(texts.map(|text| line(LogKind::Message, text)));
         }
         self.log(lines).await
@@ -201,6 +209,7 @@ impl Run {
             return Ok(false);
         }
         if !session.is_onlooker {
+            self.hand_over(session, &task).await?;
             self.pass_on(session, &task).await;
         }
         Ok(true)

@@ -1,6 +1,7 @@
 //! What agents need from a person.
 
-use app::domain::task::TaskEvent;
+use app::api::DependencyView;
+use app::domain::task::{EventRecord, TaskEvent};
 use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
 
@@ -16,7 +17,7 @@ pub struct Model {
     pub task_id: Uuid,
     pub status: String,
     pub requested_at_ms: i64,
-    /// [`DependencyView`](app::api::DependencyView) as JSON.
+    /// [`DependencyView`] as JSON.
     pub view: String,
 }
 
@@ -26,19 +27,30 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Result<(), StoreError> {
-    for record in change.records {
-        let TaskEvent::DependencyRequested { id: dependency, .. } = &record.event else {
+    let concerns = |record: &EventRecord| {
+        matches!(
+            record.event,
+            TaskEvent::DependencyRequested { .. }
+                | TaskEvent::DependencyProvided { .. }
+                | TaskEvent::DependencyDeclined { .. }
+                | TaskEvent::TaskCancelled {}
+        )
+    };
+    if !change.records.iter().any(concerns) {
+        return Ok(());
+    }
+    let before = change.before.map_or(&[][..], |task| &task.dependencies);
+    // They are only ever added, so each has its place for good.
+    for (index, known) in change.after.dependencies.iter().enumerate() {
+        if before.get(index) == Some(known) {
             continue;
-        };
-        let views = change.after.dependency_views();
-        let Some(view) = views.into_iter().find(|view| view.id == *dependency) else {
-            continue;
-        };
+        }
+        let view = DependencyView::of(change.after.id, known);
         let row = Model {
-            id: dependency.as_uuid(),
+            id: known.id.as_uuid(),
             task_id: change.after.id.as_uuid(),
-            status: view.status.clone(),
-            requested_at_ms: record.at.timestamp_millis(),
+            status: view.status.to_string(),
+            requested_at_ms: known.requested_at.timestamp_millis(),
             view: json(&view)?,
         };
         put::<Entity>(tx, row).await?;

@@ -10,7 +10,7 @@ use super::{Cell, INNER_WORKSPACE, Inside};
 pub const PROGRAM: &str = "bwrap";
 
 const INNER_PROGRAM: &str = "/opt/claude/claude";
-const INNER_HOME: &str = "/home/agent";
+pub(super) const INNER_HOME: &str = "/home/agent";
 const INNER_CONFIG: &str = "/home/agent/.claude";
 const INNER_TMP: &str = "/tmp";
 

@@ -1,13 +1,13 @@
 //! The port to the pages: the same use cases, with errors as pages get them.
 
 use app::api::{
-    BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, EventQuery, EventView,
-    GivenAnswer, GuideContent, GuideView, LogPage, LogQuery, MessageView, Overview, Page,
-    PermissionsView, QuestionView, ReviewView, ReviewWork, ShowFile, ShownFile, TaskDetail,
-    TaskQuery, TaskView, WorkflowView,
+    BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, DependencyView,
+    EventQuery, EventView, GivenAnswer, GuideContent, GuideView, LogPage, LogQuery, MessageView,
+    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReviewView, ReviewWork,
+    ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
 use app::backend::Backend;
-use app::domain::id::{FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
+use app::domain::id::{DependencyId, FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
 use app::domain::permission::{GrantedRule, PermissionRule};
 use app::domain::task::{ChangeRequest, Comment, TaskEdit};
 use app::domain::text::Note;
@@ -97,6 +97,14 @@ impl Backend for Service {
 
     async fn revoke_permission(&self, id: TaskId, rule: RuleId) -> Result<(), Fault> {
         Ok(Self::revoke_permission(self, id, rule).await?)
+    }
+
+    async fn provide_dependency(
+        &self,
+        id: DependencyId,
+        given: ProvideDependency,
+    ) -> Result<DependencyView, Fault> {
+        Ok(Self::provide_dependency(self, id, given).await?)
     }
 
     async fn request_review(&self, id: TaskId) -> Result<TaskView, Fault> {

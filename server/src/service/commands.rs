@@ -8,6 +8,7 @@ use chrono::Utc;
 use uuid::Uuid;
 
 use super::Service;
+use super::dependencies::Beside;
 use super::new_task::{MAX_ANSWER_AFTER, plain_line};
 use super::seed::{Given, Seed, is_repetition};
 use crate::error::Error;
@@ -32,8 +33,12 @@ impl Service {
         self.act(id, TaskCommand::Edit(edit)).await
     }
 
+    /// Puts the task away, and removes the values that it was given.
     pub async fn delete_task(&self, id: TaskId) -> Result<(), Error> {
-        self.act(id, TaskCommand::Archive).await.map(drop)
+        let archive = TaskCommand::Archive;
+        self.append(id, Actor::Person, archive, None, &Beside::Forget)
+            .await
+            .map(drop)
     }
 
     pub async fn start_task(&self, id: TaskId) -> Result<TaskView, Error> {

@@ -70,6 +70,7 @@ impl Service {
         // Read before the task: a line that comes in between is sent again, not missed.
         let log_seq = self.parts.store.log_head(id).await?;
         let task = self.load(id).await?;
+        let (secrets, secret_files) = self.reusable_secrets().await?;
         let skipped = task.messages.len().saturating_sub(MESSAGES);
         Ok(TaskDetail {
             permissions: super::permissions::view(&task),
@@ -83,6 +84,8 @@ impl Service {
                 .collect(),
             questions: task.question_views(),
             dependencies: task.dependency_views(),
+            secrets,
+            secret_files,
             log_seq,
             agent: self.parts.live.agent(id),
             task: TaskView::from(&task),

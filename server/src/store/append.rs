@@ -77,11 +77,28 @@ impl Store {
                 return Err(error);
             }
         }
+        self.announce(&write, &appended);
+        Ok(appended)
+    }
+
+    /// The same as part of a transaction that holds more. Once it is committed, [`Self::announce`]
+    /// tells of it.
+    pub(crate) async fn append_within(
+        &self,
+        tx: &DatabaseTransaction,
+        write: &Append,
+    ) -> Result<Appended, StoreError> {
+        let appended = place(write)?;
+        store(tx, write, &appended).await?;
+        Ok(appended)
+    }
+
+    /// Wakes those who wait for news of the task.
+    pub(crate) fn announce(&self, write: &Append, appended: &Appended) {
         self.heads().woken(write.task);
         if jobs::may_release_work(write.before.as_ref(), &appended.task) {
             self.heads().jobs_changed();
         }
-        Ok(appended)
     }
 }
 

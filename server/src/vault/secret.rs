@@ -114,6 +114,15 @@ pub struct Secret {
     pub value: SecretSlice<u8>,
 }
 
+/// What a task's agents may have.
+#[derive(Debug, Default)]
+pub struct TaskSecrets {
+    /// Given for this task.
+    pub own: Vec<Secret>,
+    /// Reusable ones that it was granted.
+    pub granted: Vec<Secret>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -147,7 +147,7 @@ fn listen(tasks: &mut JoinSet<()>, it: &Installation, path: &str) -> Arc<Mutex<V
     heard
 }
 
-async fn vault(it: &Installation) -> Vault {
+pub async fn vault(it: &Installation) -> Vault {
     let file = it.data.path().join("ccs.db");
     let store = Store::open(&format!("sqlite://{}?mode=rw", file.display()))
         .await

@@ -17,6 +17,8 @@ words! {
         Retry,
         /// Answer what the agent asks.
         Answer,
+        /// Give or decline what the agent needs.
+        Provide,
         /// Write to the agent.
         Message,
         /// Say yes at a gate.
@@ -39,6 +41,7 @@ impl Action {
             Self::Cancel => "cancelled",
             Self::Retry => "tried again",
             Self::Answer => "answered",
+            Self::Provide => "given what it asks for",
             Self::Message => "sent a message",
             Self::Approve => "approved",
             Self::RequestChanges => "sent back",
@@ -52,8 +55,8 @@ impl Task {
     /// What a person may do now, the most likely first.
     pub fn actions(&self) -> Vec<Action> {
         use Action::{
-            Answer, Approve, Cancel, Delete, Edit, Execute, Message, RequestChanges, RequestReview,
-            Retry,
+            Answer, Approve, Cancel, Delete, Edit, Execute, Message, Provide, RequestChanges,
+            RequestReview, Retry,
         };
         let mut actions = match &self.status {
             Status::Draft => vec![Execute, Edit, Cancel, Delete],
@@ -72,8 +75,13 @@ impl Task {
             Status::Completed if self.is_conversation() => vec![Message, Edit, Delete],
             Status::Completed | Status::Cancelled => vec![Edit, Delete],
         };
-        if matches!(self.status, Status::Waiting(_)) && self.open_questions().next().is_some() {
-            actions.insert(0, Answer);
+        if matches!(self.status, Status::Waiting(_)) {
+            if self.open_dependencies().next().is_some() {
+                actions.insert(0, Provide);
+            }
+            if self.open_questions().next().is_some() {
+                actions.insert(0, Answer);
+            }
         }
         if matches!(self.status, Status::Running(_))
             && self.active_phase().is_some()

@@ -1,9 +1,9 @@
 //! Folding events into the state. Total: a fact can't be refused.
 
 use super::{
-    Delivery, EventRecord, Feedback, FeedbackStatus, Message, Phase, PhaseStatus, Review,
-    ReviewStatus, Run, Status, StepStatus, Task, TaskEdit, TaskEvent, Tokens, Turn, TurnOutcome,
-    TurnPurpose, UsageDelta, Waiting,
+    Delivery, DependencyStatus, EventRecord, Feedback, FeedbackStatus, Message, Phase, PhaseStatus,
+    Review, ReviewStatus, Run, Status, StepStatus, Task, TaskEdit, TaskEvent, Tokens, Turn,
+    TurnOutcome, TurnPurpose, UsageDelta, Waiting,
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId, SessionId};
 use crate::domain::money::Usd;
@@ -126,6 +126,8 @@ impl Task {
             | TaskEvent::QuestionAnswered { .. }
             | TaskEvent::AnswersDelivered { .. }
             | TaskEvent::DependencyRequested { .. }
+            | TaskEvent::DependencyProvided { .. }
+            | TaskEvent::DependencyDeclined { .. }
             | TaskEvent::UsageRecorded { .. }
             | TaskEvent::MessageSent { .. }
             | TaskEvent::MessageDelivered { .. } => self.change_conversation(record),
@@ -179,6 +181,7 @@ impl Task {
             }
             TaskEvent::TaskCancelled {} => {
                 self.withdraw_questions();
+                self.withdraw_dependencies();
                 self.status = Status::Cancelled;
             }
             TaskEvent::TaskArchived {} => self.archived = true,
@@ -269,10 +272,18 @@ impl Task {
             TaskEvent::QuestionAnswered { id, answer, reason } => {
                 self.take_answer(*id, answer, reason.as_ref(), at);
             }
-            TaskEvent::AnswersDelivered { questions } => self.take_answers(questions),
-            TaskEvent::DependencyRequested { id, needed } => {
-                self.dependencies.push((*id, needed.clone()));
-                self.status = Status::Waiting(Waiting::Dependency);
+            TaskEvent::AnswersDelivered {
+                questions,
+                dependencies,
+            } => self.take_answers(questions, dependencies),
+            TaskEvent::DependencyRequested { id, needed } => self.need(*id, needed.clone(), at),
+            TaskEvent::DependencyProvided { id, given } => {
+                let (by, given) = (record.actor, given.clone());
+                self.settle_dependency(*id, DependencyStatus::Provided { at, by, given });
+            }
+            TaskEvent::DependencyDeclined { id, reason } => {
+                let (by, reason) = (record.actor, reason.clone());
+                self.settle_dependency(*id, DependencyStatus::Declined { at, by, reason });
             }
             TaskEvent::UsageRecorded { session, usage } => self.add_usage(*session, usage),
             TaskEvent::MessageSent { message, text } => {

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Answer, AskedQuestion, Check, NeededDependency, Priority, ReminderLevel, RunEnd,
-    TurnOutcome, TurnPurpose, UsageDelta,
+    Action, Answer, AskedQuestion, Check, DependencyKind, Given, NeededDependency, Priority,
+    ReminderLevel, RunEnd, TurnOutcome, TurnPurpose, UsageDelta,
 };
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
@@ -122,6 +122,16 @@ pub enum TaskCommand {
     RevokePermission {
         id: RuleId,
     },
+    /// Give what the agent needs. The value itself is in the vault.
+    Provide {
+        dependency: DependencyId,
+        given: Given,
+    },
+    /// Don't give what the agent needs.
+    Decline {
+        dependency: DependencyId,
+        reason: Option<Note>,
+    },
     /// Open a gate at the next end of a turn.
     RequestReview,
     AddFeedback {
@@ -186,6 +196,7 @@ pub enum RunCommand {
     /// The call that asked these gets its answers.
     DeliverAnswers {
         questions: Vec<QuestionId>,
+        dependencies: Vec<DependencyId>,
     },
     ReportStep {
         step: String,
@@ -267,6 +278,18 @@ pub enum Refusal {
     /// No such question in this task.
     #[error("There is no such question.")]
     UnknownQuestion,
+    /// No such dependency in this task.
+    #[error("There is no such dependency.")]
+    UnknownDependency,
+    /// It was given before.
+    #[error("This was already provided.")]
+    AlreadyProvided,
+    /// It was declined before.
+    #[error("This was already declined.")]
+    AlreadyDeclined,
+    /// What was given is not of the kind that the agent needs.
+    #[error("This is not how a dependency of the type {0} is provided.")]
+    DoesNotFit(DependencyKind),
     /// Another answer was given before.
     #[error("This question was already answered.")]
     AlreadyAnswered,

@@ -42,6 +42,8 @@ impl Task {
             } => self.answer(question, answer, reason),
             TaskCommand::GrantPermission { id, rule } => self.grant(id, &rule),
             TaskCommand::RevokePermission { id } => self.revoke(id),
+            TaskCommand::Provide { dependency, given } => self.provide(dependency, given),
+            TaskCommand::Decline { dependency, reason } => self.decline(dependency, reason),
             TaskCommand::RequestReview => self.request_review(),
             TaskCommand::AddFeedback {
                 review,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::decide::{Decision, queued};
 use super::{
     Answerable, MAX_FAILURES, Refusal, Run, RunCommand, RunEnd, Status, StepStatus, Task,
-    TaskEvent, TurnOutcome, TurnPurpose, Waiting, Work,
+    TaskEvent, TurnOutcome, TurnPurpose, UsageDelta, Waiting, Work,
 };
 use crate::domain::id::{MessageId, ReviewId, RunId};
 
@@ -58,7 +58,10 @@ impl Task {
                 let delivered = known.map(|_| TaskEvent::MessageDelivered { message });
                 Ok(delivered.into_iter().collect())
             }
-            RunCommand::DeliverAnswers { questions } => Ok(self.deliver_answers(&questions)),
+            RunCommand::DeliverAnswers {
+                questions,
+                dependencies,
+            } => Ok(self.deliver_answers(&questions, &dependencies)),
             RunCommand::ReportStep {
                 step,
                 completed,
@@ -93,17 +96,8 @@ impl Task {
                 asked,
             } => {
                 let mut events = self.end_turn_events(message, outcome, &present)?;
-                if let (Some(usage), Some(turn)) = (usage, &self.turn) {
-                    events.push(TaskEvent::UsageRecorded {
-                        session: turn.session,
-                        usage,
-                    });
-                }
-                if asked.is_empty() {
-                    return Ok(events);
-                }
-                events.extend(asked.into_iter().map(ask));
-                Ok(self.settled(events))
+                events.extend(self.used(usage));
+                Ok(self.asking(events, asked))
             }
             RunCommand::Verify {
                 checks,
@@ -170,6 +164,21 @@ impl Task {
         let delivered = delivered.into_iter();
         events.extend(delivered.map(|message| TaskEvent::MessageDelivered { message }));
         Ok(events)
+    }
+
+    /// What the turn that is open has used.
+    fn used(&self, usage: Option<UsageDelta>) -> Option<TaskEvent> {
+        let session = self.turn.as_ref()?.session;
+        usage.map(|usage| TaskEvent::UsageRecorded { session, usage })
+    }
+
+    /// With what the agent asks, if it does: then the run ends.
+    fn asking(&self, mut events: Vec<TaskEvent>, asked: Vec<Answerable>) -> Vec<TaskEvent> {
+        if asked.is_empty() {
+            return events;
+        }
+        events.extend(asked.into_iter().map(ask));
+        self.settled(events)
     }
 
     fn report_step(&self, id: &str, completed: bool, note: Option<String>) -> Decision {

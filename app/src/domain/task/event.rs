@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Answer, Priority, ReminderLevel, TaskEdit, Tokens};
+use super::{Answer, DependencyKind, Given, Priority, ReminderLevel, TaskEdit, Tokens};
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
     SessionId, TaskId,
@@ -199,7 +199,11 @@ pub enum TaskEvent {
         reason: Option<Note>,
     },
     /// The call that asked these has come again and got its answers.
-    AnswersDelivered { questions: Vec<QuestionId> },
+    AnswersDelivered {
+        questions: Vec<QuestionId>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        dependencies: Vec<DependencyId>,
+    },
     /// Calls of this kind need no more yes.
     PermissionGranted { id: RuleId, rule: PermissionRule },
     /// They do again.
@@ -209,6 +213,14 @@ pub enum TaskEvent {
         id: DependencyId,
         #[serde(flatten)]
         needed: NeededDependency,
+    },
+    /// A person gave it, or gave another value in its place. The value is in the vault.
+    DependencyProvided { id: DependencyId, given: Given },
+    /// A person won't give it.
+    DependencyDeclined {
+        id: DependencyId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Note>,
     },
     /// The agent reported that something went wrong.
     ErrorReported {
@@ -288,8 +300,12 @@ pub enum TurnPurpose {
     Verification { phase: u32 },
     /// Messages that a person sent.
     Messages { messages: Vec<MessageId> },
-    /// What a person answered to questions in the agent's text.
-    Answers { questions: Vec<QuestionId> },
+    /// What a person answered to questions, and gave or declined of dependencies, in the agent's text.
+    Answers {
+        questions: Vec<QuestionId>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        dependencies: Vec<DependencyId>,
+    },
 }
 
 /// How a turn ended.
@@ -381,8 +397,7 @@ pub struct Choice {
 /// A dependency as the agent asked for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NeededDependency {
-    /// `api_key`, `env_variable`, `service`, `file`, `permission` or `package`.
-    pub kind: String,
+    pub kind: DependencyKind,
     pub name: String,
     pub description: String,
     pub required: bool,

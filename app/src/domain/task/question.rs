@@ -7,7 +7,7 @@ use super::decide::{Decision, queued};
 use super::{
     Action, AskedQuestion, Refusal, Status, Task, TaskEvent, TurnPurpose, Via, Waiting, Work,
 };
-use crate::domain::id::QuestionId;
+use crate::domain::id::{DependencyId, QuestionId};
 use crate::domain::permission::Consent;
 use crate::domain::text::Note;
 use crate::domain::word::words;
@@ -212,7 +212,7 @@ impl Task {
         let mut events = vec![TaskEvent::QuestionAnswered { id, answer, reason }];
         events.extend(granted);
         let is_last = self.open_questions().all(|open| open.id == id);
-        if is_last && self.dependencies.is_empty() {
+        if is_last && self.open_dependencies().next().is_none() {
             events.push(queued());
         }
         Ok(events)
@@ -248,7 +248,7 @@ impl Task {
             })
             .collect();
         let is_complete = events.len() == self.open_questions().count();
-        if is_complete && !events.is_empty() && self.dependencies.is_empty() {
+        if is_complete && !events.is_empty() && self.open_dependencies().next().is_none() {
             events.push(queued());
         }
         events
@@ -280,9 +280,8 @@ impl Task {
                 reason: reason.cloned(),
             };
         }
-        let waits = self.status == Status::Waiting(Waiting::Question);
-        if waits && self.open_questions().next().is_none() && !self.dependencies.is_empty() {
-            self.status = Status::Waiting(Waiting::Dependency);
+        if self.status == Status::Waiting(Waiting::Question) {
+            self.wait_for_person();
         }
     }
 
@@ -296,9 +295,14 @@ impl Task {
 
     /// Marks what a turn tells the agent, or takes that back if the turn has come to nothing.
     pub(super) fn mark_told(&mut self, purpose: &TurnPurpose, told: bool) {
-        let TurnPurpose::Answers { questions } = purpose else {
+        let TurnPurpose::Answers {
+            questions,
+            dependencies,
+        } = purpose
+        else {
             return;
         };
+        self.mark_dependencies(dependencies, |known| known.told = told);
         for question in &mut self.questions {
             if questions.contains(&question.id) {
                 question.told = told;
@@ -307,19 +311,32 @@ impl Task {
     }
 
     /// The calls that asked get their answers.
-    pub(super) fn deliver_answers(&self, questions: &[QuestionId]) -> Vec<TaskEvent> {
+    pub(super) fn deliver_answers(
+        &self,
+        questions: &[QuestionId],
+        dependencies: &[DependencyId],
+    ) -> Vec<TaskEvent> {
         let is_due = |question: &&Question| {
             let is_answered = question.answer().is_some();
             is_answered && !question.taken && questions.contains(&question.id)
         };
         let due = self.questions.iter().filter(is_due);
         let questions: Vec<_> = due.map(|question| question.id).collect();
-        let delivered =
-            (!questions.is_empty()).then_some(TaskEvent::AnswersDelivered { questions });
-        delivered.into_iter().collect()
+        let dependencies = self.due_dependencies(dependencies);
+        if questions.is_empty() && dependencies.is_empty() {
+            return Vec::new();
+        }
+        vec![TaskEvent::AnswersDelivered {
+            questions,
+            dependencies,
+        }]
     }
 
-    pub(super) fn take_answers(&mut self, questions: &[QuestionId]) {
+    pub(super) fn take_answers(&mut self, questions: &[QuestionId], dependencies: &[DependencyId]) {
+        self.mark_dependencies(dependencies, |known| {
+            known.told = true;
+            known.taken = true;
+        });
         for question in &mut self.questions {
             if questions.contains(&question.id) {
                 question.told = true;
@@ -334,7 +351,14 @@ impl Task {
         let is_due = |question: &&Question| question.answer().is_some() && !question.told;
         let due = self.questions.iter().filter(is_due);
         let questions: Vec<_> = due.map(|question| question.id).collect();
-        (!questions.is_empty()).then_some(Work::Turn(TurnPurpose::Answers { questions }))
+        let dependencies = self.untold_dependencies();
+        if questions.is_empty() && dependencies.is_empty() {
+            return None;
+        }
+        Some(Work::Turn(TurnPurpose::Answers {
+            questions,
+            dependencies,
+        }))
     }
 }
 

@@ -4,10 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::phase::{Phase, PhaseStatus, StepStatus, Verification};
-use super::{
-    EventRecord, NeededDependency, Priority, Question, ReminderLevel, Tokens, TurnPurpose,
-};
-use crate::domain::id::{DependencyId, FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
+use super::{Dependency, EventRecord, Priority, Question, ReminderLevel, Tokens, TurnPurpose};
+use crate::domain::id::{FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
 use crate::domain::money::Usd;
 use crate::domain::permission::{GrantedRule, PermissionMode};
 use crate::domain::plan::TaskType;
@@ -58,7 +56,7 @@ pub struct Task {
     /// What needs no more yes, oldest first.
     #[serde(default)]
     pub rules: Vec<GrantedRule>,
-    pub dependencies: Vec<(DependencyId, NeededDependency)>,
+    pub dependencies: Vec<Dependency>,
     pub review_requested: bool,
     /// Failures in a row; a completed turn forgets them.
     pub failures: u32,

@@ -2,6 +2,7 @@
 //! follow, or this refusal.
 
 mod contract;
+mod dependencies;
 mod orders;
 mod permissions;
 mod properties;
@@ -373,7 +374,7 @@ fn answer(parts: &[&str]) -> Answer {
 
 fn dependency() -> NeededDependency {
     NeededDependency {
-        kind: "api_key".to_owned(),
+        kind: DependencyKind::ApiKey,
         name: "MAPS_KEY".to_owned(),
         description: "For the map".to_owned(),
         required: true,

@@ -1,7 +1,9 @@
 //! A domain event as clients get it: a name, and the objects that it changed, as of its version.
 
-use app::api::{MessageView, PhaseView, QuestionView, ReviewView, TaskView, UsageView};
-use app::domain::id::{QuestionId, ReviewId};
+use app::api::{
+    DependencyView, MessageView, PhaseView, QuestionView, ReviewView, TaskView, UsageView,
+};
+use app::domain::id::{DependencyId, QuestionId, ReviewId};
 use app::domain::task::{EventRecord, Task, TaskEvent};
 use axum::response::sse::Event;
 
@@ -63,6 +65,20 @@ fn changed(before: Option<&Task>, task: &Task, own: &Own) -> Result<Vec<Event>, 
     if before.rules != task.rules || before.permission_mode != task.permission_mode {
         events.push(event("permissions", &permissions::view(task))?);
     }
+    for (index, needed) in task.dependencies.iter().enumerate() {
+        let known = before.dependencies.get(index);
+        if known == Some(needed) || own.dependency == Some(needed.id) {
+            continue;
+        }
+        let view = DependencyView::of(task.id, needed);
+        if known
+            .map(|known| DependencyView::of(task.id, known))
+            .as_ref()
+            != Some(&view)
+        {
+            events.push(event("dependency_request", &view)?);
+        }
+    }
     Ok(events)
 }
 
@@ -72,11 +88,13 @@ struct Own {
     phase: Option<u32>,
     review: Option<ReviewId>,
     question: Option<QuestionId>,
+    dependency: Option<DependencyId>,
 }
 
 impl Own {
     fn of(happened: &TaskEvent, task: &Task) -> Result<Self, Error> {
-        let (mut of_phase, mut of_review, mut of_question) = (None, None, None);
+        let (mut of_phase, mut of_review) = (None, None);
+        let (mut of_question, mut of_dependency) = (None, None);
         let event = match happened {
             TaskEvent::PhaseStarted { phase, .. }
             | TaskEvent::PhaseCompleted { phase }
@@ -93,7 +111,10 @@ impl Own {
                 of_phase = Some(*phase);
                 event("step_update", &task.phase(*phase).map(PhaseView::from))
             }
-            TaskEvent::DependencyRequested { id, .. } => {
+            TaskEvent::DependencyRequested { id, .. }
+            | TaskEvent::DependencyProvided { id, .. }
+            | TaskEvent::DependencyDeclined { id, .. } => {
+                of_dependency = Some(*id);
                 let views = task.dependency_views();
                 let view = views.iter().find(|view| view.id == *id);
                 event("dependency_request", &view)
@@ -153,6 +174,7 @@ impl Own {
             phase: of_phase,
             review: of_review,
             question: of_question,
+            dependency: of_dependency,
         })
     }
 }

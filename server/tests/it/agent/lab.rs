@@ -97,6 +97,7 @@ impl Lab {
             mcp,
             secrets,
             environment: [("GREETING".to_owned(), SecretString::from("hello"))].into(),
+            files: Vec::new(),
             append_system_prompt: None,
             rerun_interrupted: false,
             read_only: Vec::new(),

@@ -155,7 +155,7 @@ async fn ask(store: &Store) {
         permission: None,
     };
     let needed = NeededDependency {
-        kind: "api_key".to_owned(),
+        kind: app::domain::task::DependencyKind::ApiKey,
         name: "KEY\0".to_owned(),
         description: "A key.".to_owned(),
         required: true,

@@ -209,6 +209,7 @@ async fn the_api_describes_all_of_itself() {
     PATCH /api/reviews/{id}/feedback/{feedback}/resolve
     PATCH /api/reviews/{id}/request-changes
     PATCH /api/tasks/{id}
+    POST /api/dependencies/{id}/provide
     POST /api/questions/{id}/answer
     POST /api/reviews/{id}/feedback
     POST /api/tasks

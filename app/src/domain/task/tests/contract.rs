@@ -196,10 +196,21 @@ fn of_agents() -> Vec<TaskEvent> {
         TaskEvent::PermissionRevoked { id: RULE },
         TaskEvent::AnswersDelivered {
             questions: vec![QUESTION],
+            dependencies: vec![DEPENDENCY],
         },
         TaskEvent::DependencyRequested {
             id: DEPENDENCY,
             needed: dependency(),
+        },
+        TaskEvent::DependencyProvided {
+            id: DEPENDENCY,
+            given: Given::Secret {
+                name: "maps".to_owned(),
+            },
+        },
+        TaskEvent::DependencyDeclined {
+            id: DEPENDENCY,
+            reason: Some(note("Too dear.")),
         },
         TaskEvent::ErrorReported {
             kind: "missing_file".to_owned(),
@@ -521,7 +532,7 @@ fn question_answered() {
 
 #[test]
 fn answers_delivered() {
-    insta::assert_snapshot!(stored("AnswersDelivered"), @r#"{"type":"AnswersDelivered","data":{"questions":["00000000-0000-0000-0000-000000000091"]}}"#);
+    insta::assert_snapshot!(stored("AnswersDelivered"), @r#"{"type":"AnswersDelivered","data":{"questions":["00000000-0000-0000-0000-000000000091"],"dependencies":["00000000-0000-0000-0000-0000000000de"]}}"#);
 }
 
 #[test]
@@ -553,6 +564,36 @@ fn the_decision_on_a_call_keeps_what_was_asked_and_why_it_was_decided() {
 #[test]
 fn dependency_requested() {
     insta::assert_snapshot!(stored("DependencyRequested"), @r#"{"type":"DependencyRequested","data":{"id":"00000000-0000-0000-0000-0000000000de","kind":"api_key","name":"MAPS_KEY","description":"For the map","required":true,"via":{"way":"marker"}}}"#);
+}
+
+#[test]
+fn dependency_provided() {
+    insta::assert_snapshot!(stored("DependencyProvided"), @r#"{"type":"DependencyProvided","data":{"id":"00000000-0000-0000-0000-0000000000de","given":{"way":"secret","name":"maps"}}}"#);
+}
+
+#[test]
+fn dependency_declined() {
+    insta::assert_snapshot!(stored("DependencyDeclined"), @r#"{"type":"DependencyDeclined","data":{"id":"00000000-0000-0000-0000-0000000000de","reason":"Too dear."}}"#);
+}
+
+#[test]
+fn every_way_to_give_something_can_be_read_again() {
+    let ways = [
+        Given::Value,
+        Given::File { size: 7 },
+        Given::Done { note: None },
+        Given::Done {
+            note: Some(note("It runs on port 5432.")),
+        },
+    ];
+    for given in ways {
+        let event = TaskEvent::DependencyProvided {
+            id: DEPENDENCY,
+            given,
+        };
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<TaskEvent>(&json).unwrap(), event);
+    }
 }
 
 #[test]

@@ -53,9 +53,10 @@ fn a_yes_once_counts_for_this_call_and_is_used_up_by_it() {
     // The call was lost, and is made again.
     assert_eq!(decided(&story, "toolu_2", "f1"), Some(Consent::Once));
     let questions = vec![QUESTION];
-    let story = story
-        .then(start(2))
-        .run(RunCommand::DeliverAnswers { questions });
+    let story = story.then(start(2)).run(RunCommand::DeliverAnswers {
+        questions,
+        dependencies: Vec::new(),
+    });
     assert_eq!(decided(&story, "toolu_1", "f1"), Some(Consent::Once));
     assert_eq!(decided(&story, "toolu_2", "f1"), None, "used up");
 }

@@ -10,7 +10,7 @@ use super::*;
 type Choice = (u8, u8);
 
 fn choices() -> impl Strategy<Value = Vec<Choice>> {
-    prop::collection::vec((0..40_u8, any::<u8>()), 0..120)
+    prop::collection::vec((0..44_u8, any::<u8>()), 0..120)
 }
 
 fn workflow(kind: u8) -> Workflow {
@@ -99,8 +99,25 @@ fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
             },
             reason: None,
         },
+        40 | 41 => provide(task, fresh, pick),
         _ => TaskCommand::Retry,
     }
+}
+
+/// Gives or declines what the agent needs, in a way that fits or in another.
+fn provide(task: &Task, fresh: u128, pick: u8) -> TaskCommand {
+    let known = task.dependencies.get(usize::from(pick % 4));
+    let unknown = DependencyId::from_uuid(Uuid::from_u128(fresh));
+    let dependency = known.map_or(unknown, |known| known.id);
+    if pick.is_multiple_of(5) {
+        let reason = pick.is_multiple_of(2).then(|| note("No."));
+        return TaskCommand::Decline { dependency, reason };
+    }
+    let given = match pick % 3 {
+        0 => Given::Done { note: None },
+        _ => Given::Value,
+    };
+    TaskCommand::Provide { dependency, given }
 }
 
 /// What a run may say, in turn or not.
@@ -149,6 +166,17 @@ fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
         },
         29 => RunCommand::DeliverAnswers {
             questions: task.questions.iter().map(|known| known.id).collect(),
+            dependencies: task.dependencies.iter().map(|known| known.id).collect(),
+        },
+        42 => RunCommand::EndTurn {
+            message,
+            outcome: match pick % 2 {
+                0 => TurnOutcome::Deferred,
+                _ => TurnOutcome::Completed,
+            },
+            usage: None,
+            present: Vec::new(),
+            asked: needing(fresh, pick),
         },
         22 => verify(
             pick.is_multiple_of(2),
@@ -157,6 +185,20 @@ fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
         23 => RunCommand::Complete,
         _ => next(task, fresh, pick),
     }
+}
+
+/// A key, and now and then a question with it.
+fn needing(fresh: u128, pick: u8) -> Vec<Answerable> {
+    let id = Uuid::from_u128(fresh);
+    let mut asked = vec![Answerable::Dependency(
+        DependencyId::from_uuid(id),
+        dependency(),
+    )];
+    if pick.is_multiple_of(3) {
+        let id = QuestionId::from_uuid(id);
+        asked.insert(0, Answerable::Question(id, question()));
+    }
+    asked
 }
 
 /// What is next, with a result by chance.
@@ -218,7 +260,7 @@ fn next(task: &Task, fresh: u128, pick: u8) -> RunCommand {
 
 fn command(task: &Task, fresh: u128, epoch: u64, (kind, pick): Choice) -> TaskCommand {
     match kind {
-        0..=14 | 27 | 28 => order(task, fresh, kind, pick),
+        0..=14 | 27 | 28 | 40 | 41 => order(task, fresh, kind, pick),
         24..=26 => TaskCommand::StartRun {
             run: run_id(epoch),
             epoch,
@@ -332,6 +374,16 @@ fn attempts(task: &Task) -> Vec<(Action, TaskCommand)> {
             },
         ),
         (
+            Action::Provide,
+            TaskCommand::Decline {
+                dependency: task
+                    .open_dependencies()
+                    .next()
+                    .map_or(DependencyId::from_uuid(Uuid::from_u128(1)), |open| open.id),
+                reason: None,
+            },
+        ),
+        (
             Action::Message,
             TaskCommand::SendMessage {
                 message: MessageId::from_uuid(Uuid::max()),
@@ -414,7 +466,7 @@ proptest! {
                 prop_assert!(events.is_empty(), "{action} in {}: {events:?}", story.status());
             } else {
                 // What it is about may not exist, or be decided.
-                let other = matches!(action, Action::Approve | Action::RequestChanges | Action::Answer);
+                let other = matches!(action, Action::Approve | Action::RequestChanges | Action::Answer | Action::Provide);
                 prop_assert!(refused || other, "{action} in {}: {decision:?}", story.status());
             }
         }
@@ -462,10 +514,13 @@ proptest! {
                     let reason = None;
                     story.then(TaskCommand::AnswerQuestion { question, answer, reason })
                 }
-                // Nobody can provide dependencies yet.
-                Status::Waiting(Waiting::Dependency)
-                | Status::Completed
-                | Status::Cancelled => return Ok(()),
+                Status::Waiting(Waiting::Dependency) => {
+                    let open = task.open_dependencies().next().map(|open| open.id);
+                    prop_assert!(open.is_some(), "it waits for nothing");
+                    let dependency = open.unwrap_or_else(|| unreachable!("checked above"));
+                    story.then(TaskCommand::Provide { dependency, given: Given::Value })
+                }
+                Status::Completed | Status::Cancelled => return Ok(()),
             };
         }
         prop_assert!(false, "still {}", story.status());
@@ -517,6 +572,32 @@ proptest! {
                 _ => {}
             }
         }
+    }
+
+    #[test]
+    fn a_wait_for_a_person_ends_with_the_last_thing_that_is_open(kind in any::<u8>(), choices in choices()) {
+        play(kind, choices, |story, _, _| {
+            let task = story.task();
+            let (asked, needed) = (task.open_questions().count(), task.open_dependencies().count());
+            match &task.status {
+                Status::Waiting(Waiting::Question) => prop_assert!(asked > 0),
+                Status::Waiting(Waiting::Dependency) => prop_assert!(needed > 0 && asked == 0),
+                Status::Running(_) | Status::Completed | Status::Cancelled => prop_assert_eq!(asked + needed, 0),
+                _ => {}
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn no_task_completes_before_its_agent_knows_what_it_was_given(kind in any::<u8>(), choices in choices()) {
+        play(kind, choices, |story, _, decision| {
+            if decision.as_ref().is_ok_and(|events| events.contains(&TaskEvent::TaskCompleted {})) && story.task().run().is_some() {
+                let mut settled = story.task().dependencies.iter().filter(|known| known.is_settled());
+                prop_assert!(settled.all(|known| known.told));
+            }
+            Ok(())
+        })?;
     }
 
     #[test]

@@ -68,7 +68,10 @@ fn an_answer_lets_the_parked_turn_go_on_under_its_message() {
     });
     assert_eq!(story.task().parked, None);
     let questions = vec![QUESTION];
-    let story = story.run(RunCommand::DeliverAnswers { questions });
+    let story = story.run(RunCommand::DeliverAnswers {
+        questions,
+        dependencies: Vec::new(),
+    });
     let story = story.run(end_turn(MESSAGE, TurnOutcome::Completed));
     assert_eq!(story.task().next_work(), Work::Complete);
 }
@@ -116,7 +119,10 @@ fn an_answer_to_a_question_in_a_text_is_told_in_a_turn_of_its_own() {
     let story = asking(TurnOutcome::Completed, vec![(QUESTION, by_marker())]);
     let story = story.then(give(QUESTION, &["A"])).then(start(2));
     let questions = vec![QUESTION];
-    let answers = TurnPurpose::Answers { questions };
+    let answers = TurnPurpose::Answers {
+        questions,
+        dependencies: Vec::new(),
+    };
     assert_eq!(story.task().next_work(), Work::Turn(answers.clone()));
     let message = story.next_message();
     let begun = story.run(RunCommand::StartTurn {
@@ -144,18 +150,25 @@ fn a_call_that_does_not_come_again_is_told_its_answer_in_a_turn() {
     let delivered = |story: &Story| {
         let run = story.task().run().unwrap().id;
         let questions = second.clone();
-        let command = RunCommand::DeliverAnswers { questions };
+        let command = RunCommand::DeliverAnswers {
+            questions,
+            dependencies: Vec::new(),
+        };
         story.names(TaskCommand::Run { run, command })
     };
     assert_eq!(delivered(&story), ["AnswersDelivered"]);
     let story = story.run(RunCommand::DeliverAnswers {
         questions: second.clone(),
+        dependencies: Vec::new(),
     });
     assert_eq!(delivered(&story), [""; 0]);
     for outcome in [TurnOutcome::Completed, TurnOutcome::Unseen] {
         let story = story.clone().run(end_turn(MESSAGE, outcome));
         let questions = vec![QUESTION];
-        let answers = TurnPurpose::Answers { questions };
+        let answers = TurnPurpose::Answers {
+            questions,
+            dependencies: Vec::new(),
+        };
         assert_eq!(story.task().next_work(), Work::Turn(answers.clone()));
         let story = story.turn(answers);
         assert_eq!(story.task().next_work(), Work::Complete);
