@@ -3,6 +3,7 @@
 mod activity;
 mod call_card;
 mod changes;
+mod dependency_card;
 mod files;
 mod guides;
 mod history;

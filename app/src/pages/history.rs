@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use serde_json::Value;
 
+use super::dependency_card::Given;
 use super::task_state::TaskState;
 use crate::api::{EventQuery, EventView, Page, PhaseView};
 use crate::components::clock::{Time, exact_time};
@@ -63,6 +64,7 @@ pub fn History(state: TaskState) -> impl IntoView {
         format!("Show {count} new event{plural}")
     };
     view! {
+        <Given state />
         <p class="news" hidden=move || later() == 0>
             <button type="button" class="btn btn-sm" on:click=move |_| newest.set(version())>{part(show)}</button>
         </p>

@@ -3,16 +3,17 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
+use super::dependency_card::Dependencies;
 use super::question_card::Questions;
 use super::task_actions::SendMessage;
 use super::task_state::TaskState;
-use crate::api::{DependencyView, ReviewView, TaskView};
+use crate::api::{DependencyView, QuestionView, ReviewView, TaskView};
 use crate::components::clock::Time;
 use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::toast::Toasts;
-use crate::domain::task::{Action, DependencyState, StatusName, WaitingReason};
-use crate::reactive::{effect, list, memo, part};
+use crate::domain::task::{Action, DependencyState, QuestionState, StatusName, WaitingReason};
+use crate::reactive::{effect, memo, part};
 
 /// The card of what is open: a review, questions, dependencies, a failure.
 #[component]
@@ -22,12 +23,21 @@ pub fn Attention(
     #[prop(into)]
     is_reviewing: Signal<bool>,
 ) -> impl IntoView {
-    let kind = memo(move || state.task.with(|task| (task.status, task.waiting_reason)));
+    // Questions and dependencies are shown together, whichever the task is said to wait for.
+    let kind = memo(move || {
+        let (status, reason) = state.task.with(|task| (task.status, task.waiting_reason));
+        let reason = match reason {
+            Some(WaitingReason::Dependency) => Some(WaitingReason::Question),
+            reason => reason,
+        };
+        (status, reason)
+    });
     // Set on the card and not on its forms, which go with what they are about.
     let has_sent = StoredValue::new(false);
     effect(move || {
         kind.with(|_| ());
         state.questions.track();
+        state.dependencies.track();
         if has_sent.get_value() {
             request_animation_frame(move || {
                 if focus_next() {
@@ -39,8 +49,7 @@ pub fn Attention(
     let card = move || {
         match kind.get() {
         (_, Some(WaitingReason::Review)) if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
-        (_, Some(WaitingReason::Question)) => view! { <Card tone="waiting" icon=Icon::Question title="The agent asks"><Questions state /></Card> }.into_any(),
-        (_, Some(WaitingReason::Dependency)) => view! { <Dependencies state /> }.into_any(),
+        (_, Some(WaitingReason::Question)) => view! { <Asks state /> }.into_any(),
         (StatusName::Failed, _) => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
         (_, Some(WaitingReason::Credentials)) => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /></Card> }.into_any(),
         (_, Some(WaitingReason::RateLimit)) => view! { <RateLimit state /> }.into_any(),
@@ -135,27 +144,24 @@ fn ReviewCard(state: TaskState) -> impl IntoView {
     .into_any()
 }
 
+/// What the agent asks and needs, both at once if it is so.
 #[component]
-fn Dependencies(state: TaskState) -> impl IntoView {
-    let open = move || {
-        let mut all = state.dependencies.get();
-        all.retain(|known| known.status == DependencyState::Open);
-        all
+fn Asks(state: TaskState) -> impl IntoView {
+    let asks = memo(move || {
+        let is_open = |question: &QuestionView| question.status == QuestionState::Open;
+        state.questions.with(|all| all.iter().any(is_open))
+    });
+    let needs = memo(move || {
+        let is_open = |known: &DependencyView| known.status == DependencyState::Open;
+        state.dependencies.with(|all| all.iter().any(is_open))
+    });
+    let questions = move || {
+        asks.get().then(|| view! { <Card tone="waiting" icon=Icon::Question title="The agent asks"><Questions state /></Card> })
     };
-    let needed = |needed: DependencyView| {
-        view! {
-            <li>
-                <p class="attention-text"><code>{needed.name}</code> " (" {needed.kind.to_string().replace('_', " ")} ") " {needed.description}</p>
-            </li>
-        }
+    let dependencies = move || {
+        needs.get().then(|| view! { <Card tone="waiting" icon=Icon::Key title="The agent needs something"><Dependencies state /></Card> })
     };
-    view! {
-        <Card tone="waiting" icon=Icon::Key title="The agent needs something">
-            <ul class="attention-list">{move || list(open().into_iter().map(needed))}</ul>
-            <MessageForm state placeholder="Write to the agent; don't put secrets into a message" />
-        </Card>
-    }
-    .into_any()
+    view! { {part(questions)} {part(dependencies)} }.into_any()
 }
 
 /// When the agent gets a message that is written now.

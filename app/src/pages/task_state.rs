@@ -27,6 +27,10 @@ pub struct TaskState {
     pub questions: RwSignal<Vec<QuestionView>>,
     pub dependencies: RwSignal<Vec<DependencyView>>,
     pub permissions: RwSignal<PermissionsView>,
+    /// The names of reusable secrets that can be given as variables.
+    pub secrets: StoredValue<Vec<String>>,
+    /// The same as files.
+    pub secret_files: StoredValue<Vec<String>>,
     /// What the agent is doing, in words, while one is at work.
     pub doing: RwSignal<Option<String>>,
     /// What it did last, the newest first, with what it is doing.
@@ -52,6 +56,8 @@ impl TaskState {
             questions: RwSignal::new(detail.questions),
             dependencies: RwSignal::new(detail.dependencies),
             permissions: RwSignal::new(detail.permissions),
+            secrets: StoredValue::new(detail.secrets),
+            secret_files: StoredValue::new(detail.secret_files),
             doing: RwSignal::new(doing),
             recent: RwSignal::new(recent),
             log_seq: detail.log_seq,
@@ -129,10 +135,7 @@ impl TaskState {
             LiveEvent::Review(review) => self.update_review(review.clone()),
             LiveEvent::Question(question) => self.update_question(question.clone()),
             LiveEvent::Permissions(permissions) => self.permissions.set(permissions.clone()),
-            LiveEvent::Dependency(dependency) => self.dependencies.update(|dependencies| {
-                dependencies.retain(|known| known.id != dependency.id);
-                dependencies.push(dependency.clone());
-            }),
+            LiveEvent::Dependency(dependency) => self.update_dependency(dependency.clone()),
             LiveEvent::Usage(usage) => self.task.update(|task| {
                 task.cost_usd = usage.cost_usd;
                 task.tokens = usage.tokens;
@@ -161,17 +164,28 @@ impl TaskState {
         });
     }
 
+    /// A dependency as it is now, in its place.
+    pub fn update_dependency(self, dependency: DependencyView) {
+        self.dependencies.update(|dependencies| {
+            match dependencies
+                .iter_mut()
+                .find(|known| known.id == dependency.id)
+            {
+                Some(known) => *known = dependency,
+                None => dependencies.push(dependency),
+            }
+        });
+    }
+
     /// What was asked is settled as soon as the task no longer waits for it.
     fn drop_answered(self) {
         let reason = self.task.with_untracked(|task| task.waiting_reason);
-        if reason != Some(WaitingReason::Question) && !self.questions.with_untracked(Vec::is_empty)
-        {
+        let waits = matches!(
+            reason,
+            Some(WaitingReason::Question | WaitingReason::Dependency)
+        );
+        if !waits && !self.questions.with_untracked(Vec::is_empty) {
             self.questions.set(Vec::new());
-        }
-        if reason != Some(WaitingReason::Dependency)
-            && !self.dependencies.with_untracked(Vec::is_empty)
-        {
-            self.dependencies.set(Vec::new());
         }
     }
 
