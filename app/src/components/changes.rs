@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::api::{self, FileChange};
+use crate::visible;
 
 /// What happened to a file, in one letter and in words.
 pub const fn change_mark(change: FileChange) -> (&'static str, &'static str) {
@@ -20,7 +21,7 @@ pub fn ChangedFile(file: api::ChangedFile) -> impl IntoView {
     let (mark, word) = change_mark(file.change);
     let moved = file
         .old_path
-        .map(|old| view! { <span class="file-old">{old} " → "</span> });
+        .map(|old| view! { <span class="file-old">{visible::name(&old)} " → "</span> });
     let (additions, deletions) = (file.additions, file.deletions);
     let path = file.path;
     let body = match file.html {
@@ -31,7 +32,7 @@ pub fn ChangedFile(file: api::ChangedFile) -> impl IntoView {
         <details class="changed-file" open id=format!("file-{path}")>
             <summary>
                 <abbr class="file-mark" data-change=mark title=word>{mark}</abbr>
-                <span class="file-path">{moved} {path.clone()}</span>
+                <span class="file-path">{moved} {visible::name(&path)}</span>
                 <span class="file-count num"><ins>"+" {additions}</ins> " " <del>"−" {deletions}</del></span>
             </summary>
             {body}

@@ -69,6 +69,8 @@ pub fn Pieces(
     below: Below,
     /// What happens when a range of lines is chosen with the pointer or Shift.
     choose: Callback<(u32, u32)>,
+    /// The lines that are chosen.
+    chosen: Memo<Option<(u32, u32)>>,
 ) -> impl IntoView {
     // Whatever stands in the page's address must stay within the attribute.
     let attribute = |link: String| {
@@ -122,6 +124,13 @@ pub fn Pieces(
                 begun.set_value(None);
                 if let (Some(from), Some(to)) = (from, row_of(&event)) && from != to {
                     choose.run((from, to));
+                }
+            }
+            on:pointercancel=move |_| {
+                // The finger went on to scroll: nothing is chosen.
+                if begun.get_value().is_some() {
+                    begun.set_value(None);
+                    show_chosen(chosen.get_untracked());
                 }
             }
             on:click=move |event| {

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
+use leptos_router::location::Url;
 
 use super::result::TakeAlong;
 use super::task_state::TaskState;
@@ -14,6 +15,7 @@ use crate::domain::task::PhaseStatus;
 use crate::fault::Fault;
 use crate::reactive::{Memo, list, memo, part, suspend};
 use crate::resource::resource;
+use crate::visible;
 use crate::wire::Json;
 
 /// The changes of a phase; of the present one, if none is named.
@@ -90,7 +92,7 @@ fn ChangedFiles(diff: ChangeList) -> impl IntoView {
     let index = diff.files.iter().map(|file| {
         let (mark, word) = change_mark(file.change);
         view! {
-            <li><a class="file-link" href=format!("#file-{}", file.path)><abbr class="file-mark" data-change=mark title=word>{mark}</abbr> {file.path.clone()}</a></li>
+            <li><a class="file-link" href=format!("#file-{}", Url::escape(&file.path))><abbr class="file-mark" data-change=mark title=word>{mark}</abbr> {visible::name(&file.path)}</a></li>
         }
     });
     let index = list(index);

@@ -15,6 +15,7 @@ use crate::domain::id::TaskId;
 use crate::fault::Fault;
 use crate::reactive::{list, part, suspend};
 use crate::resource::resource;
+use crate::visible;
 use crate::wire::Json;
 
 /// The files that a task has to leave, and the one that is read.
@@ -147,7 +148,7 @@ fn FileHead(id: TaskId, content: DeliverableContent) -> impl IntoView {
         .map(|sum| view! { <span class="file-sum">"SHA-256 " <code>{sum}</code></span> });
     view! {
         <header class="file-head">
-            <h2 class="file-path">{content.path}</h2>
+            <h2 class="file-path">{visible::name(&content.path)}</h2>
             <a class="btn btn-sm" href=href download="">
                 <Glyph icon=Icon::Download /> {format!("Download ({})", size_of_file(content.size))}
             </a>
@@ -204,7 +205,7 @@ fn FileLinks(state: TaskState, files: Vec<DeliverableView>, path: Option<String>
 #[component]
 fn FileName(path: String) -> impl IntoView {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
-    let (folder, name) = (folder.to_owned(), name.to_owned());
+    let (folder, name) = (visible::name(folder), visible::name(name));
     let folder = (!folder.is_empty()).then(|| view! { " " <small>{folder}</small> });
     view! { <span class="file-name" title=path>{name} {folder}</span> }
 }

@@ -99,16 +99,8 @@ fn Asked(state: TaskState, question: QuestionView) -> impl IntoView {
 
 #[component]
 fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
-    let toasts = expect_context::<Toasts>();
     let send = Posting::<AnswerQuestion>::new();
-    effect(move || match send.answer() {
-        Some(Ok(question)) => {
-            toasts.done("Answered");
-            state.update_question(question);
-        }
-        Some(Err(fault)) => toasts.failed(&fault),
-        None => {}
-    });
+    keep_answered(state, send);
     let refused = move || {
         let refusal = send.fault();
         refusal.map(|fault| fault.to_string())
@@ -123,11 +115,7 @@ fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
         ..
     } = question;
     let has_options = !options.is_empty();
-    let hint = match (&default, has_options) {
-        (Some(default), false) => format!("The agent would take: {default}"),
-        (_, true) => "Or in your own words".to_owned(),
-        (None, false) => "Your answer".to_owned(),
-    };
+    let hint = hint(default.as_deref(), has_options);
     let choices = list(
         options
             .into_iter()
@@ -160,6 +148,26 @@ fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
         </PostForm>
     }
     .into_any()
+}
+
+fn keep_answered(state: TaskState, send: Posting<AnswerQuestion>) {
+    let toasts = expect_context::<Toasts>();
+    effect(move || match send.answer() {
+        Some(Ok(question)) => {
+            toasts.done("Answered");
+            state.update_question(question);
+        }
+        Some(Err(fault)) => toasts.failed(&fault),
+        None => {}
+    });
+}
+
+fn hint(default: Option<&str>, has_options: bool) -> String {
+    match default {
+        _ if has_options => "Or in your own words".to_owned(),
+        Some(default) => format!("The agent would take: {default}"),
+        None => "Your answer".to_owned(),
+    }
 }
 
 /// One of the offered answers; the agent's own choice is chosen already.

@@ -3,17 +3,19 @@
 use leptos::prelude::*;
 
 use super::review_actions::{load_review_file, load_review_work};
-use super::review_comments::{provide_resolving, remark_view, remarks};
+use super::review_checks::Checks;
+use super::review_comments::{Elsewhere, provide_resolving, remark_view, remarks};
+use super::review_drafts::Unsent;
 use super::review_files::{FileNames, FileResource, ReviewedFile};
 use super::review_place::Place;
 use super::review_verdict::{Decision, Verdict};
 use super::task_state::TaskState;
-use crate::api::{ChangeList, ReviewView, ReviewWork, ShowFile, VerificationView};
+use crate::api::{ChangeList, ReviewView, ReviewWork, ShowFile};
 use crate::components::clock::{Time, span};
 use crate::components::faults::FaultPanel;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::number::counted;
-use crate::domain::task::{Check, ReviewState};
+use crate::domain::task::ReviewState;
 use crate::fault::Fault;
 use crate::reactive::{list, memo, part, suspend};
 use crate::resource::{Resource, resource};
@@ -72,6 +74,7 @@ pub fn ReviewPanel(state: TaskState) -> impl IntoView {
         view! {
             <Rounds state place />
             <Found place work />
+            <Unsent place />
             <Work place work file />
             <Verdict state review=place.review />
         }
@@ -137,56 +140,6 @@ fn Found(place: Place, work: WorkResource) -> impl IntoView {
         })
     };
     view! { {content} }.into_any()
-}
-
-#[component]
-fn Checks(found: VerificationView) -> impl IntoView {
-    let (passed, failed): (Vec<Check>, Vec<Check>) =
-        found.checks.into_iter().partition(|check| check.passed);
-    let row = |check: Check| {
-        let (icon, tone, word) = if check.passed {
-            (Icon::Check, "completed", "passed")
-        } else {
-            (Icon::Cross, "failed", "did not pass")
-        };
-        let subject =
-            (!check.subject.is_empty()).then(|| view! { <code>{check.subject.clone()}</code> });
-        // The first one is the subject.
-        let others = check
-            .documents
-            .into_iter()
-            .filter(|path| *path != check.subject);
-        let others: Vec<_> = others
-            .map(|path| view! { " " <code>{path}</code> })
-            .collect();
-        let others =
-            (!others.is_empty()).then(|| view! { <p class="check-note">"Also:" {others}</p> });
-        let suggestion = check
-            .suggestion
-            .map(|text| view! { <p class="check-note">"To settle it: " {text}</p> });
-        view! {
-            <li class="check-row" data-tone=tone>
-                <Glyph icon=icon />
-                <span class="visually-hidden">{word}</span>
-                {subject}
-                <div class="check-found">
-                    <p>{check.id.replace('_', " ")} ": " {check.evidence}</p>
-                    {suggestion}
-                    {others}
-                </div>
-            </li>
-        }
-    };
-    let count = passed.len();
-    let open = failed.is_empty() && count <= 3;
-    view! {
-        <ul class="check-list">{list(failed.into_iter().map(row))}</ul>
-        <details class="step-list" open=open>
-            <summary><Glyph icon=Icon::Chevron /> {counted(count, "check")} " passed"</summary>
-            <ul class="check-list">{list(passed.into_iter().map(row))}</ul>
-        </details>
-    }
-    .into_any()
 }
 
 type WorkResource = Resource<Result<ReviewWork, Fault>>;
@@ -288,13 +241,15 @@ fn FilesUnderReview(place: Place, diff: ChangeList, file: FileResource) -> impl 
     let others: Vec<String> = changed
         .filter(|path| !deliverables.contains(path))
         .collect();
+    let listed: Vec<String> = deliverables.iter().chain(&others).cloned().collect();
+    let elsewhere = view! { <Elsewhere place listed /> }.into_any();
     if deliverables.is_empty() && others.is_empty() {
         let words = if since {
             "Nothing has changed since the round before."
         } else {
             "This phase has changed no file."
         };
-        return view! { <p class="empty">{words}</p> }.into_any();
+        return view! { <p class="empty">{words}</p> {elsewhere} }.into_any();
     }
     // In the order of the resource: what is due first, but in a round what is new in it.
     let first = deliverables.first().filter(|_| !since);
@@ -313,6 +268,7 @@ fn FilesUnderReview(place: Place, diff: ChangeList, file: FileResource) -> impl 
             <FileNames place deliverables others path />
             <div class="split-main">{shown}</div>
         </div>
+        {elsewhere}
     }
     .into_any()
 }

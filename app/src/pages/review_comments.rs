@@ -11,6 +11,7 @@ use crate::components::toast::Toasts;
 use crate::domain::id::ReviewId;
 use crate::domain::task::FeedbackStatus;
 use crate::reactive::{Memo, effect, list};
+use crate::visible;
 
 /// A comment where it belongs now.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,13 +36,21 @@ impl Remark {
 
 /// All comments on a file, or on no file, oldest first. `moved` says where those of earlier rounds belong.
 pub fn remarks(place: Place, path: Option<&str>, moved: &[MovedComment]) -> Vec<Remark> {
+    remarks_where(place, moved, |file| file == path)
+}
+
+fn remarks_where(
+    place: Place,
+    moved: &[MovedComment],
+    is_wanted: impl Fn(Option<&str>) -> bool,
+) -> Vec<Remark> {
     let Some(shown) = place.review.get() else {
         return Vec::new();
     };
     let rounds = rounds_until(place, &shown);
     let on_file = rounds.iter().flat_map(|review| {
         let own = review.feedback.iter();
-        let own = own.filter(|comment| comment.file.as_deref() == path);
+        let own = own.filter(|comment| is_wanted(comment.file.as_deref()));
         own.map(move |comment| (review, comment))
     });
     let remark = |(review, comment): (&ReviewView, &FeedbackView)| {
@@ -121,10 +130,11 @@ fn body(
         FeedbackStatus::Open => ("waiting", "Open"),
         FeedbackStatus::Resolved => ("completed", "Resolved"),
     };
-    let target = comment.file.as_ref().map(|file| match lines {
+    let file = comment.file.as_deref().map(visible::name);
+    let target = file.map(|file| match lines {
         Some((from, to)) if from != to => format!("{file}, lines {from}–{to}"),
         Some((line, _)) => format!("{file}, line {line}"),
-        None => file.clone(),
+        None => file,
     });
     let quote = quote.map(|quote| view! { <pre class="comment-quote">{quote}</pre> });
     view! {
@@ -154,7 +164,6 @@ pub fn provide_resolving(place: Place) {
 /// The comments that have no place in the file as it is shown, and a form for one on the file.
 #[component]
 pub fn FileComments(place: Place, path: String, rest: Memo<Vec<Remark>>) -> impl IntoView {
-    let text = RwSignal::new(String::new());
     let comments = move || {
         let rest = rest.get().into_iter();
         list(rest.map(|remark| remark_view(place, remark)))
@@ -165,7 +174,7 @@ pub fn FileComments(place: Place, path: String, rest: Memo<Vec<Remark>>) -> impl
             <Show when=move || place.is_open()>
                 <details class="step-list">
                     <summary><Glyph icon=Icon::Message /> "Comment on this file"</summary>
-                    <CommentForm place path=path.clone() lines=None text />
+                    <CommentForm place path=path.clone() lines=None />
                 </details>
             </Show>
         </section>
@@ -173,28 +182,37 @@ pub fn FileComments(place: Place, path: String, rest: Memo<Vec<Remark>>) -> impl
     .into_any()
 }
 
-/// A new comment on the file, or on some of its lines.
+/// The comments on files that are not listed: they are sent all the same.
 #[component]
-pub fn CommentForm(
-    place: Place,
-    path: String,
-    lines: Option<(u32, u32)>,
-    /// What has been typed so far.
-    text: RwSignal<String>,
-) -> impl IntoView {
-    let toasts = expect_context::<Toasts>();
+pub fn Elsewhere(place: Place, listed: Vec<String>) -> impl IntoView {
+    let comments = move || {
+        let is_elsewhere =
+            |file: Option<&str>| file.is_some_and(|file| listed.iter().all(|known| known != file));
+        let remarks = remarks_where(place, &[], is_elsewhere);
+        (!remarks.is_empty()).then(|| {
+            let remarks = remarks.into_iter();
+            view! {
+                <section class="panel elsewhere" aria-label="Comments on other files">
+                    <h2>"Comments on files that are not listed"</h2>
+                    <p class="field-hint">"These files have no changes here. Open comments are sent along all the same."</p>
+                    {list(remarks.map(|remark| remark_view(place, remark)))}
+                </section>
+            }
+            .into_any()
+        })
+    };
+    view! { {comments} }.into_any()
+}
+
+/// A new comment on the file, or on some of its lines. What is typed stays when the lines that it
+/// is about are chosen anew.
+#[component]
+pub fn CommentForm(place: Place, path: String, lines: Option<(u32, u32)>) -> impl IntoView {
     let add = Posting::<AddComment>::new();
-    effect(move || match add.answer() {
-        Some(Ok(review)) => {
-            text.set(String::new());
-            toasts.done("The comment is kept until you decide");
-            place.state().update_review(review);
-        }
-        Some(Err(fault)) => toasts.failed(&fault),
-        None => {}
-    });
-    let field = NodeRef::<leptos::html::Textarea>::new();
     let is_line = lines.is_some();
+    let text = place.draft(&path, is_line);
+    keep_added(place, add, text.clone());
+    let field = NodeRef::<leptos::html::Textarea>::new();
     effect(move || {
         // Whoever has chosen a line wants to write.
         if let Some(field) = field.get().filter(|_| is_line) {
@@ -204,15 +222,8 @@ pub fn CommentForm(
     let id = place
         .review
         .with_untracked(|review| review.as_ref().map(|review| review.id.to_string()));
-    let label = match lines {
-        None => format!("Comment on {path}"),
-        Some((from, to)) if from == to => format!("Comment on line {from}"),
-        Some((from, to)) => format!("Comment on lines {from} to {to}"),
-    };
-    let number = |name: &'static str, label: &'static str, line: Option<u32>| {
-        view! { <input class="input input-sm" type="number" min="1" name=name value=line aria-label=label /> }
-            .into_any()
-    };
+    let label = label_of(&path, lines);
+    let typed = text.clone();
     view! {
         <PostForm action=add class="comment-form" id=if is_line { LINE_FORM } else { "comment-file" }>
             <input type="hidden" name="id" value=id />
@@ -227,16 +238,42 @@ pub fn CommentForm(
                 maxlength="20000"
                 aria-label=label.clone()
                 placeholder=label
-                // The place of the form may be gone while the page is drawn anew.
-                prop:value=move || text.try_get().unwrap_or_default()
-                on:input:target=move |event| text.set(event.target().value())
+                prop:value=move || text.get()
+                on:input:target=move |event| typed.set(event.target().value())
             ></textarea>
             <p class="comment-lines">
-                "Lines " {number("line", "First line", lines.map(|(from, _)| from))}
-                " to " {number("end_line", "Last line", lines.map(|(_, to)| to))}
+                "Lines " {line_field("line", "First line", lines.map(|(from, _)| from))}
+                " to " {line_field("end_line", "Last line", lines.map(|(_, to)| to))}
                 <button class="btn btn-sm" disabled=add.pending()>"Add comment"</button>
             </p>
         </PostForm>
     }
     .into_any()
+}
+
+/// Takes up a comment that was added, and clears what was typed.
+fn keep_added(place: Place, add: Posting<AddComment>, text: ArcRwSignal<String>) {
+    let toasts = expect_context::<Toasts>();
+    effect(move || match add.answer() {
+        Some(Ok(review)) => {
+            text.set(String::new());
+            toasts.done("The comment is kept until you decide");
+            place.state().update_review(review);
+        }
+        Some(Err(fault)) => toasts.failed(&fault),
+        None => {}
+    });
+}
+
+fn label_of(path: &str, lines: Option<(u32, u32)>) -> String {
+    match lines {
+        None => format!("Comment on {}", visible::name(path)),
+        Some((from, to)) if from == to => format!("Comment on line {from}"),
+        Some((from, to)) => format!("Comment on lines {from} to {to}"),
+    }
+}
+
+fn line_field(name: &'static str, label: &'static str, line: Option<u32>) -> AnyView {
+    view! { <input class="input input-sm" type="number" min="1" name=name value=line aria-label=label /> }
+        .into_any()
 }

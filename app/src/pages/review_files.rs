@@ -21,6 +21,7 @@ use crate::components::pieces::{Below, Pieces, show_chosen, shows};
 use crate::fault::Fault;
 use crate::reactive::{Memo, effect, list, memo, part, suspend};
 use crate::resource::Resource;
+use crate::visible;
 
 /// Where a link leads; nowhere, if there is nothing to go to.
 type Address = Box<dyn Fn() -> Option<String> + Send + Sync>;
@@ -33,20 +34,36 @@ pub fn FileNames(
     others: Vec<String>,
     path: Memo<Option<String>>,
 ) -> impl IntoView {
-    let viewed = Viewed::of(place.review);
-    let all: Vec<String> = deliverables.iter().chain(&others).cloned().collect();
-    // Shared, not stored with this part of the page: a link may be asked once more when the review
-    // changes and this part is about to be drawn anew.
-    let all: Arc<[String]> = all.into();
-    let neighbour = |by: isize| -> Address {
-        let all = Arc::clone(&all);
-        Box::new(move || {
-            let at = path.with(|path| all.iter().position(|name| Some(name) == path.as_ref()))?;
-            let next = at.checked_add_signed(by).and_then(|next| all.get(next))?;
-            Some(place.href(next, None))
-        })
+    let links = Links {
+        place,
+        path,
+        viewed: Viewed::of(place.review),
+        counts: comment_counts(place),
     };
-    let counts = memo(move || {
+    let all: Arc<[String]> = deliverables.iter().chain(&others).cloned().collect();
+    let more = (!others.is_empty()).then(|| {
+        let heading = if deliverables.is_empty() {
+            "Changed files"
+        } else {
+            "Other changed files"
+        };
+        let links = others.into_iter().map(|name| links.link(name));
+        view! { <h2 class="file-group">{heading}</h2> <ul>{list(links)}</ul> }
+    });
+    let due = deliverables.into_iter().map(|name| links.link(name));
+    view! {
+        <nav class="file-list" aria-label="Files under review">
+            {steps(place, &all, path)}
+            <ul>{list(due)}</ul>
+            {more}
+        </nav>
+    }
+    .into_any()
+}
+
+/// How many comments each file has, in this round and those before.
+fn comment_counts(place: Place) -> Memo<BTreeMap<String, usize>> {
+    memo(move || {
         let mut counts = BTreeMap::<String, usize>::new();
         let rounds = place.review.get().map(|shown| rounds_until(place, &shown));
         let feedback = rounds
@@ -57,14 +74,30 @@ pub fn FileNames(
             *counts.entry(file).or_default() += 1;
         }
         counts
-    });
-    let comment = |by: isize| -> Address {
-        let all = Arc::clone(&all);
-        Box::new(move || next_comment(place, &all, by))
-    };
-    let link = move |name: String| {
+    })
+}
+
+/// What the links to the files tell.
+#[derive(Clone, Copy)]
+struct Links {
+    place: Place,
+    /// The file that is read.
+    path: Memo<Option<String>>,
+    viewed: Viewed,
+    counts: Memo<BTreeMap<String, usize>>,
+}
+
+impl Links {
+    fn link(self, name: String) -> AnyView {
+        let Self {
+            place,
+            path,
+            viewed,
+            counts,
+        } = self;
         let href = place.href(&name, None);
-        let (own, counted, marked) = (name.clone(), name.clone(), name.clone());
+        let shown = visible::name(&name);
+        let (own, counted, marked) = (name.clone(), name.clone(), name);
         let current = move || {
             path.with(|path| path.as_ref() == Some(&own))
                 .then_some("true")
@@ -77,34 +110,44 @@ pub fn FileNames(
         view! {
             <li>
                 <a class="file-link" href=href data-noscroll="" aria-current=current data-viewed=is_viewed>
-                    <Glyph icon=Icon::File /> <span class="file-path">{name}</span> {comments}
+                    <Glyph icon=Icon::File /> <span class="file-path">{shown}</span> {comments}
                 </a>
             </li>
         }
         .into_any()
+    }
+}
+
+/// The ways from file to file and from comment to comment. The files are shared, not stored with
+/// this part of the page: a link may be asked once more when the review changes and this part is
+/// about to be drawn anew.
+fn steps(place: Place, all: &Arc<[String]>, path: Memo<Option<String>>) -> AnyView {
+    let neighbour = |by: isize| -> Address {
+        let all = Arc::clone(all);
+        Box::new(move || {
+            let at = path.with(|path| all.iter().position(|name| Some(name) == path.as_ref()))?;
+            let next = at.checked_add_signed(by).and_then(|next| all.get(next))?;
+            Some(place.href(next, None))
+        })
     };
-    let more = (!others.is_empty()).then(|| {
-        let heading = if deliverables.is_empty() { "Changed files" } else { "Other changed files" };
-        view! { <h2 class="file-group">{heading}</h2> <ul>{list(others.into_iter().map(link))}</ul> }
-    });
+    let comment = |by: isize| -> Address {
+        let all = Arc::clone(all);
+        Box::new(move || next_comment(place, &all, by))
+    };
     let step = |key: &'static str, label: &'static str, sign: &'static str, href: Address| {
-        view! { <a class="btn btn-sm" data-noscroll="" data-key=key href=move || href() aria-label=label title=format!("{label} ({key})")>{sign}</a> }
+        view! { <a class="btn btn-sm" data-noscroll="" data-key=key href=href aria-label=label title=format!("{label} ({key})")>{sign}</a> }
             .into_any()
     };
     view! {
-        <nav class="file-list" aria-label="Files under review">
-            <div class="file-steps">
-                {step("[", "Previous file", "←", neighbour(-1))}
-                {step("]", "Next file", "→", neighbour(1))}
-                <span class="file-steps-comments">
-                    {step("p", "Previous comment", "↑", comment(-1))}
-                    <Glyph icon=Icon::Message />
-                    {step("n", "Next comment", "↓", comment(1))}
-                </span>
-            </div>
-            <ul>{list(deliverables.into_iter().map(link))}</ul>
-            {more}
-        </nav>
+        <div class="file-steps">
+            {step("[", "Previous file", "←", neighbour(-1))}
+            {step("]", "Next file", "→", neighbour(1))}
+            <span class="file-steps-comments">
+                {step("p", "Previous comment", "↑", comment(-1))}
+                <Glyph icon=Icon::Message />
+                {step("n", "Next comment", "↓", comment(1))}
+            </span>
+        </div>
     }
     .into_any()
 }
@@ -172,7 +215,7 @@ pub fn ReviewedFile(
     };
     view! {
         <header node_ref=head class="file-head">
-            <h2 class="file-path">{path.clone()}</h2>
+            <h2 class="file-path">{visible::name(&path)}</h2>
             {change.map(change_facts)}
             <ViewedMark path />
         </header>
@@ -186,7 +229,7 @@ fn change_facts(file: ChangedFile) -> AnyView {
     let (mark, word) = change_mark(file.change);
     let moved = file
         .old_path
-        .map(|old| view! { <span class="file-old">"was " {old}</span> });
+        .map(|old| view! { <span class="file-old">"was " {visible::name(&old)}</span> });
     let mode = file.mode.map(|mode| {
         let words = if mode.ends_with("755") {
             "now executable".to_owned()
@@ -277,13 +320,11 @@ fn Rendered(place: Place, file: ShownFile) -> impl IntoView {
             }
         });
     });
-    // What is typed stays when the lines that it is about are chosen anew.
-    let draft = RwSignal::new(String::new());
     view! {
         <ul class="file-shapes">
             <ShapeLinks place path=path.clone() shape shapes is_split=is_table.then_some(is_split) />
         </ul>
-        <Pieces pieces is_table is_split line_link open_link below=below(place, named, all, draft) choose />
+        <Pieces pieces is_table is_split line_link open_link below=below(place, named, all) choose chosen=place.lines />
         <FileComments place path rest />
     }
     .into_any()
@@ -339,12 +380,7 @@ fn ShapeLinks(
 }
 
 /// Comments stand below their last line, and the form below the lines that are chosen.
-fn below(
-    place: Place,
-    path: StoredValue<String>,
-    all: Memo<Vec<Remark>>,
-    draft: RwSignal<String>,
-) -> Below {
+fn below(place: Place, path: StoredValue<String>, all: Memo<Vec<Remark>>) -> Below {
     let by_line = memo(move || {
         let mut by_line = BTreeMap::<u32, Vec<Remark>>::new();
         for remark in all.get() {
@@ -369,7 +405,7 @@ fn below(
         let form = move || {
             let lines = asked.get().filter(|(_, to)| *to == line)?;
             let path = path.get_value();
-            Some(view! { <CommentForm place path lines=Some(lines) text=draft /> })
+            Some(view! { <CommentForm place path lines=Some(lines) /> })
         };
         view! { <div class="comments">{own} {form}</div> }.into_any()
     };

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
 
+use super::review_drafts::Drafts;
 use super::task_state::TaskState;
 use crate::api::{ReviewView, Shape};
 use crate::domain::id::{FeedbackId, ReviewId};
@@ -29,6 +30,7 @@ pub struct Place {
     pub split: Memo<Option<bool>>,
     /// A comment to go to.
     pub comment: Memo<Option<FeedbackId>>,
+    pub drafts: Drafts,
     state: StoredValue<TaskState>,
 }
 
@@ -53,6 +55,7 @@ impl Place {
             since: memo(move || value("since").is_some()),
             split: memo(move || Some(value("split")? == "1")),
             comment: memo(move || value("comment")?.parse().ok()),
+            drafts: Drafts::new(),
             state: StoredValue::new(state),
         }
     }
@@ -102,6 +105,16 @@ impl Place {
             self.state().id,
             review.unwrap_or_default()
         )
+    }
+
+    /// What has been typed so far into the form for a file, or for lines of it.
+    pub fn draft(self, file: &str, is_line: bool) -> ArcRwSignal<String> {
+        let review = self
+            .review
+            .with_untracked(|review| review.as_ref().map(|review| review.id));
+        review.map_or_else(ArcRwSignal::default, |review| {
+            self.drafts.of(review, file, is_line)
+        })
     }
 
     /// Whether the review waits for a decision.

@@ -65,6 +65,29 @@ impl Waiting {
             failed: checks.filter(|check| !check.passed).count(),
         }
     }
+
+    fn warning(&self) -> Option<String> {
+        let failed = self.failed;
+        let verb = if failed == 1 { "has" } else { "have" };
+        (failed > 0).then(|| format!("{} {verb} not passed", counted(failed, "check")))
+    }
+}
+
+/// Takes up a decision.
+fn keep_decided(state: TaskState, decide: Posting<DecideReview>) {
+    let toasts = expect_context::<Toasts>();
+    effect(move || match decide.answer() {
+        Some(Ok(review)) => {
+            toasts.done(if review.status == ReviewState::Approved {
+                format!("{} is approved", review.phase_name)
+            } else {
+                "Sent back: the agent reworks the phase".to_owned()
+            });
+            state.update_review(review);
+        }
+        Some(Err(fault)) => toasts.failed(&fault),
+        None => {}
+    });
 }
 
 /// The bar at the bottom: approve, or send back with what was commented.
@@ -84,32 +107,18 @@ pub fn Verdict(state: TaskState, review: Memo<Option<ReviewView>>) -> impl IntoV
 
 #[component]
 fn VerdictForm(state: TaskState, id: ReviewId, waiting: Memo<Option<Waiting>>) -> impl IntoView {
-    let toasts = expect_context::<Toasts>();
     let decide = Posting::<DecideReview>::new();
-    effect(move || match decide.answer() {
-        Some(Ok(review)) => {
-            toasts.done(if review.status == ReviewState::Approved {
-                format!("{} is approved", review.phase_name)
-            } else {
-                "Sent back: the agent reworks the phase".to_owned()
-            });
-            state.update_review(review);
-        }
-        Some(Err(fault)) => toasts.failed(&fault),
-        None => {}
-    });
+    keep_decided(state, decide);
     let refused = move || decide.fault().map(|fault| fault.to_string());
-    let count =
-        move |of: fn(&Waiting) -> usize| waiting.with(|waiting| waiting.as_ref().map_or(0, of));
-    let send_back = move || match count(|waiting| waiting.comments) {
-        0 => "Request changes".to_owned(),
-        comments => format!("Request changes ({})", counted(comments, "comment")),
+    let send_back = move || {
+        let comments =
+            waiting.with(|waiting| waiting.as_ref().map_or(0, |waiting| waiting.comments));
+        match comments {
+            0 => "Request changes".to_owned(),
+            comments => format!("Request changes ({})", counted(comments, "comment")),
+        }
     };
-    let warning = move || {
-        let failed = count(|waiting| waiting.failed);
-        let verb = if failed == 1 { "has" } else { "have" };
-        (failed > 0).then(|| format!("{} {verb} not passed", counted(failed, "check")))
-    };
+    let warning = move || waiting.with(|waiting| waiting.as_ref().and_then(Waiting::warning));
     // Only a narrow window hides the field until it is asked for.
     let is_asking = RwSignal::new(false);
     let has_text = RwSignal::new(false);
