@@ -133,6 +133,32 @@ test("a review is read, commented on by lines, sent back and read again by what 
   });
 });
 
+test("a comment that is being typed outlives a decision that somebody else takes", async ({ page, request }) => {
+  test.setTimeout(3 * PHASE_MS);
+  const created = await request.post("/api/tasks", {
+    data: { title: "Habits", type: "create_app", description: "scenario: review", start: true },
+  });
+  const { id } = await created.json();
+  const state = async () => (await request.get(`/api/tasks/${id}`)).json();
+  await expect.poll(async () => (await state()).waiting_reason, { timeout: PHASE_MS }).toBe("review");
+  await open(page, `/tasks/${id}/review`);
+  await show(page, CODE);
+  await page.getByRole("link", { name: "Comment on line 4", exact: true }).click();
+  await page.getByRole("textbox", { name: "Comment on line 4" }).fill("Half a thought");
+  await show(page, IDEA);
+  await show(page, CODE);
+  await page.getByRole("link", { name: "Comment on line 6", exact: true }).click();
+  await expect(page.getByRole("textbox", { name: "Comment on line 6" }), "it outlives other files").toHaveValue(
+    "Half a thought",
+  );
+  const reviews = await (await request.get(`/api/tasks/${id}/reviews`)).json();
+  const review = (reviews.reviews ?? reviews.items ?? reviews)[0].id;
+  expect((await request.patch(`/api/reviews/${review}/approve`, { data: {} })).ok()).toBe(true);
+  const unsent = page.getByRole("status", { name: "Comments that were not sent" });
+  await expect(unsent).toContainText(CODE);
+  await expect(unsent.getByRole("textbox")).toHaveValue("Half a thought");
+});
+
 test.describe("without script", () => {
   test.use({ javaScriptEnabled: false });
 

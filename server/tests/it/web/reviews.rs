@@ -251,3 +251,36 @@ async fn comments_follow_their_lines_into_the_next_round_or_say_that_they_are_ou
     );
     assert!(page.contains("Request changes (2 comments)"), "{page}");
 }
+
+#[tokio::test]
+async fn what_is_called_an_image_and_is_none_is_told_and_not_shown() {
+    let it = Recorded::new().await;
+    let page = it.page("file=evil.png", "").await.body;
+    assert!(
+        page.contains("evil.png is no image that can be shown"),
+        "{page}"
+    );
+    assert!(!page.contains("<img src=\"/api/reviews"), "{page}");
+}
+
+#[tokio::test]
+async fn comments_on_files_that_left_the_list_are_shown_beside_it() {
+    let mut it = Recorded::new().await;
+    let path = format!("/api/reviews/{}/feedback", it.review);
+    let comment = json!({ "file": "evil.png", "text": "Why is this here?" });
+    assert!(
+        it.app
+            .json("POST", &path, &comment)
+            .await
+            .status
+            .is_success()
+    );
+    let heading = "Comments on files that are not listed";
+    assert!(!it.page("", "").await.body.contains(heading));
+    it.second_round().await;
+    let page = it.page("since=1", "").await.body;
+    assert!(
+        page.contains(heading) && page.contains("Why is this here?"),
+        "{page}"
+    );
+}
