@@ -4,6 +4,8 @@
 //! [`driver::Agent`] with a [`driver::Launcher`], reads its events, answers its questions and the
 //! calls of the platform's tools ([`mcp`]), and sees it to its end.
 
+pub mod api_meter;
+pub mod api_proxy;
 pub mod control;
 mod conversation;
 pub mod driver;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::agent::api_proxy::ApiProxy;
 use crate::agent::driver::Launcher;
 use crate::agent::mcp::McpServer;
 use crate::agent::spawner::Spawner;
@@ -49,6 +50,8 @@ pub enum AssemblyError {
     Sample(#[from] WorkspaceError),
     #[error("the listener for the agents' tools can't be opened")]
     Tools(#[source] io::Error),
+    #[error("the listener for the agents' requests to the API can't be opened")]
+    Api(#[source] io::Error),
 }
 
 /// Builds all parts over a store whose schema is up to date.
@@ -67,6 +70,10 @@ pub async fn assemble(
         .await
         .map_err(AssemblyError::Tools)?;
     background.spawn(logged(serving, "the agents' tools failed"));
+    let (api, serving) = ApiProxy::bind(services.clone())
+        .await
+        .map_err(AssemblyError::Api)?;
+    background.spawn(logged(serving, "the agents' way to the API failed"));
     let models = models(&config.agents, only_scripted, &background, &services);
     let cli = find_cli(sandbox.spawner(), &config.agents.claude_bins).await;
     let live = Live::default();
@@ -111,6 +118,7 @@ pub async fn assemble(
                 guides,
                 launcher: Launcher::new(sandbox, &config.storage.data_dir),
                 mcp,
+                api,
                 models,
                 live,
                 options: Arc::new(options(config, program)),

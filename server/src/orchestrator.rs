@@ -38,6 +38,7 @@ use uuid::Uuid;
 pub use live::Live;
 pub use writing::Writing;
 
+use crate::agent::api_proxy::ApiProxy;
 use crate::agent::driver::Launcher;
 use crate::agent::mcp::McpServer;
 use crate::guides::Guides;
@@ -75,6 +76,7 @@ pub struct Deps {
     pub guides: Guides,
     pub launcher: Launcher,
     pub mcp: McpServer,
+    pub api: ApiProxy,
     pub models: Models,
     pub live: Live,
     pub options: Arc<Options>,

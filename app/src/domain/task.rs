@@ -29,7 +29,7 @@ pub use dependency::{
     file_variable,
 };
 pub use event::{
-    Actor, AskedQuestion, Check, Choice, EventRecord, NeededDependency, RunEnd, TaskEvent,
+    Actor, ApiUse, AskedQuestion, Check, Choice, EventRecord, NeededDependency, RunEnd, TaskEvent,
     TurnOutcome, TurnPurpose, UsageDelta, Via,
 };
 pub use phase::{Inspection, Phase, PhaseStatus, Step, StepStatus, Verification};

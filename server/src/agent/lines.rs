@@ -25,11 +25,7 @@ pub async fn read(
     batches: mpsc::Sender<Vec<Line>>,
 ) {
     let mut chunk = vec![0; CHUNK];
-    let mut split = Splitter {
-        limit,
-        line: Vec::new(),
-        cut: 0,
-    };
+    let mut split = Splitter::new(limit);
     loop {
         let batch = match pipe.read(&mut chunk).await {
             // A pipe that can't be read any more has nothing more to say.
@@ -47,14 +43,24 @@ pub async fn read(
 }
 
 /// Cuts a stream of bytes into lines.
-struct Splitter {
+#[derive(Debug)]
+pub(super) struct Splitter {
     limit: usize,
     line: Vec<u8>,
     cut: usize,
 }
 
 impl Splitter {
-    fn push(&mut self, mut bytes: &[u8]) -> Vec<Line> {
+    /// Lines are kept up to so many bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            line: Vec::new(),
+            cut: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Vec<Line> {
         let mut lines = Vec::new();
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             self.append(&bytes[..end]);
@@ -71,7 +77,8 @@ impl Splitter {
         self.cut += bytes.len() - kept;
     }
 
-    fn finish(&mut self) -> Line {
+    /// What is there of the last line.
+    pub(super) fn finish(&mut self) -> Line {
         if self.line.last() == Some(&b'\r') {
             self.line.pop();
         }

@@ -45,7 +45,7 @@ impl Run {
         self.deps.logs.flush(self.task, self.epoch).await?;
         let command = RunCommand::ConcludeVerification {
             message: turn.message,
-            usage: outcome::usage_delta(&turn.usage),
+            usage: outcome::usage_delta(&turn.usage, turn.api),
             verdict: found.map_err(|unusable| unusable.to_string()),
             review: ReviewId::from_uuid(Uuid::now_v7()),
         };

@@ -1,7 +1,7 @@
 //! What the end of a turn means for its run. Pure.
 
 use app::domain::money::Usd;
-use app::domain::task::{Tokens, TurnOutcome, UsageDelta};
+use app::domain::task::{ApiUse, Tokens, TurnOutcome, UsageDelta};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::agent::protocol::RateLimitInfo;
@@ -100,7 +100,7 @@ pub fn retry_at(now: DateTime<Utc>, failures: u32) -> DateTime<Utc> {
 }
 
 /// The use of a turn as events carry it; nothing if there was none.
-pub fn usage_delta(usage: &TurnUsage) -> Option<UsageDelta> {
+pub fn usage_delta(usage: &TurnUsage, api: Option<ApiUse>) -> Option<UsageDelta> {
     let total = usage.total();
     let tokens = Tokens {
         input: total.input_tokens,
@@ -109,7 +109,7 @@ pub fn usage_delta(usage: &TurnUsage) -> Option<UsageDelta> {
         cache_write: total.cache_creation_input_tokens,
     };
     let cost = Usd::from_dollars(total.cost_usd);
-    if tokens.total() == 0 && cost == Usd::ZERO {
+    if tokens.total() == 0 && cost == Usd::ZERO && api.is_none() {
         return None;
     }
     let models: Vec<_> = usage.by_model.keys().map(String::as_str).collect();
@@ -117,6 +117,7 @@ pub fn usage_delta(usage: &TurnUsage) -> Option<UsageDelta> {
         model: models.join(", "),
         tokens,
         cost,
+        api,
     })
 }
 

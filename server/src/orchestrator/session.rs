@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use app::api::AgentState;
 use app::domain::id::{MessageId, SessionId};
-use app::domain::task::{Task, TurnPurpose};
+use app::domain::task::{ApiUse, Task, Tokens, TurnPurpose};
 use tokio::task::spawn_blocking;
 
 use super::Deps;
 use super::handover::{Handed, Handover};
 use super::messages::Mail;
 use super::model::{Endpoint, NoModel};
+use crate::agent::api_meter::ApiUsage;
+use crate::agent::api_proxy::{ApiCalls, UnusableUpstream, Upstream};
 use crate::agent::driver::{Agent, StartError};
 use crate::agent::mcp::McpCalls;
 use crate::agent::process::AgentSpec;
@@ -32,6 +34,9 @@ pub struct Session {
     pub id: SessionId,
     pub agent: Agent,
     pub calls: McpCalls,
+    /// Its way to the model's API, and what was recorded of its use.
+    pub api: ApiCalls,
+    pub api_recorded: ApiUsage,
     pub meter: UsageMeter,
     pub mail: Mail,
     /// What the agent may know. To be added to before it is given anything more.
@@ -55,6 +60,8 @@ pub struct Session {
 pub enum SessionError {
     #[error(transparent)]
     Model(#[from] NoModel),
+    #[error(transparent)]
+    Upstream(#[from] UnusableUpstream),
     #[error("the agent's folders can't be used")]
     Folders(#[from] WorkspaceError),
     #[error("the task's secrets can't be had")]
@@ -107,6 +114,11 @@ pub async fn start(
         api_key,
         model,
     } = endpoint;
+    // The agent never has it; an answer of the API may tell it all the same.
+    secrets.add_text("api_key", &api_key);
+    let (door, api) = deps
+        .api
+        .register(Upstream::new(base_url.as_deref(), &api_key)?);
     let spec = AgentSpec {
         program: deps.options.program.clone(),
         workspace: folders.workspace,
@@ -114,8 +126,8 @@ pub async fn start(
         tmp_dir: folders.tmp,
         session: plan.session_start(uuid),
         model,
-        base_url,
-        api_key,
+        base_url: Some(door.base_url),
+        api_key: door.api_key,
         mcp: access,
         secrets: secrets.clone(),
         environment: handover.variables,
@@ -133,6 +145,8 @@ pub async fn start(
         id,
         agent,
         calls,
+        api,
+        api_recorded: ApiUsage::default(),
         meter: UsageMeter::default(),
         mail: Mail::default(),
         secrets,
@@ -158,6 +172,25 @@ impl Session {
         } else {
             AgentState::Running
         }
+    }
+
+    /// What it has asked of the API since this was asked last; nothing if there were no requests.
+    pub fn api_use(&mut self) -> Option<ApiUse> {
+        let now = self.api.usage();
+        let before = std::mem::replace(&mut self.api_recorded, now.clone());
+        let (tokens, known) = (now.tokens, before.tokens);
+        let requests = now.requests - before.requests;
+        (requests > 0).then(|| ApiUse {
+            requests,
+            failures: now.failures - before.failures,
+            tokens: Tokens {
+                input: tokens.input - known.input,
+                output: tokens.output - known.output,
+                cache_read: tokens.cache_read - known.cache_read,
+                cache_write: tokens.cache_write - known.cache_write,
+            },
+            limits: now.limits,
+        })
     }
 
     /// Ends the process and everything it has started.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use app::domain::id::MessageId;
 use app::domain::log::{LogKind, LogStream, NewLine};
-use app::domain::task::{Answerable, RunCommand, Task, TurnOutcome, TurnPurpose};
+use app::domain::task::{Answerable, ApiUse, RunCommand, Task, TurnOutcome, TurnPurpose};
 use chrono::Utc;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
@@ -40,6 +40,8 @@ pub(super) struct Turn {
     pub(super) sent_back: u32,
     limit: Option<RateLimitInfo>,
     pub(super) usage: TurnUsage,
+    /// What its process has asked of the API.
+    pub(super) api: Option<ApiUse>,
     /// Until when a turn that nothing was sent for has to begin.
     begins_by: Option<Instant>,
     /// The agent's end of the turn, while a message that came too late for it is answered.
@@ -56,6 +58,7 @@ impl Turn {
             sent_back: 0,
             limit: None,
             usage: TurnUsage::default(),
+            api: None,
             begins_by: None,
             ended: None,
         }
@@ -277,7 +280,8 @@ impl Run {
     }
 
     /// Records the end of the turn and what follows from it.
-    async fn conclude(&mut self, turn: Turn, result: &TurnResult) -> Result<Next, RunError> {
+    async fn conclude(&mut self, mut turn: Turn, result: &TurnResult) -> Result<Next, RunError> {
+        turn.api = self.session.as_mut().and_then(Session::api_use);
         let verdict = outcome::judge(result, turn.limit.as_ref());
         let unread = |session: &Session| result.queued_turn_count > 0 || session.mail.is_open();
         if verdict != Verdict::GoOn
@@ -301,7 +305,7 @@ impl Run {
         let command = RunCommand::EndTurn {
             message: turn.message,
             outcome: verdict.outcome(),
-            usage: outcome::usage_delta(&turn.usage),
+            usage: outcome::usage_delta(&turn.usage, turn.api),
             present,
             asked: turn.asked,
         };

@@ -1,5 +1,6 @@
 //! What the model has used, and what it cost.
 
+use app::domain::money::Usd;
 use app::domain::task::TaskEvent;
 use sea_orm::DatabaseTransaction;
 use sea_orm::entity::prelude::*;
@@ -41,6 +42,10 @@ pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
         let TaskEvent::UsageRecorded { session, usage } = &record.event else {
             continue;
         };
+        if usage.tokens.total() == 0 && usage.cost == Usd::ZERO {
+            // Requests that came to nothing.
+            continue;
+        }
         let mut phases = change.after.phases.iter();
         let phase = phases.find(|phase| phase.is_served_by(*session));
         let row = Model {

@@ -109,6 +109,20 @@ async fn a_conversation_is_completed_and_taken_up_again_by_a_message() {
             .count(),
         1
     );
+    let events = it.all(&format!("/api/tasks/{id}/events"), "version").await;
+    let used: Vec<_> = events
+        .iter()
+        .filter(|event| event["type"] == "UsageRecorded")
+        .map(|event| &event["data"])
+        .collect();
+    assert_eq!(used.len(), 2);
+    for used in used {
+        let seen = &used["api"];
+        assert!(seen["requests"].as_u64().unwrap() > 0, "{used:#}");
+        assert_eq!(seen["failures"], 0);
+        // What passed is what the CLI says that it has used.
+        assert_eq!(seen["tokens"], used["tokens"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

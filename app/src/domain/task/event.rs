@@ -1,5 +1,7 @@
 //! Facts about a task. Their JSON is a contract: fields are only ever added, with a default.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -353,6 +355,23 @@ pub struct UsageDelta {
     pub tokens: Tokens,
     /// US dollars.
     pub cost: Usd,
+    /// What the platform saw pass meanwhile. Not of agents that reach the API by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiUse>,
+}
+
+/// What an agent's process has asked of the model's API, as the platform saw it pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiUse {
+    /// Requests.
+    pub requests: u64,
+    /// Those of them without an answer, or with an error in its place.
+    pub failures: u64,
+    /// As the answers told them.
+    pub tokens: Tokens,
+    /// What the last answer that spoke of limits said: headers by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, String>,
 }
 
 /// By which way the agent asked, which decides how an answer reaches it.

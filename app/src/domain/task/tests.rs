@@ -392,5 +392,6 @@ fn usage() -> UsageDelta {
             cache_write: 4,
         },
         cost: Usd::from_micros(840_000),
+        api: None,
     }
 }

@@ -109,10 +109,9 @@ async fn an_address_without_a_page_gets_a_page_that_says_so() {
 #[tokio::test]
 async fn server_functions_name_their_faults_and_are_protected_as_the_api_is() {
     let app = TestApp::new().await;
-    let unknown = "id=01890000-0000-7000-8000-000000000000";
+    let unknown = r#"{"id": "01890000-0000-7000-8000-000000000000"}"#;
     let call = async |path: &str, body: &'static str, headers: &[(&str, &str)]| {
-        let mut request =
-            request("POST", path).header("content-type", "application/x-www-form-urlencoded");
+        let mut request = request("POST", path).header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -120,7 +119,7 @@ async fn server_functions_name_their_faults_and_are_protected_as_the_api_is() {
     };
     let missing = call("/sfn/tasks/get", unknown, &[]).await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND, "{}", missing.body);
-    let nonsense = call("/sfn/tasks/get", "id=x&y=%00", &[]).await;
+    let nonsense = call("/sfn/tasks/get", r#"{"id": "x\u0000"}"#, &[]).await;
     assert_eq!(
         nonsense.status,
         StatusCode::BAD_REQUEST,
