@@ -29,6 +29,8 @@ async function expectAccessible(page: Page, name: string): Promise<void> {
 test.use({ allowedComplaints: [/status of 422/] });
 
 test("every page is accessible in both themes and on a phone", async ({ page }) => {
+  // Four looks at each of fifteen pages, a second or two each.
+  test.setTimeout(300_000);
   await page.goto("/");
   await expect(page.getByRole("heading", { name: "Describe a job" })).toBeVisible();
   await expectAccessible(page, "the empty list");
