@@ -179,7 +179,7 @@ impl Run {
             if self.stop.is_cancelled() {
                 return Ok(Ending::Shutdown);
             }
-            match self.step(&task).await {
+            match Box::pin(self.step(&task)).await {
                 Ok(ControlFlow::Continue(now)) => {
                     task = now;
                     surprises = 0;
