@@ -264,9 +264,14 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
 
 /// What the CLI asks for, and no route by which an account is managed.
 fn is_of_the_models(method: &Method, path: &str) -> bool {
+    // One model, by its name and nothing that leads elsewhere.
+    let is_model = |path: &str| {
+        let name = path.strip_prefix("/v1/models/");
+        name.is_some_and(|name| !name.contains(['/', '%']))
+    };
     match *method {
         Method::POST => matches!(path, "/v1/messages" | "/v1/messages/count_tokens"),
-        Method::GET => path == "/v1/models" || path.starts_with("/v1/models/"),
+        Method::GET => path == "/v1/models" || is_model(path),
         // By which the CLI looks whether anybody is there.
         Method::HEAD => path == "/",
         _ => false,

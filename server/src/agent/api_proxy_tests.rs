@@ -199,3 +199,18 @@ fn an_address_or_a_key_of_no_use_is_refused_without_telling_the_key() {
     let refused = Upstream::new(None, &broken).unwrap_err().to_string();
     assert!(!refused.contains("broken"), "{refused}");
 }
+
+#[test]
+fn models_are_listed_and_looked_at_and_lead_nowhere_else() {
+    for path in ["/v1/models", "/v1/models/claude-opus-5-5"] {
+        assert!(is_of_the_models(&Method::GET, path), "{path}");
+    }
+    for path in [
+        "/v1/files",
+        "/v1/models/../files",
+        "/v1/models/..%2ffiles",
+        "/v1/modelsx",
+    ] {
+        assert!(!is_of_the_models(&Method::GET, path), "{path}");
+    }
+}
