@@ -4,12 +4,16 @@
 //! are made from the aggregate, so that a task as it was at any version has the same shape.
 
 mod request;
+mod settings;
 mod shown;
 mod view;
 
 pub use request::{
     Approval, CreateTask, Decided, DiffQuery, EditTask, EventQuery, GivenAnswer, LogFilter,
     LogMatchQuery, LogQuery, MessageText, ProvideDependency, SecretText, TaskQuery,
+};
+pub use settings::{
+    AccountCheck, AccountState, Change, EditSettings, SecretSettingView, SettingsView,
 };
 pub use shown::{
     ChangeList, ChangedFile, ConversationView, LINE_LINK, MovedComment, OPEN_LINK, Piece,
@@ -26,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::id::TaskId;
 use crate::domain::log::LogLine;
 use crate::domain::money::Usd;
+use crate::domain::permission::PermissionMode;
 use crate::domain::plan::TaskType;
 use crate::domain::task::{Actor, StatusName, Tokens, WaitingReason};
 use crate::domain::word::words;
@@ -288,6 +293,10 @@ pub struct Overview {
     pub needs_you: u32,
     /// Where the model's answers come from.
     pub model_source: ModelSource,
+    /// The permission mode of tasks that name none.
+    pub permission_mode: PermissionMode,
+    /// Whether tasks that don't say so approve their gates by themselves.
+    pub auto_approve: bool,
     /// What keeps agents from working; empty if nothing does.
     pub problems: Vec<String>,
     /// How agents are contained: `bwrap` or `none`.

@@ -9,6 +9,7 @@ pub mod log;
 pub mod money;
 pub mod permission;
 pub mod plan;
+pub mod settings;
 pub mod task;
 pub mod text;
 pub mod variable;

@@ -33,6 +33,7 @@ pub mod spawner;
 pub mod stdin;
 pub mod system;
 mod translate;
+pub mod trial;
 pub mod turn_result;
 pub mod usage;
 pub mod version;

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -15,14 +14,15 @@ use crate::agent::driver::Launcher;
 use crate::agent::mcp::McpServer;
 use crate::agent::spawner::Spawner;
 use crate::agent::version::{self, UnusableCli, Version};
-use crate::config::{Agents, Config, Database};
+use crate::config::{Config, Database};
 use crate::guides::Guides;
 use crate::logs::LogWriter;
-use crate::orchestrator::model::{Account, Models, Starting};
+use crate::orchestrator::model::{Models, Starting};
 use crate::orchestrator::{Deps, Live, Options};
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::scripted_model::{self, ScriptedModel};
-use crate::service::{Installation, Parts, Service};
+use crate::service::{AccountTrial, Installation, Parts, Service};
+use crate::settings::{Account, Configured, Credential, Settings, SettingsError};
 use crate::store::Store;
 use crate::vault::Vault;
 use crate::workflows::{WorkflowError, Workflows};
@@ -48,6 +48,8 @@ pub enum AssemblyError {
     Sandbox(#[from] SandboxError),
     #[error("the demo's sample repository can't be laid out")]
     Sample(#[from] WorkspaceError),
+    #[error("the settings can't be read")]
+    Settings(#[from] SettingsError),
     #[error("the listener for the agents' tools can't be opened")]
     Tools(#[source] io::Error),
     #[error("the listener for the agents' requests to the API can't be opened")]
@@ -74,8 +76,15 @@ pub async fn assemble(
         .await
         .map_err(AssemblyError::Api)?;
     background.spawn(logged(serving, "the agents' way to the API failed"));
-    let models = models(&config.agents, only_scripted, &background, &services);
+    let settings = Settings::new(store.clone(), vault.clone(), configured(config));
+    settings.refresh().await?;
+    let models = models(settings.clone(), only_scripted, &background, &services);
     let cli = find_cli(sandbox.spawner(), &config.agents.claude_bins).await;
+    let trial = cli.as_ref().ok().map(|(program, _)| {
+        let (models, spawner) = (models.clone(), sandbox.spawner().clone());
+        let folder = config.storage.data_dir.join("trials");
+        AccountTrial::new(models, spawner, program.clone(), folder)
+    });
     let live = Live::default();
     let mut allowed_roots = config.agents.allowed_roots.clone();
     let mut sample_repository = None;
@@ -93,13 +102,15 @@ pub async fn assemble(
     let service = Service::new(Parts {
         store: store.clone(),
         vault,
+        settings,
+        account_trial: trial,
         workspaces: workspaces.clone(),
         workflows: Workflows::built_in()?,
         guides: guides.clone(),
         live: live.clone(),
         installation: Installation {
             sample_repository,
-            ..installation(config, &models, &sandbox, cli.as_ref().err())
+            ..installation(only_scripted, &sandbox, cli.as_ref().err())
         },
     });
     let orchestrator = match cli {
@@ -140,7 +151,6 @@ pub async fn assemble(
 fn options(config: &Config, program: PathBuf) -> Options {
     Options {
         program,
-        max_agents: config.agents.max as usize,
         lease: config.agents.lease,
         renew: config.agents.lease / 3,
         owner: Uuid::now_v7().to_string(),
@@ -149,12 +159,7 @@ fn options(config: &Config, program: PathBuf) -> Options {
     }
 }
 
-fn installation(
-    config: &Config,
-    models: &Models,
-    sandbox: &Sandbox,
-    cli: Option<&UnusableCli>,
-) -> Installation {
+fn installation(only_scripted: bool, sandbox: &Sandbox, cli: Option<&UnusableCli>) -> Installation {
     let mut problems = Vec::new();
     if let Some(error) = cli {
         problems.push(format!(
@@ -166,8 +171,7 @@ fn installation(
         problems.push(sandbox.explanation().to_owned());
     }
     Installation {
-        agents_max: config.agents.max,
-        model_source: models.source(),
+        only_scripted,
         problems,
         sandbox: sandbox.tier().to_string(),
         sample_repository: None,
@@ -199,27 +203,33 @@ async fn find_cli(
     }))
 }
 
+/// What the configuration sets.
+fn configured(config: &Config) -> Configured {
+    let agents = &config.agents;
+    let base_url = agents.anthropic_base_url.clone();
+    let credential = match (&agents.anthropic_api_key, &base_url) {
+        (Some(key), _) => Some(Credential::ApiKey(key.clone())),
+        // A gateway may hold the key itself.
+        (None, Some(_)) => Some(Credential::unused()),
+        (None, None) => None,
+    };
+    Configured {
+        values: config.fixed.clone(),
+        account: credential.map(|credential| Account {
+            base_url,
+            credential,
+        }),
+    }
+}
+
 fn models(
-    agents: &Agents,
+    settings: Settings,
     only_scripted: bool,
     background: &TaskTracker,
     services: &CancellationToken,
 ) -> Models {
-    let base_url = agents.anthropic_base_url.clone();
-    let account = match (&agents.anthropic_api_key, base_url) {
-        (Some(api_key), base_url) => Some(Account {
-            base_url,
-            api_key: api_key.clone(),
-        }),
-        // A gateway may hold the key itself.
-        (None, Some(url)) => Some(Account {
-            base_url: Some(url),
-            api_key: SecretString::from("sk-unused"),
-        }),
-        (None, None) => None,
-    };
     let (background, services) = (background.clone(), services.clone());
-    Models::new(account, only_scripted, move || -> Starting {
+    Models::new(settings, only_scripted, move || -> Starting {
         Box::pin(start_scripted_model(background.clone(), services.clone()))
     })
 }

@@ -13,7 +13,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use app::domain::task::ReviewHours;
+use app::domain::settings::ChosenSettings;
 use clap::{Arg, ArgAction, ArgMatches, Command as ClapCommand};
 use sources::{Origin, Sources};
 
@@ -24,8 +24,8 @@ pub struct Config {
     pub http: Http,
     pub storage: Storage,
     pub agents: Agents,
-    /// When an undecided review leads to what.
-    pub reviews: ReviewHours,
+    /// What people can't set while the server runs, for it is set here.
+    pub fixed: ChosenSettings,
     pub log: Log,
     /// Where programs are looked for: folders, separated as in `PATH`.
     pub search_path: OsString,

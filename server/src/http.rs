@@ -18,6 +18,7 @@ mod permissions;
 pub mod problem;
 mod questions;
 mod reviews;
+mod settings;
 mod sse;
 mod tasks;
 
@@ -90,6 +91,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(files::routes())
         .merge(sse::routes())
         .merge(installation::routes())
+        .merge(settings::routes())
         .merge(guides::routes())
 }
 

@@ -22,6 +22,7 @@ pub mod redaction;
 pub mod sandbox;
 pub mod scripted_model;
 pub mod service;
+pub mod settings;
 mod spelling;
 pub mod state;
 pub mod store;
@@ -159,10 +160,7 @@ async fn serve(config: Config, only_scripted: bool) -> Result<(), RunError> {
         shutdown: shutdown.clone(),
     };
     background.spawn(state.board.clone().run(shutdown.clone()));
-    let watching = state
-        .service
-        .clone()
-        .watch_reviews(config.reviews, shutdown.clone());
+    let watching = state.service.clone().watch_reviews(shutdown.clone());
     background.spawn(watching);
     tracing::info!(%bound, data = %config.storage.data_dir.display(), "serving http://{bound}");
     let agents = async {

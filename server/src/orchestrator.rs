@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use app::domain::id::{RunId, TaskId};
 use futures::FutureExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,7 @@ use crate::guides::Guides;
 use crate::jobs::Claim;
 use crate::logs::LogWriter;
 use crate::service::Service;
+use crate::settings::InForce;
 use crate::store::Store;
 use crate::workspace::Workspaces;
 use model::Models;
@@ -87,8 +88,6 @@ pub struct Deps {
 pub struct Options {
     /// The Claude CLI.
     pub program: PathBuf,
-    /// The most agents at a time.
-    pub max_agents: usize,
     /// How long a claim holds without being renewed.
     pub lease: Duration,
     /// How often a claim is renewed.
@@ -102,27 +101,29 @@ pub struct Options {
 /// Runs until `stop` is cancelled and every run has ended.
 pub async fn run(deps: Deps, stop: CancellationToken) {
     reconcile(&deps).await;
-    let slots = Arc::new(Semaphore::new(deps.options.max_agents));
+    let mut settings = deps.service.settings().watch();
     let mut runs = JoinSet::new();
     let mut held: HashMap<TaskId, Held> = HashMap::new();
     loop {
         while runs.try_join_next().is_some() {}
-        let slot = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            slot = Arc::clone(&slots).acquire_owned() => slot,
-        };
-        let Ok(slot) = slot else { break };
-        match next_claim(&deps, &stop).await {
-            Some(claim) => {
+        match next_claim(&deps, &stop, &mut settings, runs.len()).await {
+            Next::Claim(claim) => {
                 held.retain(|_, run| !run.ended.is_cancelled());
                 let before = held.remove(&claim.task);
                 held.insert(
                     claim.task,
-                    supervise(&mut runs, &deps, claim, slot, &stop, before),
+                    supervise(&mut runs, &deps, claim, &stop, before),
                 );
             }
-            None => break,
+            Next::Full => {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => break,
+                    Some(_) = runs.join_next() => {}
+                    Ok(()) = settings.changed() => {}
+                }
+            }
+            Next::Stop => break,
         }
     }
     let ended = timeout(SHUTDOWN, async {
@@ -165,17 +166,39 @@ async fn reconcile(deps: &Deps) {
     }
 }
 
-/// The next task to run; `None` when the server stops.
-async fn next_claim(deps: &Deps, stop: &CancellationToken) -> Option<Claim> {
+/// What the queue gives.
+enum Next {
+    /// A task to run.
+    Claim(Claim),
+    /// Nothing: so many agents run as are allowed at once.
+    Full,
+    /// Nothing: the server stops.
+    Stop,
+}
+
+/// The next task to run beside those that run already. A lower limit ends none of them.
+async fn next_claim(
+    deps: &Deps,
+    stop: &CancellationToken,
+    settings: &mut watch::Receiver<InForce>,
+    running: usize,
+) -> Next {
     let mut wake = deps.store.heads().jobs();
     loop {
+        if stop.is_cancelled() {
+            return Next::Stop;
+        }
+        let limit = settings.borrow_and_update().values.agents_max;
+        if running >= limit as usize {
+            return Next::Full;
+        }
         wake.mark_unchanged();
         match deps
             .store
             .claim(&deps.options.owner, deps.options.lease)
             .await
         {
-            Ok(Some(claim)) => return Some(claim),
+            Ok(Some(claim)) => return Next::Claim(claim),
             Ok(None) => {}
             Err(error) => {
                 tracing::error!(
@@ -193,7 +216,8 @@ async fn next_claim(deps: &Deps, stop: &CancellationToken) -> Option<Claim> {
         });
         tokio::select! {
             biased;
-            () = stop.cancelled() => return None,
+            () = stop.cancelled() => return Next::Stop,
+            Ok(()) = settings.changed() => {}
             () = deps.store.heads().call(&mut wake) => {}
             () = sleep(pause) => {}
         }
@@ -212,7 +236,6 @@ fn supervise(
     runs: &mut JoinSet<()>,
     deps: &Deps,
     claim: Claim,
-    slot: OwnedSemaphorePermit,
     stop: &CancellationToken,
     before: Option<Held>,
 ) -> Held {
@@ -239,7 +262,6 @@ fn supervise(
     let keeping = lease::keep(deps.store.clone(), options, claim, held.lost.clone());
     let ended = held.ended.clone().drop_guard();
     let driven = async move {
-        let _slot = slot;
         let _ended = ended;
         let mut keeper = JoinSet::new();
         keeper.spawn(keeping.in_current_span());

@@ -1,5 +1,6 @@
 //! The use cases. Pages, REST, the orchestrator and timers all end here; nothing else writes.
 
+mod account;
 mod backend;
 mod commands;
 mod dependencies;
@@ -10,8 +11,10 @@ mod queries;
 mod reminders;
 mod reviewing;
 mod seed;
+mod settings;
 mod shown;
 
+pub use account::AccountTrial;
 pub use reviewing::{ImageKind, Version};
 pub use seed::Seed;
 
@@ -19,7 +22,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::api::ModelSource;
 use app::domain::id::{RunId, TaskId};
 use app::domain::task::{Actor, Refusal, RunCommand, Task, TaskCommand};
 use rand::Rng as _;
@@ -30,6 +32,7 @@ use crate::error::Error;
 use crate::guides::Guides;
 use crate::orchestrator::Live;
 use crate::redaction::{KnownSecrets, Redactor};
+use crate::settings::Settings;
 use crate::store::{Append, Appended, Fence, Store, StoreError};
 use crate::vault::{TaskSecrets, Vault};
 use crate::workflows::Workflows;
@@ -50,6 +53,9 @@ pub struct Service {
 pub struct Parts {
     pub store: Store,
     pub vault: Vault,
+    pub settings: Settings,
+    /// Absent while there is no CLI that could be asked.
+    pub account_trial: Option<AccountTrial>,
     pub workspaces: Workspaces,
     pub workflows: Workflows,
     pub guides: Guides,
@@ -60,8 +66,8 @@ pub struct Parts {
 /// What is known of the installation since its start.
 #[derive(Clone, Debug)]
 pub struct Installation {
-    pub agents_max: u32,
-    pub model_source: ModelSource,
+    /// Whether the whole server runs on the scripted model.
+    pub only_scripted: bool,
     /// What keeps agents from working, in sentences.
     pub problems: Vec<String>,
     /// How agents are contained: `bwrap` or `none`.

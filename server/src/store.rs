@@ -9,6 +9,7 @@ mod idempotency;
 mod query;
 mod read;
 pub(crate) mod row;
+mod settings;
 
 pub use append::{Append, Appended, Fence};
 pub use heads::{Heads, Moved};
@@ -17,6 +18,7 @@ pub(crate) use query::searchable;
 pub use query::{FilterError, StatusFilter, TaskFilter};
 pub use read::Head;
 pub(crate) use read::{fold_step, record};
+pub use settings::StoredSettings;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +92,9 @@ pub enum Corruption {
     /// A row holds a word or a number that its column never holds.
     #[error("event {version} of task {task} has an actor or a number that is not known")]
     Row { task: TaskId, version: u64 },
+    /// What people have set.
+    #[error("the stored settings can't be read")]
+    Settings(#[source] serde_json::Error),
     /// A piece of an agent's output.
     #[error("the log of task {task} is damaged in the chunk that begins with line {first_seq}")]
     Chunk {

@@ -28,16 +28,19 @@ pub struct CreateTask {
     pub repository: Option<String>,
     #[serde(default)]
     pub depends_on: Vec<TaskId>,
+    /// As the settings say unless given.
     #[serde(default)]
-    pub auto_approve: bool,
+    pub auto_approve: Option<bool>,
     #[serde(default)]
     pub budget_usd: Option<Usd>,
     #[serde(default)]
     pub budget_tokens: Option<u64>,
+    /// As the settings say unless given, when an agent is started.
     #[serde(default)]
     pub model: Option<ModelName>,
+    /// As the settings say unless given.
     #[serde(default)]
-    pub permission_mode: PermissionMode,
+    pub permission_mode: Option<PermissionMode>,
     /// After how many minutes a question takes the answer that its agent has proposed; 0 for never.
     #[serde(default)]
     pub answer_after_minutes: u32,
@@ -218,7 +221,8 @@ pub struct ProvideDependency {
 }
 
 /// A text that is never printed and never told in an error.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct SecretText(String);
 
 impl SecretText {

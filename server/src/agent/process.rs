@@ -20,6 +20,7 @@ use super::mcp::McpAccess;
 use super::process_tree::MARK;
 use crate::redaction::KnownSecrets;
 use crate::sandbox::{Cell, Inside, Sandbox};
+use crate::settings::Credential;
 use crate::vault::SecretName;
 
 /// The file that tells the CLI of the platform's tools. It holds a secret.
@@ -96,7 +97,7 @@ pub struct AgentSpec {
     /// Where the API of the model is, or the CLI's own choice.
     pub base_url: Option<String>,
     /// What the process presents to that API.
-    pub api_key: SecretString,
+    pub credential: Credential,
     /// The platform's tools.
     pub mcp: McpAccess,
     /// What the agent may know and nobody may read.
@@ -168,7 +169,7 @@ impl AgentSpec {
     /// All that must not come out of this process: what it is told of, and its own tokens.
     pub(super) fn known_secrets(&self) -> KnownSecrets {
         let known = self.secrets.clone();
-        known.add_text("api_key", &self.api_key);
+        known.add_text("api_key", self.credential.value());
         known.add_text("platform_token", &self.mcp.token);
         for (name, value) in &self.environment {
             known.add_text(name, value);
@@ -291,7 +292,11 @@ impl AgentSpec {
         set("HOME", path(&inside.home));
         set("TMPDIR", path(&inside.tmp));
         set("CLAUDE_CONFIG_DIR", path(&inside.config));
-        set("ANTHROPIC_API_KEY", self.api_key.expose_secret().to_owned());
+        let credential = &self.credential;
+        set(
+            credential.variable(),
+            credential.value().expose_secret().to_owned(),
+        );
         if let Some(url) = &self.base_url {
             set("ANTHROPIC_BASE_URL", url.clone());
         }
@@ -342,7 +347,7 @@ mod tests {
             session: SessionStart::New(Uuid::nil()),
             model: Some("opus".into()),
             base_url: Some("http://127.0.0.1:1".into()),
-            api_key: secret("key-of-the-agent"),
+            credential: Credential::ApiKey(secret("key-of-the-agent")),
             mcp: McpAccess {
                 url: "http://127.0.0.1:2/mcp/x".into(),
                 token: secret("token-of-the-tools"),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use app::domain::task::ReviewHours;
+use app::domain::settings::{ChosenSettings, MOST_HOURS};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::sources::{Origin, Sources};
@@ -86,8 +86,6 @@ pub struct Agents {
     /// Credentials of private repositories, as `git credential-store` reads them.
     pub git_credentials_file: Option<PathBuf>,
     pub guide_dir: Option<PathBuf>,
-    /// How many agents run at once.
-    pub max: u32,
     pub sandbox: SandboxChoice,
     /// How long a claim on a task holds without being renewed; renewed three times as often.
     pub lease: Duration,
@@ -102,7 +100,6 @@ impl Default for Agents {
             allowed_roots: Vec::new(),
             git_credentials_file: None,
             guide_dir: None,
-            max: 3,
             sandbox: SandboxChoice::default(),
             lease: Duration::from_secs(15),
         }
@@ -137,9 +134,6 @@ pub enum LogFormat {
 /// Where the set-up script puts the CLI, seen from the repository.
 const INSTALLED_CLI: &str = ".tools/bin/claude";
 
-/// A year of waiting for a decision.
-const MOST_HOURS: u32 = 8_760;
-
 /// All settings; `stores` says whether what is asked for keeps anything.
 pub(super) fn read(sources: &Sources, stores: bool) -> Result<Config, ConfigError> {
     if let Some((_, origin)) = sources.get("redis_url") {
@@ -153,7 +147,7 @@ pub(super) fn read(sources: &Sources, stores: bool) -> Result<Config, ConfigErro
         http: http(sources)?,
         storage: storage(sources, stores)?,
         agents: agents(sources)?,
-        reviews: reviews(sources)?,
+        fixed: fixed(sources)?,
         log: log(sources)?,
         search_path: sources.search_path(),
     })
@@ -319,10 +313,6 @@ fn master_keys(sources: &Sources) -> Result<Option<MasterKeys>, ConfigError> {
 
 fn agents(sources: &Sources) -> Result<Agents, ConfigError> {
     let defaults = Agents::default();
-    let max = parsed(sources, "max_agents")?.unwrap_or(defaults.max);
-    if let (Some((_, origin)), false) = (sources.get("max_agents"), (1..=100).contains(&max)) {
-        return Err(ConfigError::malformed(origin, "must be between 1 and 100"));
-    }
     let base_url = sources.get("anthropic_base_url");
     if let Some((url, origin)) = &base_url
         && !(url.starts_with("https://") || url.starts_with("http://"))
@@ -347,7 +337,6 @@ fn agents(sources: &Sources) -> Result<Agents, ConfigError> {
         allowed_roots,
         git_credentials_file: git_credentials(sources)?,
         guide_dir: path(sources, "guide_dir")?,
-        max,
         sandbox: one_of(sources, "sandbox", "bwrap, none or auto")?.unwrap_or(defaults.sandbox),
         lease: lease(sources)?.unwrap_or(defaults.lease),
     })
@@ -384,22 +373,25 @@ fn lease(sources: &Sources) -> Result<Option<Duration>, ConfigError> {
     }
 }
 
-fn reviews(sources: &Sources) -> Result<ReviewHours, ConfigError> {
-    let defaults = ReviewHours::default();
-    let hours = |key, default| -> Result<u32, ConfigError> {
+/// What is given of the settings that people could set otherwise.
+fn fixed(sources: &Sources) -> Result<ChosenSettings, ConfigError> {
+    let number = |key, least, most| -> Result<Option<u32>, ConfigError> {
         match (parsed(sources, key)?, sources.get(key)) {
-            (Some(hours), Some((_, origin))) if hours > MOST_HOURS => Err(ConfigError::malformed(
-                origin,
-                format!("must be between 0 and {MOST_HOURS}"),
-            )),
-            (hours, _) => Ok(hours.unwrap_or(default)),
+            (Some(number), Some((_, origin))) if !(least..=most).contains(&number) => {
+                let reason = format!("must be between {least} and {most}");
+                Err(ConfigError::malformed(origin, reason))
+            }
+            (number, _) => Ok(number),
         }
     };
-    Ok(ReviewHours {
-        reminder: hours("review_reminder_hours", defaults.reminder)?,
-        urgent: hours("review_urgent_hours", defaults.urgent)?,
-        escalation: hours("review_escalation_hours", defaults.escalation)?,
-        approval: hours("review_approval_hours", defaults.approval)?,
+    let hours = |key| number(key, 0, MOST_HOURS);
+    Ok(ChosenSettings {
+        agents_max: number("max_agents", 1, 100)?,
+        review_reminder_hours: hours("review_reminder_hours")?,
+        review_urgent_hours: hours("review_urgent_hours")?,
+        review_escalation_hours: hours("review_escalation_hours")?,
+        review_approval_hours: hours("review_approval_hours")?,
+        ..ChosenSettings::default()
     })
 }
 

@@ -27,7 +27,7 @@ fn without_any_setting_it_serves_on_loopback_with_sqlite_below_the_home_folder()
     let data = "/nonexistent/home/.local/share/claude-code-server";
     assert_eq!(config.storage.data_dir, PathBuf::from(data));
     assert!(matches!(config.storage.database, Database::Sqlite { file } if file.starts_with(data)));
-    assert_eq!(config.agents.max, 3);
+    assert_eq!(config.fixed.agents_max, None);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
         ("CCS_LOG", "warn"),
     ];
     let (config, _) = load_with(&["serve", "--max-agents", "7"], &variables).unwrap();
-    assert_eq!(config.agents.max, 7);
+    assert_eq!(config.fixed.agents_max, Some(7));
     assert_eq!(config.log.filter, "warn");
     assert_eq!(config.log.format, LogFormat::Json);
 }

@@ -26,6 +26,7 @@ use super::problem::Content as Problem;
         (name = "dependencies", description = "What agents need"),
         (name = "files", description = "What lies in a task's workspace"),
         (name = "streams", description = "Server-sent events"),
+        (name = "settings", description = "What holds for the whole installation"),
         (name = "installation", description = "What this server offers and how it is doing"),
     )
 )]

@@ -2,26 +2,30 @@
 
 use std::sync::Arc;
 
-use app::api::{ModelSource, SCRIPTED_MODEL};
+use app::api::SCRIPTED_MODEL;
 use app::domain::task::Task;
+use app::domain::text::ModelName;
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
+
+use crate::settings::{Credential, Settings};
+use crate::vault::VaultError;
 
 /// What an agent needs to reach its model.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The base URL, or the CLI's own choice.
     pub base_url: Option<String>,
-    /// What the process presents there.
-    pub api_key: SecretString,
+    /// What is presented there.
+    pub credential: Credential,
     /// The model, or the CLI's own choice.
     pub model: Option<String>,
 }
 
-/// The configured account, if there is one, and the scripted model beside it.
+/// The account of the settings, if there is one, and the scripted model beside it.
 #[derive(Clone)]
 pub struct Models {
-    account: Option<Account>,
+    settings: Settings,
     only_scripted: bool,
     scripted: Arc<dyn Fn() -> Starting + Send + Sync>,
     scripted_url: Arc<OnceCell<String>>,
@@ -30,24 +34,18 @@ pub struct Models {
 /// The scripted model on its way up; its base URL when it is there.
 pub type Starting = futures::future::BoxFuture<'static, std::io::Result<String>>;
 
-/// The configured account.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// Another address than Anthropic's.
-    pub base_url: Option<String>,
-    /// The key.
-    pub api_key: SecretString,
-}
-
 /// Why a task has no model.
 #[derive(Debug, thiserror::Error)]
 pub enum NoModel {
     /// Nobody has configured credentials.
     #[error(
-        "No Claude credentials are configured. Set CCS_ANTHROPIC_API_KEY and start the server \
-         again, or run this task on the scripted demo model."
+        "No Claude credentials are set. Set CCS_ANTHROPIC_API_KEY and start the server again, or \
+         anthropic_api_key by PATCH /api/settings, or run this task on the scripted demo model."
     )]
     NoCredentials,
+    /// The credentials can't be read.
+    #[error("the Claude credentials can't be read")]
+    Unreadable(#[source] VaultError),
     /// The scripted model did not start.
     #[error("the scripted model can't be started")]
     Scripted(#[source] std::io::Error),
@@ -56,47 +54,46 @@ pub enum NoModel {
 impl Models {
     /// `scripted` starts the scripted model; it is called when the first task needs it.
     pub fn new(
-        account: Option<Account>,
+        settings: Settings,
         only_scripted: bool,
         scripted: impl Fn() -> Starting + Send + Sync + 'static,
     ) -> Self {
         Self {
-            account,
+            settings,
             only_scripted,
             scripted: Arc::new(scripted),
             scripted_url: Arc::default(),
         }
     }
 
-    /// For the pages.
-    pub fn source(&self) -> ModelSource {
-        match &self.account {
-            _ if self.only_scripted => ModelSource::Scripted,
-            Some(_) => ModelSource::Account,
-            None => ModelSource::None,
-        }
-    }
-
     /// The model of a task.
     pub async fn endpoint(&self, task: &Task) -> Result<Endpoint, NoModel> {
-        let asked = task.model.as_ref().map(ToString::to_string);
+        self.endpoint_for(task.model.as_ref()).await
+    }
+
+    /// The model of this name, or of the name that the settings give.
+    pub async fn endpoint_for(&self, asked: Option<&ModelName>) -> Result<Endpoint, NoModel> {
+        let default = self.settings.in_force().values.model;
+        let asked = asked.cloned().or(default).map(String::from);
         if self.only_scripted || asked.as_deref() == Some(SCRIPTED_MODEL) {
             let url = self
                 .scripted_url
                 .get_or_try_init(|| (self.scripted)())
                 .await;
             let base_url = url.map_err(NoModel::Scripted)?.clone();
-            let api_key = SecretString::from("sk-scripted-model");
             return Ok(Endpoint {
                 base_url: Some(base_url),
-                api_key,
+                credential: Credential::ApiKey(SecretString::from("sk-scripted-model")),
                 model: None,
             });
         }
-        let account = self.account.clone().ok_or(NoModel::NoCredentials)?;
+        let account = self.settings.account().await;
+        let account = account
+            .map_err(NoModel::Unreadable)?
+            .ok_or(NoModel::NoCredentials)?;
         Ok(Endpoint {
             base_url: account.base_url,
-            api_key: account.api_key,
+            credential: account.credential,
             model: asked,
         })
     }

@@ -22,6 +22,7 @@ use crate::agent::resume::{ResumePlan, resume_plan, said_since};
 use crate::agent::usage::UsageMeter;
 use crate::prompts;
 use crate::redaction::KnownSecrets;
+use crate::settings::Credential;
 use crate::vault::VaultError;
 use crate::verification::verdict;
 use crate::workspace::WorkspaceError;
@@ -111,14 +112,18 @@ pub async fn start(
     let (access, calls) = deps.mcp.register(secrets.clone());
     let Endpoint {
         base_url,
-        api_key,
+        credential,
         model,
     } = endpoint;
     // The agent never has it; an answer of the API may tell it all the same.
-    secrets.add_text("api_key", &api_key);
-    let (door, api) = deps
-        .api
-        .register(Upstream::new(base_url.as_deref(), &api_key)?);
+    secrets.add_text("api_key", credential.value());
+    let upstream = Upstream::new(base_url.as_deref(), credential.value())?;
+    let (door, api) = deps.api.register(upstream);
+    let (base_url, credential) = match credential {
+        Credential::ApiKey(_) => (Some(door.base_url), Credential::ApiKey(door.api_key)),
+        // The CLI has to hold it itself: it goes by its own way, unmetered.
+        login @ Credential::LoginToken(_) => (base_url, login),
+    };
     let spec = AgentSpec {
         program: deps.options.program.clone(),
         workspace: folders.workspace,
@@ -126,8 +131,8 @@ pub async fn start(
         tmp_dir: folders.tmp,
         session: plan.session_start(uuid),
         model,
-        base_url: Some(door.base_url),
-        api_key: door.api_key,
+        base_url,
+        credential,
         mcp: access,
         secrets: secrets.clone(),
         environment: handover.variables,

@@ -62,16 +62,17 @@ impl Service {
         let Some(workflow) = workflow.filter(|_| faults.is_empty()) else {
             return Err(Error::Invalid { fields: faults });
         };
+        let defaults = self.settings().in_force().values;
         Ok(NewTask {
             title: new.title,
             description: new.description,
             workflow,
             priority: new.priority,
-            permission_mode: new.permission_mode,
+            permission_mode: new.permission_mode.unwrap_or(defaults.permission_mode),
             model: new.model,
             repository: repository.map(str::to_owned),
             depends_on: new.depends_on,
-            auto_approve: new.auto_approve,
+            auto_approve: new.auto_approve.unwrap_or(defaults.auto_approve),
             budget_usd: new.budget_usd,
             budget_tokens: new.budget_tokens,
             answer_after: new.answer_after_minutes,

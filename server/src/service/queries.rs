@@ -2,8 +2,9 @@
 
 use app::api::{
     BranchView, DeliverableContent, DeliverableView, Diff, EventQuery, EventView, LogFilter,
-    LogMatchQuery, LogMatches, LogPage, LogQuery, MessageView, Overview, Page, PhaseView,
-    ReviewView, TaskDetail, TaskQuery, TaskStatus, TaskView, WorkflowPhaseView, WorkflowView,
+    LogMatchQuery, LogMatches, LogPage, LogQuery, MessageView, ModelSource, Overview, Page,
+    PhaseView, ReviewView, TaskDetail, TaskQuery, TaskStatus, TaskView, WorkflowPhaseView,
+    WorkflowView,
 };
 use app::domain::id::{ReviewId, TaskId};
 use app::domain::plan::Workflow;
@@ -278,11 +279,18 @@ impl Service {
     pub async fn installation(&self) -> Result<Overview, Error> {
         let known = &self.parts.installation;
         let needs_you = self.parts.store.needs_you().await?;
+        let in_force = self.settings().in_force();
         Ok(Overview {
             agents_running: self.parts.live.running(),
-            agents_max: known.agents_max,
+            agents_max: in_force.values.agents_max,
             needs_you: u32::try_from(needs_you).unwrap_or(u32::MAX),
-            model_source: known.model_source,
+            model_source: match (known.only_scripted, in_force.has_account) {
+                (true, _) => ModelSource::Scripted,
+                (false, true) => ModelSource::Account,
+                (false, false) => ModelSource::None,
+            },
+            permission_mode: in_force.values.permission_mode,
+            auto_approve: in_force.values.auto_approve,
             problems: known.problems.clone(),
             sandbox: known.sandbox.clone(),
             sample_repository: known

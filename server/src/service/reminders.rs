@@ -16,8 +16,15 @@ const PACE: Duration = Duration::from_secs(30);
 impl Service {
     /// Calls reviews to mind and approves what is due for it, until `stop` is cancelled. Several
     /// processes may do so at once: what one has done, another finds done.
-    pub async fn watch_reviews(self, hours: ReviewHours, stop: CancellationToken) {
+    pub async fn watch_reviews(self, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            if let Err(error) = self.settings().refresh().await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the settings can't be read; those read last go on"
+                );
+            }
+            let hours = self.settings().in_force().values.review_hours();
             let seen = self.see_to_reviews(hours).await;
             if let Err(error) = seen.and(self.see_to_questions().await) {
                 tracing::error!(

@@ -16,6 +16,7 @@ mod permissions;
 mod questions;
 mod reminders;
 mod scripted_model;
+mod settings;
 mod store;
 mod support;
 mod vault;

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
-use app::api::ModelSource;
 use app::domain::id::{MessageId, QuestionId, RunId, SessionId, TaskId};
 use app::domain::task::{
     Answerable, AskedQuestion, EventRecord, NewTask, ReminderLevel, ReviewHours, RunCommand,
@@ -13,6 +12,7 @@ use server::guides::Guides;
 use server::jobs::TimerPurpose;
 use server::orchestrator::Live;
 use server::service::{Installation, Parts, Service};
+use server::settings::{Configured, Settings};
 use server::store::Store;
 use server::workflows::Workflows;
 use server::workspace::Workspaces;
@@ -25,14 +25,15 @@ fn service(store: &Store) -> Service {
     Service::new(Parts {
         store: store.clone(),
         vault: vault(store),
+        settings: Settings::new(store.clone(), vault(store), Configured::default()),
         // No test here touches a file.
+        account_trial: None,
         workspaces: Workspaces::new("/nonexistent".as_ref(), OsStr::new("/usr/bin:/bin")),
         workflows: Workflows::built_in().unwrap(),
         guides: Guides::default(),
         live: Live::default(),
         installation: Installation {
-            agents_max: 1,
-            model_source: ModelSource::Account,
+            only_scripted: false,
             problems: Vec::new(),
             sandbox: "none".to_owned(),
             sample_repository: None,

@@ -6,6 +6,7 @@ mod idempotency;
 mod pages;
 mod reading;
 mod reviews;
+mod settings;
 mod streams;
 mod support;
 mod writing;

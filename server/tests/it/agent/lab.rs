@@ -13,6 +13,7 @@ use server::agent::stdin::{HookAnswer, PermissionAnswer};
 use server::redaction::KnownSecrets;
 use server::sandbox::{Sandbox, SandboxChoice};
 use server::scripted_model::{Scenarios, ScriptedModel};
+use server::settings::Credential;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -93,7 +94,7 @@ impl Lab {
             session,
             model: None,
             base_url: Some(self.base_url.clone()),
-            api_key: SecretString::from("dummy"),
+            credential: Credential::ApiKey(SecretString::from("dummy")),
             mcp,
             secrets,
             environment: [("GREETING".to_owned(), SecretString::from("hello"))].into(),

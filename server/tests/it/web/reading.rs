@@ -181,6 +181,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/reviews/{id}/conversation
     GET /api/reviews/{id}/diff
     GET /api/reviews/{id}/files/{path}
+    GET /api/settings
     GET /api/stream
     GET /api/tasks
     GET /api/tasks/{id}
@@ -208,10 +209,12 @@ async fn the_api_describes_all_of_itself() {
     PATCH /api/reviews/{id}/approve
     PATCH /api/reviews/{id}/feedback/{feedback}/resolve
     PATCH /api/reviews/{id}/request-changes
+    PATCH /api/settings
     PATCH /api/tasks/{id}
     POST /api/dependencies/{id}/provide
     POST /api/questions/{id}/answer
     POST /api/reviews/{id}/feedback
+    POST /api/settings/check
     POST /api/tasks
     POST /api/tasks/{id}/cancel
     POST /api/tasks/{id}/execute

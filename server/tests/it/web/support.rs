@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::net::SocketAddr;
 
-use app::api::ModelSource;
 use app::domain::id::{MessageId, ReviewId, RunId, SessionId, TaskId};
 use app::domain::task::{Check, RunCommand, Task, TurnOutcome, TurnPurpose, Work};
 use axum::Router;
@@ -18,6 +17,7 @@ use server::http::board::Board;
 use server::http::gate::Gate;
 use server::orchestrator::Live;
 use server::service::{Installation, Parts, Service};
+use server::settings::{Configured, Settings};
 use server::state::AppState;
 use server::store::Store;
 use server::workflows::Workflows;
@@ -75,13 +75,14 @@ impl TestApp {
         let service = Service::new(Parts {
             store: store.clone(),
             vault: vault(&store),
+            settings: Settings::new(store.clone(), vault(&store), Configured::default()),
+            account_trial: None,
             workspaces,
             workflows: Workflows::built_in().unwrap(),
             guides: Guides::new(Some(data.path().join("guides"))),
             live: live.clone(),
             installation: Installation {
-                agents_max: 3,
-                model_source: ModelSource::Account,
+                only_scripted: false,
                 problems: Vec::new(),
                 sandbox: "none".to_owned(),
                 sample_repository: None,

@@ -1,0 +1,319 @@
+//! The settings that are in force: what the configuration gives stands over what people set, and that
+//! over the defaults. Whoever works by them reads them here each time, so that a change counts at once.
+
+use std::sync::Arc;
+
+use app::api::{SecretSettingView, SettingsView};
+use app::domain::settings::{ChosenSettings, SecretSetting, SettingValues};
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::watch;
+
+use crate::store::{Store, StoreError};
+use crate::vault::{Scope, Secret, SecretKind, SecretName, Vault, VaultError};
+
+/// Shorter secrets are not told by their end: too little would be left to guess.
+const TELLING_LENGTH: usize = 24;
+
+/// How much of the end is told.
+const TOLD: usize = 4;
+
+/// What a gateway is given that needs no key of ours.
+const UNUSED_KEY: &str = "sk-unused";
+
+/// The settings. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    vault: Vault,
+    configured: Configured,
+    current: watch::Sender<InForce>,
+}
+
+/// What the server's configuration sets. Nobody can change it while the server runs.
+#[derive(Clone, Debug, Default)]
+pub struct Configured {
+    pub values: ChosenSettings,
+    /// Where agents reach their model, and as whom.
+    pub account: Option<Account>,
+}
+
+/// What is in force at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InForce {
+    pub values: SettingValues,
+    /// Whether agents have an account at the model's API.
+    pub has_account: bool,
+    version: u64,
+    updated_at: Option<DateTime<Utc>>,
+}
+
+/// An account at the model's API.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Another address than Anthropic's.
+    pub base_url: Option<String>,
+    pub credential: Credential,
+}
+
+/// What is presented to the model's API.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// A key, which the platform can present in the agent's place.
+    ApiKey(SecretString),
+    /// A login, which the CLI has to present itself.
+    LoginToken(SecretString),
+}
+
+/// Why the settings can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl Settings {
+    /// What the configuration and the defaults give; what people have set counts from the first
+    /// [`Settings::refresh`] on.
+    pub fn new(store: Store, vault: Vault, configured: Configured) -> Self {
+        let values = configured.values.clone().over(SettingValues::default());
+        let current = InForce {
+            values,
+            has_account: configured.account.is_some(),
+            version: 0,
+            updated_at: None,
+        };
+        let inner = Inner {
+            store,
+            vault,
+            configured,
+            current: watch::Sender::new(current),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Looks what is stored now; other processes may have changed it.
+    pub async fn refresh(&self) -> Result<(), SettingsError> {
+        let inner = &*self.inner;
+        let stored = inner.store.settings().await?;
+        let kept = inner.vault.list(Scope::Settings).await?;
+        let has_credential = SecretSetting::ALL
+            .iter()
+            .any(|setting| kept.iter().any(|kept| kept.name == vault_name(*setting)));
+        let chosen = stored.chosen.over(SettingValues::default());
+        let values = inner.configured.values.clone().over(chosen);
+        let now = InForce {
+            has_account: inner.configured.account.is_some()
+                || has_credential
+                || values.anthropic_base_url.is_some(),
+            values,
+            version: stored.version,
+            updated_at: stored.updated_at,
+        };
+        inner.current.send_if_modified(|current| {
+            // Of two who look at the same time the one with the newer version is right.
+            let is_news = *current != now && now.version >= current.version;
+            if is_news {
+                *current = now;
+            }
+            is_news
+        });
+        Ok(())
+    }
+
+    /// What is in force.
+    pub fn in_force(&self) -> InForce {
+        self.inner.current.borrow().clone()
+    }
+
+    /// What is in force, and what will be.
+    pub fn watch(&self) -> watch::Receiver<InForce> {
+        self.inner.current.subscribe()
+    }
+
+    /// What the configuration sets.
+    pub fn configured(&self) -> &Configured {
+        &self.inner.configured
+    }
+
+    /// The account that the next agent uses, if there is one.
+    pub async fn account(&self) -> Result<Option<Account>, VaultError> {
+        if let Some(account) = &self.inner.configured.account {
+            return Ok(Some(account.clone()));
+        }
+        let url = self.in_force().values.anthropic_base_url;
+        let base_url = url.map(String::from);
+        let credential = if let Some(key) = self.secret(SecretSetting::AnthropicApiKey).await? {
+            Credential::ApiKey(key)
+        } else if let Some(token) = self.secret(SecretSetting::ClaudeLoginToken).await? {
+            Credential::LoginToken(token)
+        } else if base_url.is_some() {
+            // A gateway may hold the key itself.
+            Credential::unused()
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Account {
+            base_url,
+            credential,
+        }))
+    }
+
+    /// Keeps a secret in place of an earlier one, or removes it.
+    pub async fn keep_secret(
+        &self,
+        setting: SecretSetting,
+        value: Option<&str>,
+    ) -> Result<(), VaultError> {
+        let (vault, name) = (&self.inner.vault, vault_name(setting));
+        match value {
+            Some(value) => {
+                let value = value.as_bytes();
+                vault
+                    .put(Scope::Settings, &name, SecretKind::Variable, value)
+                    .await
+            }
+            None => vault.delete(Scope::Settings, &name).await.map(drop),
+        }
+    }
+
+    /// All of it for people, secrets without their values.
+    pub async fn view(&self) -> Result<SettingsView, SettingsError> {
+        self.refresh().await?;
+        let current = self.in_force();
+        let defaults = self.inner.configured.values.clone();
+        let mut secrets = Vec::new();
+        for setting in SecretSetting::ALL {
+            secrets.push(self.secret_view(setting).await?);
+        }
+        Ok(SettingsView {
+            version: current.version,
+            updated_at: current.updated_at,
+            values: self.with_configured_address(current.values),
+            defaults: defaults.over(SettingValues::default()),
+            configured: self.configured_names(),
+            secrets,
+        })
+    }
+
+    /// The names of the settings that the configuration sets.
+    pub fn configured_names(&self) -> Vec<String> {
+        let configured = &self.inner.configured;
+        let values = serde_json::to_value(&configured.values).unwrap_or_default();
+        let set = values.as_object().into_iter().flat_map(|set| set.keys());
+        let mut names: Vec<String> = set.cloned().collect();
+        if configured.account.is_some() {
+            names.push("anthropic_base_url".to_owned());
+            names.extend(SecretSetting::ALL.map(|secret| secret.to_string()));
+        }
+        names
+    }
+
+    fn with_configured_address(&self, values: SettingValues) -> SettingValues {
+        let Some(account) = &self.inner.configured.account else {
+            return values;
+        };
+        let url = account.base_url.as_ref();
+        SettingValues {
+            anthropic_base_url: url.and_then(|url| url.parse().ok()),
+            ..values
+        }
+    }
+
+    async fn secret_view(&self, setting: SecretSetting) -> Result<SecretSettingView, VaultError> {
+        let view = |value: Option<&str>, updated_at| SecretSettingView {
+            name: setting,
+            is_set: value.is_some(),
+            last_four: value.and_then(last_four),
+            updated_at,
+        };
+        if let Some(account) = &self.inner.configured.account {
+            let value = match (&account.credential, setting) {
+                (Credential::ApiKey(key), SecretSetting::AnthropicApiKey)
+                | (Credential::LoginToken(key), SecretSetting::ClaudeLoginToken) => {
+                    Some(key.expose_secret()).filter(|key| *key != UNUSED_KEY)
+                }
+                _ => None,
+            };
+            return Ok(view(value, None));
+        }
+        let kept = self.inner.vault.list(Scope::Settings).await?;
+        let name = vault_name(setting);
+        let updated_at = kept.iter().find(|kept| kept.name == name);
+        let value = self.secret(setting).await?;
+        let value = value.as_ref().map(secrecy::ExposeSecret::expose_secret);
+        Ok(view(value, updated_at.map(|kept| kept.updated_at)))
+    }
+
+    async fn secret(&self, setting: SecretSetting) -> Result<Option<SecretString>, VaultError> {
+        let name = vault_name(setting);
+        let found = self.inner.vault.get(Scope::Settings, &name).await?;
+        found.map(|secret| text(&secret)).transpose()
+    }
+}
+
+impl Credential {
+    /// What a gateway is given that needs no key of ours.
+    pub fn unused() -> Self {
+        Self::ApiKey(SecretString::from(UNUSED_KEY))
+    }
+
+    /// The variable in which the CLI looks for it.
+    pub const fn variable(&self) -> &'static str {
+        match self {
+            Self::ApiKey(_) => "ANTHROPIC_API_KEY",
+            // Bound to the CLI: it is of use to nothing else.
+            Self::LoginToken(_) => "CLAUDE_CODE_OAUTH_TOKEN",
+        }
+    }
+
+    /// Its value.
+    pub const fn value(&self) -> &SecretString {
+        match self {
+            Self::ApiKey(value) | Self::LoginToken(value) => value,
+        }
+    }
+}
+
+fn text(secret: &Secret) -> Result<SecretString, VaultError> {
+    let text = std::str::from_utf8(secret.value.expose_secret());
+    text.map(SecretString::from)
+        .map_err(|_| VaultError::Damaged {
+            name: secret.name.to_string(),
+        })
+}
+
+fn vault_name(setting: SecretSetting) -> SecretName {
+    let name = setting.to_string().parse();
+    name.expect("a setting's name is a word")
+}
+
+/// The end of a long secret.
+fn last_four(value: &str) -> Option<String> {
+    let is_long = value.is_ascii() && value.len() >= TELLING_LENGTH;
+    is_long.then(|| value[value.len() - TOLD..].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_a_long_secret_is_told() {
+        assert_eq!(
+            last_four("sk-ant-api03-0123456789-abcd").as_deref(),
+            Some("abcd")
+        );
+        assert_eq!(last_four("sk-ant-0123456789-abcde"), None);
+        assert_eq!(last_four(&"ä".repeat(40)), None);
+    }
+}
