@@ -51,7 +51,7 @@ impl<T: DeserializeOwned> Decodes<T> for JsonText {
 pub fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Unexpected> {
     #[cfg(target_arch = "wasm32")]
     return in_browser::parse(text)
-        .and_then(|value| Ok(serde_wasm_bindgen::from_value(value)?))
+        .and_then(serde_wasm_bindgen::from_value)
         .map_err(|error| Unexpected(error.to_string()));
     #[cfg(not(target_arch = "wasm32"))]
     serde_json::from_str(text).map_err(|error| Unexpected(error.to_string()))
