@@ -26,7 +26,7 @@ pub fn TakeAlong(state: TaskState) -> impl IntoView {
         .with_untracked(|task| task.task_type == TaskType::ModifyApp);
     view! {
         <p class="take-along">
-            <a href=format!("/api/tasks/{id}/patch") rel="external" download="">"Download all changes as a patch"</a>
+            <a class="btn btn-sm" href=format!("/api/tasks/{id}/patch") rel="external" download="">"Download all changes as a patch"</a>
         </p>
         {is_change.then(|| view! { <Branch id /> })}
     }
