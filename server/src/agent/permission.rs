@@ -72,9 +72,7 @@ pub enum Denial {
     #[error("The command can't be judged because {0}. Split it into simple commands.")]
     NotSimple(NotSimple),
     /// A program that is not listed.
-    #[error(
-        "The permission mode \"balanced\" does not allow \"{command}\" without a person's yes."
-    )]
+    #[error("\"{command}\" is not among the commands that go without a person's yes.")]
     Command {
         /// The program, with its subcommand where that decides.
         command: String,

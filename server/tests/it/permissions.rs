@@ -68,7 +68,7 @@ async fn a_yes_after_a_restart_counts_for_that_call_alone() {
         call["why"]
             .as_str()
             .unwrap()
-            .contains("does not allow \"dd\"")
+            .contains("\"dd\" is not among the commands")
     );
     let options: Vec<_> = first[0]["options"].as_array().unwrap().iter().collect();
     assert_eq!(options.len(), 3);
