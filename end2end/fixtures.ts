@@ -158,6 +158,8 @@ interface Fixtures {
   model: "scripted" | "none";
   /** What the browser may complain about in this test, besides nothing. */
   allowedComplaints: RegExp[];
+  /** A scripted model that no server knows of yet. */
+  scriptedModel: ScriptedModel;
   /** A fresh server for this test. Pages and requests have its address as their base. */
   server: Server;
 }
@@ -190,6 +192,14 @@ export const test = base.extend<Fixtures>({
       }
     } finally {
       await scripted?.stop();
+    }
+  },
+  scriptedModel: async ({}, use) => {
+    const model = await ScriptedModel.start();
+    try {
+      await use(model);
+    } finally {
+      await model.stop();
     }
   },
   baseURL: async ({ server }, use) => {

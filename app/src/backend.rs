@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use leptos::prelude::use_context;
 
 use crate::api::{
-    BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, DependencyView,
-    EventQuery, EventView, GivenAnswer, GuideContent, GuideView, LogPage, LogQuery, MessageView,
-    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReviewView, ReviewWork,
-    ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
+    DependencyView, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent, GuideView,
+    LogPage, LogQuery, MessageView, Overview, Page, PermissionsView, ProvideDependency,
+    QuestionView, ReviewView, ReviewWork, SettingsView, ShowFile, ShownFile, TaskDetail, TaskQuery,
+    TaskView, WorkflowView,
 };
 use crate::domain::id::{DependencyId, FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
 use crate::domain::permission::{GrantedRule, PermissionRule};
@@ -21,6 +22,9 @@ use crate::fault::Fault;
 #[async_trait]
 pub trait Backend: Send + Sync {
     async fn overview(&self) -> Result<Overview, Fault>;
+    async fn settings(&self) -> Result<SettingsView, Fault>;
+    async fn edit_settings(&self, edit: EditSettings) -> Result<SettingsView, Fault>;
+    async fn check_account(&self) -> Result<AccountCheck, Fault>;
     async fn workflows(&self) -> Result<Vec<WorkflowView>, Fault>;
     async fn guides(&self) -> Result<Vec<GuideView>, Fault>;
     async fn guide(&self, path: String) -> Result<GuideContent, Fault>;

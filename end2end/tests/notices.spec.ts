@@ -6,7 +6,7 @@ test.use({ model: "none" });
 test("without credentials the page says so, and the demo model does the work under its own name", async ({ page }) => {
   await page.goto("/");
   const notice = page.locator(".notice", { hasText: "No Claude credentials are set" });
-  await expect(notice).toContainText("CCS_ANTHROPIC_API_KEY");
+  await expect(notice.getByRole("link", { name: "Give a key in the settings" })).toHaveAttribute("href", "/settings");
   await notice.getByRole("link", { name: "try the demo" }).click();
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("New task");
   await expect(page.getByRole("radio", { name: "New application" })).toBeChecked();

@@ -33,6 +33,11 @@ impl Installation {
         provide_context(Self(resource(|| (), |()| load_overview())));
     }
 
+    /// Loads it anew.
+    pub fn refresh(self) {
+        self.0.refetch();
+    }
+
     /// What is known; read it inside a `Transition`.
     pub fn overview(self) -> Option<Overview> {
         self.0.get()?.ok()
@@ -117,6 +122,11 @@ fn Rail() -> impl IntoView {
                 <li>
                     <A href="/guides" attr:class="rail-item" attr:data-key="g d">
                         <Glyph icon=Icon::Book /> <span>"Guides"</span>
+                    </A>
+                </li>
+                <li>
+                    <A href="/settings" attr:class="rail-item" attr:data-key="g s">
+                        <Glyph icon=Icon::Sliders /> <span>"Settings"</span>
                     </A>
                 </li>
             </ul>

@@ -15,9 +15,9 @@ pub fn Notices(overview: Overview) -> impl IntoView {
     let credentials = (overview.model_source == ModelSource::None).then(|| {
         view! {
             <Notice tone="waiting" icon=Icon::Key>
-                "No Claude credentials are set, so only the scripted demo model can answer. Set "
-                <code>"CCS_ANTHROPIC_API_KEY"</code>
-                " and restart to work with Claude, or "
+                "No Claude credentials are set, so only the scripted demo model can answer. "
+                <a class="link" href="/settings">"Give a key in the settings"</a>
+                " to work with Claude, or "
                 <a class="link" href="/tasks/new?type=create_app&model=scripted-demo">"try the demo"</a>
                 "."
             </Notice>

@@ -8,13 +8,14 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlDialogElement, HtmlElement, KeyboardEvent};
 
 /// What the help lists.
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 18] = [
     ("?", "This help"),
     ("/", "Search"),
     ("c", "New task"),
     ("g t", "Tasks"),
     ("g n", "Needs you"),
     ("g d", "Guides"),
+    ("g s", "Settings"),
     ("j", "Next row"),
     ("k", "Previous row"),
     ("Enter", "Open"),

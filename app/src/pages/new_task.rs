@@ -11,6 +11,7 @@ use crate::components::form::{PostForm, Posting};
 use crate::components::frame::Installation;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::page::{Crumb, Page};
+use crate::domain::permission::PermissionMode;
 use crate::domain::plan::TaskType;
 use crate::fault::{Fault, FieldFault};
 use crate::live::{Follow, Live};
@@ -54,14 +55,18 @@ pub fn NewTaskPage() -> impl IntoView {
         // that the `Transition` knows what it waits for.
         let model = memo(move || {
             let overview = installation.overview()?;
-            Some((overview.model_source, overview.sample_repository))
+            let defaults = (overview.permission_mode, overview.auto_approve);
+            Some((overview.model_source, overview.sample_repository, defaults))
         });
-        let (source, sample) = model.get().unwrap_or((ModelSource::Account, None));
+        let (source, sample, defaults) =
+            model
+                .get()
+                .unwrap_or((ModelSource::Account, None, Default::default()));
         let only_scripted = source == ModelSource::None;
         suspend(async move {
             workflows
                 .await
-                .map(|workflows| view! { <NewTask workflows only_scripted sample /> })
+                .map(|workflows| view! { <NewTask workflows only_scripted sample defaults /> })
         })
     };
     view! {
@@ -77,7 +82,7 @@ pub fn NewTaskPage() -> impl IntoView {
 
 /// What is wrong with the fields.
 #[derive(Clone, Copy)]
-pub struct FieldFaults(Signal<Vec<FieldFault>>);
+pub struct FieldFaults(pub Signal<Vec<FieldFault>>);
 
 impl FieldFaults {
     /// What is wrong with one field.
@@ -97,6 +102,8 @@ fn NewTask(
     workflows: Vec<WorkflowView>,
     only_scripted: bool,
     sample: Option<String>,
+    /// What the settings say of tasks that don't say it themselves.
+    defaults: (PermissionMode, bool),
 ) -> impl IntoView {
     let takes_repository = workflows
         .iter()
@@ -108,6 +115,9 @@ fn NewTask(
         let fault = address.with(|map| map.get("fault"))?;
         from_json::<Fault>(&fault).ok()
     };
+    let (permission_mode, auto_approve) = defaults;
+    let came_back = address.with_untracked(|map| map.get("fault").is_some());
+    let auto_approve = !form.auto_approve.is_empty() || (auto_approve && !came_back);
     let fault = memo(move || {
         if create.is_answered() {
             create.fault()
@@ -142,7 +152,7 @@ fn NewTask(
             <TypeCards workflows chosen=form.task_type.clone() />
             <DescriptionField title=form.title.clone() description=form.description.clone() />
             {takes_repository.then(|| view! { <RepositoryField repository=form.repository.clone() sample /> })}
-            <MoreFields form only_scripted />
+            <MoreFields form only_scripted permission_mode auto_approve />
             <div class="form-actions">
                 <button class="btn btn-primary" name="form[start]" value="true" disabled=pending>
                     <Glyph icon=Icon::Play /> "Create and start"
@@ -155,7 +165,7 @@ fn NewTask(
 }
 
 /// Takes the person to the first field that needs attention, out of a part that is folded too.
-fn focus_first_fault() {
+pub fn focus_first_fault() {
     use wasm_bindgen::JsCast;
     let found = document()
         .query_selector("[aria-invalid=true]")

@@ -15,18 +15,19 @@ use crate::reactive::list;
 
 /// A field with its label, a hint, and what is wrong with it.
 #[component]
-fn Field(
+pub fn Field(
     name: &'static str,
     label: &'static str,
-    #[prop(default = "")] hint: &'static str,
-    children: ChildrenFn,
+    #[prop(into, default = String::new())] hint: String,
+    children: Children,
 ) -> impl IntoView {
     let fault = expect_context::<FieldFaults>().of(name);
+    let is_empty = hint.is_empty();
     view! {
         <div class="field">
             <label for=name>{label}</label>
             {children()}
-            <p class="field-hint" id=format!("{name}-hint") hidden=hint.is_empty()>{hint}</p>
+            <p class="field-hint" id=format!("{name}-hint") hidden=is_empty>{hint}</p>
             <p class="field-fault" id=format!("{name}-fault")>{fault}</p>
         </div>
     }
@@ -34,7 +35,7 @@ fn Field(
 }
 
 /// The attributes that tie an input to its hint and its fault.
-fn invalid(name: &'static str) -> Signal<Option<&'static str>> {
+pub fn invalid(name: &'static str) -> Signal<Option<&'static str>> {
     let fault = expect_context::<FieldFaults>().of(name);
     Signal::derive(move || fault.with(Option::is_some).then_some("true"))
 }
@@ -144,7 +145,13 @@ fn suggest(description: &str) -> String {
 
 /// Everything that has a default that suits most tasks.
 #[component]
-pub fn MoreFields(form: TaskForm, only_scripted: bool) -> impl IntoView {
+pub fn MoreFields(
+    form: TaskForm,
+    only_scripted: bool,
+    /// Unless the form says another one.
+    permission_mode: PermissionMode,
+    auto_approve: bool,
+) -> impl IntoView {
     let differs = [
         &form.priority,
         &form.model,
@@ -153,7 +160,6 @@ pub fn MoreFields(form: TaskForm, only_scripted: bool) -> impl IntoView {
     ]
     .into_iter()
     .any(|value| !value.is_empty());
-    let auto_approve = !form.auto_approve.is_empty();
     view! {
         <details class="more" open=differs || only_scripted>
             <summary>
@@ -163,7 +169,7 @@ pub fn MoreFields(form: TaskForm, only_scripted: bool) -> impl IntoView {
             <div class="more-fields">
                 <ModelField chosen=form.model only_scripted />
                 <PriorityField chosen=form.priority />
-                <PermissionField chosen=form.permission_mode />
+                <PermissionField chosen=form.permission_mode.parse().unwrap_or(permission_mode) />
                 <AnswerField chosen=form.answer_after_minutes />
                 <label class="check-field">
                     <input type="checkbox" class="checkbox checkbox-sm" name="form[auto_approve]" value="on" checked=auto_approve />
@@ -307,9 +313,9 @@ fn AnswerField(chosen: String) -> impl IntoView {
     .into_any()
 }
 
+/// What agents may do without asking.
 #[component]
-fn PermissionField(chosen: String) -> impl IntoView {
-    let chosen: PermissionMode = chosen.parse().unwrap_or_default();
+pub fn PermissionField(chosen: PermissionMode) -> impl IntoView {
     let choice = |mode: PermissionMode| {
         let (word, meaning) = meaning(mode);
         view! {

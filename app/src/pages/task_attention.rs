@@ -51,7 +51,7 @@ pub fn Attention(
         (_, Some(WaitingReason::Review)) if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
         (_, Some(WaitingReason::Question)) => view! { <Asks state /> }.into_any(),
         (StatusName::Failed, _) => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
-        (_, Some(WaitingReason::Credentials)) => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /></Card> }.into_any(),
+        (_, Some(WaitingReason::Credentials)) => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /> <a class="link" href="/settings">"Look at the settings"</a></Card> }.into_any(),
         (_, Some(WaitingReason::RateLimit)) => view! { <RateLimit state /> }.into_any(),
         _ => ().into_any(),
     }

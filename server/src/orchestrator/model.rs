@@ -39,8 +39,8 @@ pub type Starting = futures::future::BoxFuture<'static, std::io::Result<String>>
 pub enum NoModel {
     /// Nobody has configured credentials.
     #[error(
-        "No Claude credentials are set. Set CCS_ANTHROPIC_API_KEY and start the server again, or \
-         anthropic_api_key by PATCH /api/settings, or run this task on the scripted demo model."
+        "No Claude credentials are set. Give a key in the settings, or run this task on the scripted \
+         demo model."
     )]
     NoCredentials,
     /// The credentials can't be read.

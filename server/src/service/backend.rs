@@ -1,10 +1,11 @@
 //! The port to the pages: the same use cases, with errors as pages get them.
 
 use app::api::{
-    BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView, DependencyView,
-    EventQuery, EventView, GivenAnswer, GuideContent, GuideView, LogPage, LogQuery, MessageView,
-    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReviewView, ReviewWork,
-    ShowFile, ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
+    DependencyView, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent, GuideView,
+    LogPage, LogQuery, MessageView, Overview, Page, PermissionsView, ProvideDependency,
+    QuestionView, ReviewView, ReviewWork, SettingsView, ShowFile, ShownFile, TaskDetail, TaskQuery,
+    TaskView, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{DependencyId, FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
@@ -20,6 +21,18 @@ use super::Service;
 impl Backend for Service {
     async fn overview(&self) -> Result<Overview, Fault> {
         Ok(self.installation().await?)
+    }
+
+    async fn settings(&self) -> Result<SettingsView, Fault> {
+        Ok(self.show_settings().await?)
+    }
+
+    async fn edit_settings(&self, edit: EditSettings) -> Result<SettingsView, Fault> {
+        Ok(Self::edit_settings(self, edit).await?)
+    }
+
+    async fn check_account(&self) -> Result<AccountCheck, Fault> {
+        Ok(Self::check_account(self).await?)
     }
 
     async fn workflows(&self) -> Result<Vec<WorkflowView>, Fault> {

@@ -1,0 +1,95 @@
+import { expect, test } from "../fixtures.ts";
+import { TaskPage, chooseType } from "../task.ts";
+
+const KEY = "sk-ant-api03-canary-of-the-journey-wxyz";
+
+test.use({ model: "none" });
+
+test.describe("in a browser", () => {
+  // The browser reports the refusal of a field as an error.
+  test.use({ allowedComplaints: [/status of 422/] });
+
+  test("a key is given, tried, used by the next agent and removed", async ({ page, request, scriptedModel }) => {
+    await page.goto("/");
+    await page.getByRole("link", { name: "Give a key in the settings" }).click();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Settings");
+    await expect(page.getByText("No API key is set.")).toBeVisible();
+
+    const claude = page.getByRole("region", { name: "Claude" });
+    await claude.getByLabel("API key").fill(KEY);
+    await claude.getByLabel("Address of the API").fill("http://example.com");
+    await claude.getByRole("button", { name: "Save" }).click();
+    await expect(claude.getByLabel("Address of the API")).toHaveAttribute("aria-invalid", "true");
+    await expect(claude.locator("#anthropic_base_url-fault")).toContainText("https");
+
+    await claude.getByLabel("Address of the API").fill(scriptedModel.url);
+    await claude.getByRole("button", { name: "Save" }).click();
+    await expect(claude.getByRole("status").first()).toHaveText("Saved.");
+    await expect(claude).toContainText("The API key is set, it ends in wxyz.");
+    await expect(claude.getByLabel("API key")).toHaveValue("");
+    await expect(page.locator(".notice", { hasText: "No Claude credentials are set" })).toHaveCount(0);
+    expect(await (await request.get("/api/settings")).text()).not.toContain(KEY);
+    await page.reload();
+    expect(await page.content()).not.toContain(KEY);
+
+    await page.getByRole("button", { name: "Test the credentials" }).click();
+    await expect(page.getByText("It works: Claude has answered.")).toBeVisible({ timeout: 40_000 });
+
+    await page.goto("/tasks/new");
+    await chooseType(page, "Free prompt");
+    await page.getByLabel("Description").fill("Say hello.\n\nscenario: echo");
+    await page.getByRole("button", { name: "Create and start" }).click();
+    const task = new TaskPage(page);
+    await expect(task.status).toHaveText("Completed", { timeout: 60_000 });
+
+    await page.goto("/settings");
+    await page.getByRole("button", { name: "Remove the API key" }).click();
+    await expect(page.getByText("No API key is set.")).toBeVisible();
+  });
+
+  test("what new tasks begin with and how many agents work is set", async ({ page }) => {
+    await page.goto("/settings");
+    const tasks = page.getByRole("region", { name: "New tasks" });
+    await tasks.getByLabel("Strict").check();
+    await tasks.getByLabel("Approve every gate by itself").check();
+    await tasks.getByRole("button", { name: "Save" }).click();
+    await expect(tasks.getByRole("status").first()).toHaveText("Saved.");
+    const work = page.getByRole("region", { name: "Agents and reviews" });
+    await work.getByLabel("Agents at once").fill("65");
+    await work.getByRole("button", { name: "Save" }).click();
+    await expect(work.locator("#agents_max-fault")).toHaveText("It must be between 1 and 64.");
+    await work.getByLabel("Agents at once").fill("5");
+    await work.getByRole("button", { name: "Save" }).click();
+    await expect(work.getByRole("status").first()).toHaveText("Saved.");
+    await expect(page.locator(".agent-count")).toContainText("of 5");
+
+    await page.goto("/tasks/new");
+    await expect(page.getByLabel("Strict")).toBeChecked();
+    await expect(page.getByLabel("Approve every gate by itself")).toBeChecked();
+  });
+});
+
+test.describe("without script", () => {
+  test.use({ javaScriptEnabled: false });
+
+  test("settings are saved, and come back with what is wrong", async ({ page, scriptedModel }) => {
+    await page.goto("/settings");
+    const claude = page.getByRole("region", { name: "Claude" });
+    await claude.getByLabel("API key").fill(KEY);
+    await claude.getByLabel("Address of the API").fill(scriptedModel.url);
+    await claude.getByRole("button", { name: "Save" }).click();
+    await expect(claude.getByRole("status").first()).toHaveText("Saved.");
+    await expect(claude).toContainText("it ends in wxyz");
+    expect(page.url()).not.toContain(KEY);
+
+    await claude.getByLabel("API key").fill("two words");
+    await claude.getByLabel("Address of the API").fill("nowhere");
+    await claude.getByRole("button", { name: "Save" }).click();
+    await expect(claude.locator("#anthropic_base_url-fault")).toContainText("must be an address");
+    await expect(claude.getByLabel("Address of the API")).toHaveValue("nowhere");
+    expect(page.url()).not.toContain("two");
+
+    await page.getByRole("button", { name: "Test the credentials" }).click();
+    await expect(page.getByText("It works: Claude has answered.")).toBeVisible({ timeout: 40_000 });
+  });
+});
