@@ -13,7 +13,8 @@ pub use request::{
     LogMatchQuery, LogQuery, MessageText, ProvideDependency, SecretText, TaskQuery,
 };
 pub use settings::{
-    AccountCheck, AccountState, Change, EditSettings, SecretSettingView, SettingsView,
+    AccountCheck, AccountState, Change, EditSettings, NewSecret, SecretSettingView, SecretValue,
+    SecretView, SettingsView,
 };
 pub use shown::{
     ChangeList, ChangedFile, ConversationView, LINE_LINK, MovedComment, OPEN_LINK, Piece,

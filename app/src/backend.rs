@@ -8,9 +8,9 @@ use leptos::prelude::use_context;
 use crate::api::{
     AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
     DependencyView, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent, GuideView,
-    LogPage, LogQuery, MessageView, Overview, Page, PermissionsView, ProvideDependency,
-    QuestionView, ReviewView, ReviewWork, SettingsView, ShowFile, ShownFile, TaskDetail, TaskQuery,
-    TaskView, WorkflowView,
+    LogPage, LogQuery, MessageView, NewSecret, Overview, Page, PermissionsView, ProvideDependency,
+    QuestionView, ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile,
+    ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
 use crate::domain::id::{DependencyId, FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
 use crate::domain::permission::{GrantedRule, PermissionRule};
@@ -25,6 +25,10 @@ pub trait Backend: Send + Sync {
     async fn settings(&self) -> Result<SettingsView, Fault>;
     async fn edit_settings(&self, edit: EditSettings) -> Result<SettingsView, Fault>;
     async fn check_account(&self) -> Result<AccountCheck, Fault>;
+    async fn secrets(&self) -> Result<Vec<SecretView>, Fault>;
+    async fn create_secret(&self, new: NewSecret) -> Result<SecretView, Fault>;
+    async fn replace_secret(&self, name: String, value: SecretText) -> Result<SecretView, Fault>;
+    async fn delete_secret(&self, name: String) -> Result<(), Fault>;
     async fn workflows(&self) -> Result<Vec<WorkflowView>, Fault>;
     async fn guides(&self) -> Result<Vec<GuideView>, Fault>;
     async fn guide(&self, path: String) -> Result<GuideContent, Fault>;

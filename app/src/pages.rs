@@ -30,6 +30,7 @@ mod review_viewed;
 mod settings;
 mod settings_fields;
 mod settings_form;
+mod settings_secrets;
 mod task;
 mod task_actions;
 mod task_attention;

@@ -45,6 +45,22 @@ test("a key is given in the page, used by a command, and shown nowhere", async (
   expect(await page.content()).not.toContain(SECRET);
 });
 
+test("a reusable secret is given by its name", async ({ page, request }) => {
+  test.setTimeout(2 * PHASE_MS);
+  await request.post("/api/secrets", { data: { name: "weather-live", value: SECRET } });
+  await open(page, "/tasks/new");
+  const task = await start(page, "dependency");
+  const choice = card(page).getByLabel("Reusable secret for WEATHER_API_KEY");
+  await choice.selectOption("weather-live", { timeout: PHASE_MS });
+  await card(page).getByRole("button", { name: "Give it to the agent" }).click();
+  await expect(task.status).toHaveText("Completed", { timeout: PHASE_MS });
+  await expect(task.log).toContainText(`The key has ${SECRET.length} characters, and says: [secret WEATHER_API_KEY]`);
+  await page.getByRole("link", { name: "History" }).click();
+  await expect(page.locator(".given")).toContainText("given as the reusable secret weather-live");
+  await open(page, "/settings");
+  await expect(page.getByRole("listitem").filter({ hasText: "weather-live" })).toContainText("given to 1 task");
+});
+
 test("a key is declined with a reason that the agent is told", async ({ page }) => {
   test.setTimeout(2 * PHASE_MS);
   await open(page, "/tasks/new");

@@ -1,5 +1,5 @@
 import { expect, test } from "../fixtures.ts";
-import { TaskPage, chooseType } from "../task.ts";
+import { TaskPage, chooseType, open } from "../task.ts";
 
 const KEY = "sk-ant-api03-canary-of-the-journey-wxyz";
 
@@ -93,3 +93,47 @@ test.describe("without script", () => {
     await expect(page.getByText("It works: Claude has answered.")).toBeVisible({ timeout: 40_000 });
   });
 });
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(`reusable secrets ${javaScriptEnabled ? "with" : "without"} script`, () => {
+    // The browser reports the refusal of a field as an error.
+    test.use({ javaScriptEnabled, allowedComplaints: [/status of 422/] });
+
+    test("a secret is kept, replaced and deleted, and its value is never shown", async ({ page, request }) => {
+      const visit = () => (javaScriptEnabled ? open(page, "/settings") : page.goto("/settings"));
+      await visit();
+      const secrets = page.getByRole("region", { name: "Reusable secrets" });
+      await expect(secrets).toContainText("There are none yet.");
+      const add = async (name: string, value: string, kind = "Variable") => {
+        await secrets.getByLabel("Name", { exact: true }).fill(name);
+        await secrets.getByLabel("Agents get it as").selectOption(kind);
+        await secrets.getByLabel("Value", { exact: true }).fill(value);
+        await secrets.getByRole("button", { name: "Keep the secret" }).click();
+      };
+      await add("STRIPE_KEY", "sk-live-canary-of-the-journey-abcd");
+      const row = secrets.getByRole("listitem").filter({ hasText: "STRIPE_KEY" });
+      await expect(row).toContainText("Variable, ends in abcd, given to no task");
+      await expect(secrets.getByLabel("Value", { exact: true })).toHaveValue("");
+      await add("account.json", '{\n  "key": 1\n}\n', "File");
+      await expect(secrets.getByRole("listitem")).toHaveCount(2);
+
+      await add("STRIPE_KEY", "sk-live-canary-of-another-journey");
+      await expect(page.getByText("The name is taken already.").or(page.getByText("It is taken already.")).first()).toBeVisible();
+      expect(page.url()).not.toContain("canary");
+
+      await visit();
+      await row.locator("summary", { hasText: "Replace" }).click();
+      await row.getByLabel("New value of STRIPE_KEY").fill("sk-live-canary-of-the-journey-wxyz");
+      await row.getByRole("button", { name: "Replace STRIPE_KEY", exact: true }).click();
+      await expect(row).toContainText("ends in wxyz");
+
+      await row.locator("summary", { hasText: "Delete" }).click();
+      await expect(row).toContainText("No task was given it.");
+      await row.getByRole("button", { name: "Delete STRIPE_KEY for good" }).click();
+      await expect(secrets.getByRole("listitem")).toHaveCount(1);
+      expect(await page.content()).not.toContain("canary");
+      const kept = (await (await request.get("/api/secrets")).json()) as { items: { name: string; kind: string }[] };
+      expect(kept.items.map(({ name, kind }) => [name, kind])).toEqual([["account.json", "file"]]);
+    });
+  });
+}

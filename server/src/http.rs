@@ -18,6 +18,7 @@ mod permissions;
 pub mod problem;
 mod questions;
 mod reviews;
+mod secrets;
 mod settings;
 mod sse;
 mod tasks;
@@ -92,6 +93,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(sse::routes())
         .merge(installation::routes())
         .merge(settings::routes())
+        .merge(secrets::routes())
         .merge(guides::routes())
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod permissions;
 mod queries;
 mod reminders;
 mod reviewing;
+mod secrets;
 mod seed;
 mod settings;
 mod shown;

@@ -10,13 +10,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 
 use crate::store::{Store, StoreError};
-use crate::vault::{Scope, Secret, SecretKind, SecretName, Vault, VaultError};
-
-/// Shorter secrets are not told by their end: too little would be left to guess.
-const TELLING_LENGTH: usize = 24;
-
-/// How much of the end is told.
-const TOLD: usize = 4;
+use crate::vault::{
+    Scope, Secret, SecretKind, SecretName, SecretSummary, Vault, VaultError, telling_end,
+};
 
 /// What a gateway is given that needs no key of ours.
 const UNUSED_KEY: &str = "sk-unused";
@@ -191,9 +187,10 @@ impl Settings {
         self.refresh().await?;
         let current = self.in_force();
         let defaults = self.inner.configured.values.clone();
+        let kept = self.inner.vault.list(Scope::Settings).await?;
         let mut secrets = Vec::new();
         for setting in SecretSetting::ALL {
-            secrets.push(self.secret_view(setting).await?);
+            secrets.push(self.secret_view(setting, &kept).await?);
         }
         Ok(SettingsView {
             version: current.version,
@@ -229,11 +226,15 @@ impl Settings {
         }
     }
 
-    async fn secret_view(&self, setting: SecretSetting) -> Result<SecretSettingView, VaultError> {
+    async fn secret_view(
+        &self,
+        setting: SecretSetting,
+        kept: &[SecretSummary],
+    ) -> Result<SecretSettingView, VaultError> {
         let view = |value: Option<&str>, updated_at| SecretSettingView {
             name: setting,
             is_set: value.is_some(),
-            last_four: value.and_then(last_four),
+            last_four: value.and_then(telling_end),
             updated_at,
         };
         if let Some(account) = &self.inner.configured.account {
@@ -246,7 +247,6 @@ impl Settings {
             };
             return Ok(view(value, None));
         }
-        let kept = self.inner.vault.list(Scope::Settings).await?;
         let name = vault_name(setting);
         let updated_at = kept.iter().find(|kept| kept.name == name);
         let value = self.secret(setting).await?;
@@ -295,25 +295,4 @@ fn text(secret: &Secret) -> Result<SecretString, VaultError> {
 fn vault_name(setting: SecretSetting) -> SecretName {
     let name = setting.to_string().parse();
     name.expect("a setting's name is a word")
-}
-
-/// The end of a long secret.
-fn last_four(value: &str) -> Option<String> {
-    let is_long = value.is_ascii() && value.len() >= TELLING_LENGTH;
-    is_long.then(|| value[value.len() - TOLD..].to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_end_of_a_long_secret_is_told() {
-        assert_eq!(
-            last_four("sk-ant-api03-0123456789-abcd").as_deref(),
-            Some("abcd")
-        );
-        assert_eq!(last_four("sk-ant-0123456789-abcde"), None);
-        assert_eq!(last_four(&"ä".repeat(40)), None);
-    }
 }

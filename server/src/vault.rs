@@ -6,14 +6,18 @@
 //! in memory but the master keys; what reads the memory of the running process is beyond this.
 
 mod master;
+mod named;
 mod rotation;
 mod row;
 mod seal;
 mod secret;
 
 pub use master::{KeyFileError, MasterKeyId, MasterKeys, NotAKey};
+pub use named::{Keep, NamedSecret};
 pub use rotation::Rotation;
-pub use secret::{NameError, Scope, Secret, SecretKind, SecretName, SecretSummary, TaskSecrets};
+pub use secret::{
+    NameError, Scope, Secret, SecretKind, SecretName, SecretSummary, TaskSecrets, telling_end,
+};
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -252,8 +256,7 @@ impl Vault {
         task: TaskId,
         name: &SecretName,
     ) -> Result<(), VaultError> {
-        let named = of(Scope::Named).filter(Column::Name.eq(name.as_str()));
-        let row = named.one(connection).await?;
+        let row = self.row_within(connection, Scope::Named, name).await?;
         let row = row.ok_or_else(|| VaultError::Unknown { name: name.clone() })?;
         let granted = grant::ActiveModel {
             task_id: Set(task.as_uuid()),
@@ -367,8 +370,17 @@ impl Vault {
         scope: Scope,
         name: &SecretName,
     ) -> Result<Option<secret_row::Model>, VaultError> {
+        self.row_within(self.store.reader(), scope, name).await
+    }
+
+    async fn row_within(
+        &self,
+        connection: &impl ConnectionTrait,
+        scope: Scope,
+        name: &SecretName,
+    ) -> Result<Option<secret_row::Model>, VaultError> {
         let named = of(scope).filter(Column::Name.eq(name.as_str()));
-        Ok(named.one(self.store.reader()).await?)
+        Ok(named.one(connection).await?)
     }
 
     /// Decrypts a row. A key that was rotated away since the row was read means that the row is an

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::SecretText;
 use crate::domain::permission::PermissionMode;
-use crate::domain::settings::{BaseUrl, SecretSetting, SettingValues};
+use crate::domain::settings::{BaseUrl, SecretKind, SecretSetting, SettingValues};
 use crate::domain::text::ModelName;
 use crate::domain::word::words;
 
@@ -49,6 +49,50 @@ pub struct SecretSettingView {
     pub last_four: Option<String>,
     /// When the value was given; absent if the server's configuration gives it.
     pub updated_at: Option<DateTime<Utc>>,
+}
+
+/// A reusable secret that can be given to tasks by its name. Its value only ever goes in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct SecretView {
+    pub name: String,
+    pub kind: SecretKind,
+    /// The last four characters of a long value, to tell it from others.
+    pub last_four: Option<String>,
+    /// How many tasks it was given to.
+    pub tasks: u32,
+    pub created_at: DateTime<Utc>,
+    /// When the value was given last.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A reusable secret on its way in.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewSecret {
+    /// Letters, digits, `_`, `-` and `.`; agents get a variable under its name if it can be one, and under
+    /// the name that they asked for.
+    pub name: String,
+    #[serde(default = "variable")]
+    pub kind: SecretKind,
+    /// At most 64 KiB.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, write_only))]
+    pub value: SecretText,
+}
+
+const fn variable() -> SecretKind {
+    SecretKind::Variable
+}
+
+/// Another value for a reusable secret.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SecretValue {
+    /// At most 64 KiB.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, write_only))]
+    pub value: SecretText,
 }
 
 /// What came of a call with Claude's credentials.

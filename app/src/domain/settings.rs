@@ -154,6 +154,16 @@ words! {
     }
 }
 
+words! {
+    /// How an agent gets a secret.
+    pub enum SecretKind {
+        /// As an environment variable of its name.
+        Variable,
+        /// As a file of its name.
+        File,
+    }
+}
+
 impl SecretSetting {
     /// What is wrong with a value, to follow the field's name.
     pub fn fault(self, value: &str) -> Option<&'static str> {

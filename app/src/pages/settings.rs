@@ -8,6 +8,7 @@ use leptos_router::hooks::use_query_map;
 use super::new_task::{FieldFaults, focus_first_fault};
 use super::settings_fields::{Typed, account_fields, task_fields, work_fields};
 use super::settings_form::SettingsForm;
+use super::settings_secrets::{SecretForms, Secrets, load_secrets};
 #[cfg(feature = "ssr")]
 use crate::api::SecretText;
 use crate::api::{AccountCheck, AccountState, SettingsView};
@@ -76,8 +77,10 @@ pub fn SettingsPage() -> impl IntoView {
     let live = expect_context::<Live>();
     effect(move || live.follow(Follow::Tasks));
     let settings = resource(|| (), |()| load_settings());
+    let secrets = resource(|| (), |()| load_secrets());
     // All of these live as long as the page: what is inside of the form may be drawn again.
     let save = Posting::<SaveSettings>::new();
+    let forms = SecretForms::new();
     let address = use_query_map();
     let told: Told = memo(move || {
         if save.is_answered() {
@@ -92,7 +95,7 @@ pub fn SettingsPage() -> impl IntoView {
     });
     let fields = Signal::derive(move || match told.get() {
         Some((_, Some(Fault::Invalid { fields, .. }))) => fields,
-        _ => Vec::new(),
+        _ => forms.faults(),
     });
     provide_context(FieldFaults(fields));
     effect(move || {
@@ -111,9 +114,13 @@ pub fn SettingsPage() -> impl IntoView {
     });
     let sections = move || {
         suspend(async move {
-            settings.await.map(|view| {
-                let typed = Typed::of_address(&address.read_untracked());
-                view! { <Sections view save check told saved typed /> }
+            let (view, secrets) = (settings.await?, secrets.await?);
+            let typed = Typed::of_address(&address.read_untracked());
+            Ok::<_, Fault>(view! {
+                <div class="settings">
+                    <Sections view save check told saved typed />
+                    <Secrets secrets forms />
+                </div>
             })
         })
     };
@@ -186,11 +193,9 @@ fn Sections(
     let tasks = task_fields(&view, &typed);
     let work = work_fields(&view, &typed);
     view! {
-        <div class="settings">
             <Section id="claude" title="Claude" save told below=view! { <Trial check /> }.into_any()>{account}</Section>
             <Section id="tasks" title="New tasks" save told>{tasks}</Section>
             <Section id="work" title="Agents and reviews" save told>{work}</Section>
-        </div>
     }
     .into_any()
 }

@@ -33,7 +33,7 @@ pub async fn once(State(state): State<AppState>, request: Request, next: Next) -
     if request.method() != Method::POST {
         return next.run(request).await;
     }
-    let (key, request) = match identify(&key, request).await {
+    let (key, request) = match identify(&state, &key, request).await {
         Ok(identified) => identified,
         Err(problem) => return problem.into_response(),
     };
@@ -54,6 +54,7 @@ pub async fn once(State(state): State<AppState>, request: Request, next: Next) -
 
 /// Reads the whole request, for the body is part of its identity.
 async fn identify(
+    state: &AppState,
     key: &HeaderValue,
     request: Request,
 ) -> Result<(IdempotencyKey, Request), Problem> {
@@ -73,16 +74,24 @@ async fn identify(
     let key = IdempotencyKey {
         key: key.to_owned(),
         route: format!("{} {}", parts.method, parts.uri.path()),
-        body_sha256: Sha256::digest(&body).into(),
+        body_digest: body_digest(state, &body),
     };
     parts.extensions.insert(seed(&key));
     Ok((key, Request::from_parts(parts, Body::from(body))))
 }
 
+/// Tells a body from others. Without the master key nobody can guess from it what was in the body, which
+/// may have been a secret.
+fn body_digest(state: &AppState, body: &[u8]) -> [u8; 32] {
+    let place: &[&[u8]] = &[b"ccs/idempotency/v1", body];
+    let fingerprint = state.service.vault().fingerprint(place);
+    Sha256::digest(fingerprint).into()
+}
+
 /// What the ids follow from that the request gives.
 fn seed(key: &IdempotencyKey) -> Seed {
     let mut hash = Sha256::new();
-    for part in [key.route.as_bytes(), key.key.as_bytes(), &key.body_sha256] {
+    for part in [key.route.as_bytes(), key.key.as_bytes(), &key.body_digest] {
         hash.update(part.len().to_le_bytes());
         hash.update(part);
     }

@@ -3,9 +3,9 @@
 use app::api::{
     AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
     DependencyView, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent, GuideView,
-    LogPage, LogQuery, MessageView, Overview, Page, PermissionsView, ProvideDependency,
-    QuestionView, ReviewView, ReviewWork, SettingsView, ShowFile, ShownFile, TaskDetail, TaskQuery,
-    TaskView, WorkflowView,
+    LogPage, LogQuery, MessageView, NewSecret, Overview, Page, PermissionsView, ProvideDependency,
+    QuestionView, ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile,
+    ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{DependencyId, FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
@@ -33,6 +33,22 @@ impl Backend for Service {
 
     async fn check_account(&self) -> Result<AccountCheck, Fault> {
         Ok(Self::check_account(self).await?)
+    }
+
+    async fn secrets(&self) -> Result<Vec<SecretView>, Fault> {
+        Ok(self.named_secrets().await?)
+    }
+
+    async fn create_secret(&self, new: NewSecret) -> Result<SecretView, Fault> {
+        Ok(Self::create_secret(self, new).await?)
+    }
+
+    async fn replace_secret(&self, name: String, value: SecretText) -> Result<SecretView, Fault> {
+        Ok(Self::replace_secret(self, &name, value).await?)
+    }
+
+    async fn delete_secret(&self, name: String) -> Result<(), Fault> {
+        Ok(Self::delete_secret(self, &name).await?)
     }
 
     async fn workflows(&self) -> Result<Vec<WorkflowView>, Fault> {

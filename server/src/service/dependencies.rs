@@ -139,7 +139,11 @@ impl Service {
         value: &[u8],
     ) -> Result<DependencyView, Error> {
         let (name, kind) = place(&known.needed)?;
-        check(value, kind)?;
+        let field = match kind {
+            SecretKind::File => "file",
+            SecretKind::Variable => "value",
+        };
+        check_value(field, value, kind)?;
         let given = match kind {
             SecretKind::File => Given::File {
                 size: value.len() as u64,
@@ -288,11 +292,7 @@ fn place(needed: &NeededDependency) -> Result<(SecretName, SecretKind), Error> {
 }
 
 /// Never says what the value is.
-fn check(value: &[u8], kind: SecretKind) -> Result<(), Error> {
-    let field = match kind {
-        SecretKind::File => "file",
-        SecretKind::Variable => "value",
-    };
+pub(super) fn check_value(field: &str, value: &[u8], kind: SecretKind) -> Result<(), Error> {
     if value.is_empty() {
         return Err(Error::field(field, "must not be empty"));
     }
@@ -372,10 +372,14 @@ mod tests {
                 DependencyKind::Permission,
                 &format!(r#"{{"value":"{canary}"}}"#),
             ),
-            check(format!("{canary}\0").as_bytes(), SecretKind::Variable)
-                .unwrap_err()
-                .to_string(),
-            check(canary.repeat(10_000).as_bytes(), SecretKind::File)
+            check_value(
+                "value",
+                format!("{canary}\0").as_bytes(),
+                SecretKind::Variable,
+            )
+            .unwrap_err()
+            .to_string(),
+            check_value("file", canary.repeat(10_000).as_bytes(), SecretKind::File)
                 .unwrap_err()
                 .to_string(),
         ];

@@ -20,8 +20,9 @@ pub struct IdempotencyKey {
     pub key: String,
     /// Method and path, as in `POST /api/tasks`.
     pub route: String,
-    /// Of the request's body, to tell a mistake from a repetition.
-    pub body_sha256: [u8; 32],
+    /// Of the request's body, to tell a mistake from a repetition. Made with a key that is not in the
+    /// database: the body may be a secret.
+    pub body_digest: [u8; 32],
 }
 
 /// What a request was answered with.
@@ -95,7 +96,7 @@ impl Store {
             LOCAL_OWNER.into(),
             key.route.clone().into(),
             key.key.clone().into(),
-            key.body_sha256.to_vec().into(),
+            key.body_digest.to_vec().into(),
             RESERVED_MS.into(),
         ];
         let writer = self.writer();
@@ -110,7 +111,7 @@ impl Store {
             // Forgotten in between: the other request came to nothing.
             return Ok(Recall::InProgress);
         };
-        if row.body_sha256 != key.body_sha256 {
+        if row.body_sha256 != key.body_digest {
             return Ok(Recall::Different);
         }
         let status = row.status.and_then(|status| u16::try_from(status).ok());

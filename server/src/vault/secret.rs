@@ -3,14 +3,21 @@
 use std::str::FromStr;
 
 use app::domain::id::TaskId;
+pub use app::domain::settings::SecretKind;
 use chrono::{DateTime, Utc};
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret as _, SecretSlice};
 use uuid::Uuid;
 
 use crate::store::LOCAL_TEAM;
 
 /// The longest name, in bytes.
 const NAME_LIMIT: usize = 128;
+
+/// Shorter values are not told by their end: too little would be left to guess.
+const TELLING_LENGTH: usize = 24;
+
+/// How much of the end is told, in characters.
+const TOLD: usize = 4;
 
 /// Whose secret it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,17 +47,6 @@ impl Scope {
             Self::Named | Self::Settings => LOCAL_TEAM,
         }
     }
-}
-
-/// How an agent gets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display, derive_more::FromStr)]
-#[display(rename_all = "snake_case")]
-#[from_str(rename_all = "snake_case")]
-pub enum SecretKind {
-    /// As an environment variable of this name.
-    Variable,
-    /// As a file of this name.
-    File,
 }
 
 /// A name of letters, digits, `_`, `-` and `.`: it can stand in a path, a variable and a log line.
@@ -114,6 +110,25 @@ pub struct Secret {
     pub value: SecretSlice<u8>,
 }
 
+impl Secret {
+    /// The end of a long value of one line, to tell it from others.
+    pub fn last_four(&self) -> Option<String> {
+        match self.kind {
+            SecretKind::Variable => {
+                telling_end(std::str::from_utf8(self.value.expose_secret()).ok()?)
+            }
+            SecretKind::File => None,
+        }
+    }
+}
+
+/// The end of a long value of one line.
+pub fn telling_end(value: &str) -> Option<String> {
+    let is_line = value.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_long = is_line && value.len() >= TELLING_LENGTH;
+    is_long.then(|| value[value.len() - TOLD..].to_owned())
+}
+
 /// What a task's agents may have.
 #[derive(Debug, Default)]
 pub struct TaskSecrets {
@@ -136,5 +151,14 @@ mod tests {
         for bad in ["", ".env", "-rf", "a/b", "a b", "a]", "ä", "a\n", &long] {
             assert!(bad.parse::<SecretName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_secret_is_told() {
+        let end = telling_end("sk-ant-api03-0123456789-abcd");
+        assert_eq!(end.as_deref(), Some("abcd"));
+        assert_eq!(telling_end("sk-ant-0123456789-abcde"), None);
+        assert_eq!(telling_end(&"ä".repeat(40)), None);
+        assert_eq!(telling_end("postgres://me:pw@db.example/x\ny"), None);
     }
 }

@@ -6,6 +6,7 @@ mod idempotency;
 mod pages;
 mod reading;
 mod reviews;
+mod secrets;
 mod settings;
 mod streams;
 mod support;

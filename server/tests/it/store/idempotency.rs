@@ -9,7 +9,7 @@ fn key(key: &str, body: u8) -> IdempotencyKey {
     IdempotencyKey {
         key: key.to_owned(),
         route: "POST /api/tasks".to_owned(),
-        body_sha256: [body; 32],
+        body_digest: [body; 32],
     }
 }
 

@@ -50,6 +50,31 @@ fn pair(name: &str, value: &str) -> (String, String) {
 }
 
 on_both_databases! {
+    async fn a_reusable_secret_is_new_or_another_and_tells_who_has_it(database) {
+        use server::vault::Keep;
+        let vault = vault(&database.store, ONE);
+        let (called, kind) = (name("TOKEN"), SecretKind::Variable);
+        let long = "a-value-of-a-good-length-abcd".as_bytes();
+        assert!(!vault.keep_named(Keep::Another, &called, kind, long).await.unwrap());
+        assert!(vault.keep_named(Keep::New, &called, kind, b"short").await.unwrap());
+        assert!(!vault.keep_named(Keep::New, &called, kind, long).await.unwrap());
+        assert_eq!(get(&vault, Scope::Named, "TOKEN").await.unwrap(), "short");
+        let task = task_id();
+        vault.grant(task, &called).await.unwrap();
+        let listed = |all: Vec<server::vault::NamedSecret>| {
+            let each = all.into_iter().map(|it| (it.summary.name.to_string(), it.last_four, it.tasks));
+            each.collect::<Vec<_>>()
+        };
+        let expected = [("TOKEN".to_owned(), None, 1)];
+        assert_eq!(listed(vault.named_secrets().await.unwrap()), expected);
+        assert!(vault.keep_named(Keep::Another, &called, kind, long).await.unwrap());
+        let expected = [("TOKEN".to_owned(), Some("abcd".to_owned()), 1)];
+        assert_eq!(listed(vault.named_secrets().await.unwrap()), expected);
+        assert_eq!(vault.of_task(task).await.unwrap().len(), 1);
+        assert!(vault.delete(Scope::Named, &called).await.unwrap());
+        assert_eq!(vault.of_task(task).await.unwrap().len(), 0);
+    }
+
     async fn a_value_comes_back_and_can_be_replaced_and_removed(database) {
         let vault = vault(&database.store, ONE);
         let scope = Scope::Task(task_id());

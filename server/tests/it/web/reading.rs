@@ -172,6 +172,7 @@ async fn the_api_describes_all_of_itself() {
     }
     routes.sort();
     insta::assert_snapshot!(routes.join("\n"), @r"
+    DELETE /api/secrets/{name}
     DELETE /api/tasks/{id}
     DELETE /api/tasks/{id}/permissions/{rule}
     GET /api/guides
@@ -181,6 +182,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/reviews/{id}/conversation
     GET /api/reviews/{id}/diff
     GET /api/reviews/{id}/files/{path}
+    GET /api/secrets
     GET /api/settings
     GET /api/stream
     GET /api/tasks
@@ -214,6 +216,7 @@ async fn the_api_describes_all_of_itself() {
     POST /api/dependencies/{id}/provide
     POST /api/questions/{id}/answer
     POST /api/reviews/{id}/feedback
+    POST /api/secrets
     POST /api/settings/check
     POST /api/tasks
     POST /api/tasks/{id}/cancel
@@ -222,6 +225,7 @@ async fn the_api_describes_all_of_itself() {
     POST /api/tasks/{id}/permissions
     POST /api/tasks/{id}/retry
     POST /api/tasks/{id}/reviews
+    PUT /api/secrets/{name}
     ");
 }
 
