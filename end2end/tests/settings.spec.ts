@@ -69,6 +69,37 @@ test.describe("in a browser", () => {
   });
 });
 
+test.describe("other services and a login folder", () => {
+  test.use({ allowedComplaints: [/status of 422/] });
+
+  test("tokens are set and removed, and what is wrong stands beside the field", async ({ page, request }) => {
+    await open(page, "/settings");
+    const services = page.getByRole("region", { name: "Integrations" });
+    await expect(services).toContainText("No GitHub token is set.");
+    await services.getByLabel("GitHub token").fill("ghp_canary_of_the_journey_0123_wxyz");
+    await services.getByLabel("Slack bot token").fill("xoxp-not-a-bot");
+    await services.getByLabel("Slack channel").fill("#deployments");
+    await services.getByRole("button", { name: "Save" }).click();
+    await expect(services.locator("#slack_bot_token-fault")).toContainText("it begins with xoxb-");
+    await expect(services.getByLabel("Slack bot token")).toBeFocused();
+    await services.getByLabel("Slack bot token").fill("xoxb-canary-of-the-journey-abcd");
+    await services.getByRole("button", { name: "Save" }).click();
+    await expect(services).toContainText("The GitHub token is set, it ends in wxyz.");
+    await expect(services).toContainText("The Slack token is set, it ends in abcd.");
+    await services.getByRole("button", { name: "Remove the GitHub token" }).click();
+    await expect(services.getByRole("status").first()).toHaveText("Removed.");
+    await expect(services).toContainText("No GitHub token is set.");
+    expect(await (await request.get("/api/settings")).text()).not.toContain("canary");
+    await page.reload();
+    await expect(services.getByLabel("Slack channel")).toHaveValue("#deployments");
+
+    const claude = page.getByRole("region", { name: "Claude" });
+    await claude.getByLabel("Login folder").fill("/nonexistent/.claude");
+    await claude.getByRole("button", { name: "Save" }).click();
+    await expect(claude.locator("#claude_login_folder-fault")).toContainText("there is no /nonexistent/.claude/.credentials.json");
+  });
+});
+
 test.describe("without script", () => {
   test.use({ javaScriptEnabled: false });
 

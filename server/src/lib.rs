@@ -13,6 +13,7 @@ pub mod http;
 pub mod jobs;
 mod listing;
 mod lock;
+pub mod login;
 pub mod logs;
 mod markdown;
 pub mod orchestrator;

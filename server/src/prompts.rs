@@ -4,7 +4,10 @@
 //! scripted models. Text that comes from a person is framed as data, by a delimiter that nobody
 //! knew when it was written, and never mixed with the platform's own rules.
 
+mod integrations;
 mod verification;
+
+pub use integrations::integrations;
 
 use std::fmt::Write;
 use std::path::Path;

@@ -1,14 +1,19 @@
 //! The settings that are in force: what the configuration gives stands over what people set, and that
 //! over the defaults. Whoever works by them reads them here each time, so that a change counts at once.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use app::api::{SecretSettingView, SettingsView};
-use app::domain::settings::{ChosenSettings, SecretSetting, SettingValues};
+use app::domain::settings::{ChosenSettings, SecretSetting, SettingValues, SlackChannel};
+use app::fault::FieldFault;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 
+use crate::login::{self, Login, LoginError};
+use crate::redaction::KnownSecrets;
 use crate::store::{Store, StoreError};
 use crate::vault::{
     Scope, Secret, SecretKind, SecretName, SecretSummary, Vault, VaultError, telling_end,
@@ -16,6 +21,10 @@ use crate::vault::{
 
 /// What a gateway is given that needs no key of ours.
 const UNUSED_KEY: &str = "sk-unused";
+
+/// The variables that agents get the tokens of other services as.
+const GITHUB_VARIABLE: &str = "GITHUB_TOKEN";
+const SLACK_VARIABLE: &str = "SLACK_BOT_TOKEN";
 
 /// The settings. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -64,6 +73,37 @@ pub enum Credential {
     ApiKey(SecretString),
     /// A login, which the CLI has to present itself.
     LoginToken(SecretString),
+    /// The same, with what renews it.
+    Login(Login),
+}
+
+/// Why there is no account to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Login(#[from] LoginError),
+}
+
+/// Services that automations can use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Integrations {
+    pub github: bool,
+    pub slack: bool,
+    pub slack_channel: Option<SlackChannel>,
+}
+
+impl Integrations {
+    /// The variable that has the token of GitHub, if there is one.
+    pub fn github_variable(&self) -> Option<&'static str> {
+        self.github.then_some(GITHUB_VARIABLE)
+    }
+
+    /// The variable that has the token of Slack, if there is one.
+    pub fn slack_variable(&self) -> Option<&'static str> {
+        self.slack.then_some(SLACK_VARIABLE)
+    }
 }
 
 /// Why the settings can't be read.
@@ -102,7 +142,7 @@ impl Settings {
         let inner = &*self.inner;
         let stored = inner.store.settings().await?;
         let kept = inner.vault.list(Scope::Settings).await?;
-        let has_credential = SecretSetting::ALL
+        let has_credential = SecretSetting::CREDENTIALS
             .iter()
             .any(|setting| kept.iter().any(|kept| kept.name == vault_name(*setting)));
         let chosen = stored.chosen.over(SettingValues::default());
@@ -110,6 +150,7 @@ impl Settings {
         let now = InForce {
             has_account: inner.configured.account.is_some()
                 || has_credential
+                || values.claude_login_folder.is_some()
                 || values.anthropic_base_url.is_some(),
             values,
             version: stored.version,
@@ -142,16 +183,19 @@ impl Settings {
     }
 
     /// The account that the next agent uses, if there is one.
-    pub async fn account(&self) -> Result<Option<Account>, VaultError> {
+    pub async fn account(&self) -> Result<Option<Account>, AccountError> {
         if let Some(account) = &self.inner.configured.account {
             return Ok(Some(account.clone()));
         }
-        let url = self.in_force().values.anthropic_base_url;
+        let values = self.in_force().values;
+        let url = values.anthropic_base_url;
         let base_url = url.map(String::from);
         let credential = if let Some(key) = self.secret(SecretSetting::AnthropicApiKey).await? {
             Credential::ApiKey(key)
         } else if let Some(token) = self.secret(SecretSetting::ClaudeLoginToken).await? {
             Credential::LoginToken(token)
+        } else if let Some(folder) = &values.claude_login_folder {
+            Credential::Login(Login::read(folder).await?)
         } else if base_url.is_some() {
             // A gateway may hold the key itself.
             Credential::unused()
@@ -162,6 +206,28 @@ impl Settings {
             base_url,
             credential,
         }))
+    }
+
+    /// The services that automations can use, and the secrets for them by the names of their variables.
+    pub async fn integrations(&self) -> Result<(Integrations, Vec<Secret>), VaultError> {
+        let mut secrets = Vec::new();
+        for (setting, variable) in [
+            (SecretSetting::GithubToken, GITHUB_VARIABLE),
+            (SecretSetting::SlackBotToken, SLACK_VARIABLE),
+        ] {
+            let (vault, name) = (&self.inner.vault, vault_name(setting));
+            if let Some(secret) = vault.get(Scope::Settings, &name).await? {
+                let name = word(variable);
+                secrets.push(Secret { name, ..secret });
+            }
+        }
+        let has = |variable: &str| secrets.iter().any(|it| it.name.as_str() == variable);
+        let known = Integrations {
+            github: has(GITHUB_VARIABLE),
+            slack: has(SLACK_VARIABLE),
+            slack_channel: self.in_force().values.slack_channel,
+        };
+        Ok((known, secrets))
     }
 
     /// Keeps a secret in place of an earlier one, or removes it.
@@ -198,8 +264,22 @@ impl Settings {
             values: self.with_configured_address(current.values),
             defaults: defaults.over(SettingValues::default()),
             configured: self.configured_names(),
+            warnings: self.warnings().await,
             secrets,
         })
+    }
+
+    /// What is the matter with settings that were fine when they were set, or are fine all the same.
+    async fn warnings(&self) -> Vec<FieldFault> {
+        let Some(folder) = self.in_force().values.claude_login_folder else {
+            return Vec::new();
+        };
+        let message = match Login::read(&folder).await {
+            Ok(login) if !login.is_open => return Vec::new(),
+            Ok(_) => "can be read by others on the server's machine".to_owned(),
+            Err(error) => format!("can't be used any more: {error}"),
+        };
+        vec![FieldFault::new("claude_login_folder", message)]
     }
 
     /// The names of the settings that the configuration sets.
@@ -210,7 +290,8 @@ impl Settings {
         let mut names: Vec<String> = set.cloned().collect();
         if configured.account.is_some() {
             names.push("anthropic_base_url".to_owned());
-            names.extend(SecretSetting::ALL.map(|secret| secret.to_string()));
+            names.push("claude_login_folder".to_owned());
+            names.extend(SecretSetting::CREDENTIALS.map(|secret| secret.to_string()));
         }
         names
     }
@@ -222,6 +303,7 @@ impl Settings {
         let url = account.base_url.as_ref();
         SettingValues {
             anthropic_base_url: url.and_then(|url| url.parse().ok()),
+            claude_login_folder: None,
             ..values
         }
     }
@@ -237,7 +319,9 @@ impl Settings {
             last_four: value.and_then(telling_end),
             updated_at,
         };
-        if let Some(account) = &self.inner.configured.account {
+        if let Some(account) = &self.inner.configured.account
+            && SecretSetting::CREDENTIALS.contains(&setting)
+        {
             let value = match (&account.credential, setting) {
                 (Credential::ApiKey(key), SecretSetting::AnthropicApiKey)
                 | (Credential::LoginToken(key), SecretSetting::ClaudeLoginToken) => {
@@ -267,19 +351,39 @@ impl Credential {
         Self::ApiKey(SecretString::from(UNUSED_KEY))
     }
 
-    /// The variable in which the CLI looks for it.
-    pub const fn variable(&self) -> &'static str {
+    /// The variable in which the CLI looks for it, if it does not look into its folder.
+    pub const fn variable(&self) -> Option<&'static str> {
         match self {
-            Self::ApiKey(_) => "ANTHROPIC_API_KEY",
+            Self::ApiKey(_) => Some("ANTHROPIC_API_KEY"),
             // Bound to the CLI: it is of use to nothing else.
-            Self::LoginToken(_) => "CLAUDE_CODE_OAUTH_TOKEN",
+            Self::LoginToken(_) => Some("CLAUDE_CODE_OAUTH_TOKEN"),
+            Self::Login(_) => None,
         }
     }
 
-    /// Its value.
+    /// Puts into the CLI's configuration what it looks for there, and nothing else of the kind. Blocks.
+    pub fn write_in(&self, config: &Path) -> io::Result<()> {
+        match self {
+            Self::Login(login) => login.write_in(config),
+            Self::ApiKey(_) | Self::LoginToken(_) => login::remove_from(config),
+        }
+    }
+
+    /// Makes it known to the redaction.
+    pub fn add_to(&self, secrets: &KnownSecrets) {
+        secrets.add_text("api_key", self.value());
+        if let Self::Login(login) = self
+            && let Some(token) = login.refresh_token()
+        {
+            secrets.add_text("refresh_token", token);
+        }
+    }
+
+    /// What is presented.
     pub const fn value(&self) -> &SecretString {
         match self {
             Self::ApiKey(value) | Self::LoginToken(value) => value,
+            Self::Login(login) => login.access_token(),
         }
     }
 }
@@ -293,6 +397,10 @@ fn text(secret: &Secret) -> Result<SecretString, VaultError> {
 }
 
 fn vault_name(setting: SecretSetting) -> SecretName {
-    let name = setting.to_string().parse();
-    name.expect("a setting's name is a word")
+    word(&setting.to_string())
+}
+
+/// The name of a setting or of a variable of ours.
+fn word(name: &str) -> SecretName {
+    name.parse().expect("it has letters and _ only")
 }

@@ -5,9 +5,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::SecretText;
 use crate::domain::permission::PermissionMode;
-use crate::domain::settings::{BaseUrl, SecretKind, SecretSetting, SettingValues};
+use crate::domain::settings::{
+    BaseUrl, LoginFolder, SecretKind, SecretSetting, SettingValues, SlackChannel,
+};
 use crate::domain::text::ModelName;
 use crate::domain::word::words;
+use crate::fault::FieldFault;
 
 /// All settings, secrets without their values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +27,9 @@ pub struct SettingsView {
     /// The names of those that the server's configuration sets: they can't be changed here.
     pub configured: Vec<String>,
     pub secrets: Vec<SecretSettingView>,
+    /// What a person should know of a setting, to follow its name: `can be read by others`.
+    #[serde(default)]
+    pub warnings: Vec<FieldFault>,
 }
 
 impl SettingsView {
@@ -175,6 +181,18 @@ pub struct EditSettings {
     #[serde(default)]
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, write_only))]
     pub claude_login_token: Change<SecretText>,
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>))]
+    pub claude_login_folder: Change<LoginFolder>,
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, write_only))]
+    pub github_token: Change<SecretText>,
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>, write_only))]
+    pub slack_bot_token: Change<SecretText>,
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>))]
+    pub slack_channel: Change<SlackChannel>,
 }
 
 /// What becomes of one setting.

@@ -1,6 +1,8 @@
 //! What people set for the whole installation, with its limits.
 
-use std::net::Ipv4Addr;
+mod address;
+
+pub use address::{BaseUrl, BaseUrlError, LoginFolder, NotAChannel, NotAFolder, SlackChannel};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +16,6 @@ pub const MOST_AGENTS: u32 = 64;
 
 /// A year of waiting for a decision, in hours.
 pub const MOST_HOURS: u32 = 8_760;
-
-/// The longest address of a model's API, in bytes.
-const LONGEST_URL: usize = 2_000;
 
 /// The settings that are in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +40,14 @@ pub struct SettingValues {
     /// Where the model's API is; absent for Anthropic's.
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>))]
     pub anthropic_base_url: Option<BaseUrl>,
+    /// A folder of the server's machine that Claude Code has logged in to: each agent gets a copy of it.
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>))]
+    pub claude_login_folder: Option<LoginFolder>,
+    /// Where automations write to in Slack.
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>))]
+    pub slack_channel: Option<SlackChannel>,
 }
 
 impl Default for SettingValues {
@@ -56,6 +63,8 @@ impl Default for SettingValues {
             review_escalation_hours: hours.escalation,
             review_approval_hours: hours.approval,
             anthropic_base_url: None,
+            claude_login_folder: None,
+            slack_channel: None,
         }
     }
 }
@@ -94,6 +103,10 @@ pub struct ChosenSettings {
     pub review_approval_hours: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anthropic_base_url: Option<BaseUrl>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claude_login_folder: Option<LoginFolder>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slack_channel: Option<SlackChannel>,
 }
 
 impl ChosenSettings {
@@ -118,6 +131,8 @@ impl ChosenSettings {
                 .review_approval_hours
                 .unwrap_or(below.review_approval_hours),
             anthropic_base_url: self.anthropic_base_url.or(below.anthropic_base_url),
+            claude_login_folder: self.claude_login_folder.or(below.claude_login_folder),
+            slack_channel: self.slack_channel.or(below.slack_channel),
         }
     }
 
@@ -151,6 +166,10 @@ words! {
         AnthropicApiKey,
         /// The long-lived token that `claude setup-token` gives.
         ClaudeLoginToken,
+        /// A token for GitHub.
+        GithubToken,
+        /// The token of a bot in Slack.
+        SlackBotToken,
     }
 }
 
@@ -165,6 +184,9 @@ words! {
 }
 
 impl SecretSetting {
+    /// What Claude can be asked with.
+    pub const CREDENTIALS: [Self; 2] = [Self::AnthropicApiKey, Self::ClaudeLoginToken];
+
     /// What is wrong with a value, to follow the field's name.
     pub fn fault(self, value: &str) -> Option<&'static str> {
         const LONGEST: usize = 4_096;
@@ -182,152 +204,17 @@ impl SecretSetting {
             Self::ClaudeLoginToken if !is_login => {
                 Some("must be what `claude setup-token` prints: it begins with sk-ant-oat")
             }
+            Self::SlackBotToken if !value.starts_with("xoxb-") => {
+                Some("must be the token of a bot: it begins with xoxb-")
+            }
             _ => None,
         }
     }
 }
 
-/// The address of a model's API: `https`, or `http` on this machine, and no credentials in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
-#[serde(try_from = "String", into = "String")]
-pub struct BaseUrl(String);
-
-/// Why an address can't be that of an API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BaseUrlError {
-    /// It is no address, or one with a part that has no place here.
-    #[error(
-        "must be an address such as https://gateway.example.com, without a name, a password or a query"
-    )]
-    NotAnAddress,
-    /// Keys would travel in the open.
-    #[error("must be an https address; http is for this machine only, as in http://127.0.0.1:8080")]
-    NotEncrypted,
-}
-
-impl BaseUrl {
-    /// Without a slash at its end.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for BaseUrl {
-    type Error = BaseUrlError;
-
-    fn try_from(text: String) -> Result<Self, BaseUrlError> {
-        let text = text.trim().trim_end_matches('/');
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"@?#\\\"'<>`{}|^".contains(&byte);
-        if text.len() > LONGEST_URL || !text.bytes().all(is_plain) {
-            return Err(BaseUrlError::NotAnAddress);
-        }
-        let (scheme, rest) = text.split_once("://").ok_or(BaseUrlError::NotAnAddress)?;
-        let authority = rest.split('/').next().unwrap_or_default();
-        let host = host_of(authority).ok_or(BaseUrlError::NotAnAddress)?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "https" => {}
-            "http" if is_loopback(host) => {}
-            "http" => return Err(BaseUrlError::NotEncrypted),
-            _ => return Err(BaseUrlError::NotAnAddress),
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl std::str::FromStr for BaseUrl {
-    type Err = BaseUrlError;
-
-    fn from_str(text: &str) -> Result<Self, BaseUrlError> {
-        text.to_owned().try_into()
-    }
-}
-
-impl From<BaseUrl> for String {
-    fn from(url: BaseUrl) -> Self {
-        url.0
-    }
-}
-
-/// The host of `host`, `host:port` or `[v6]:port`.
-fn host_of(authority: &str) -> Option<&str> {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            (
-                host,
-                port.strip_prefix(':').or(port.is_empty().then_some("1")),
-            )
-        }
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, Some("1")),
-        },
-    };
-    let is_port = port?.parse::<u16>().is_ok_and(|port| port > 0);
-    (is_port && !host.is_empty()).then_some(host)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let v4 = host.parse::<Ipv4Addr>();
-    host == "localhost" || host == "::1" || v4.is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_travel_encrypted_or_not_at_all() {
-        for good in [
-            "https://api.anthropic.com",
-            "https://gateway.example.com:8443/anthropic",
-            "http://127.0.0.1:8080",
-            "http://localhost",
-            "http://[::1]:80",
-            " https://api.example.com/ ",
-        ] {
-            let url = good.parse::<BaseUrl>();
-            assert_eq!(
-                url.map(String::from),
-                Ok(good.trim().trim_end_matches('/').to_owned())
-            );
-        }
-        for open in [
-            "http://example.com",
-            "http://127.0.0.1.example.com",
-            "HTTP://10.0.0.1",
-            "http://localhost.example",
-        ] {
-            assert_eq!(
-                open.parse::<BaseUrl>(),
-                Err(BaseUrlError::NotEncrypted),
-                "{open}"
-            );
-        }
-        for wrong in [
-            "",
-            "https://",
-            "https://:80",
-            "example.com",
-            "https://key@example.com",
-            "https://example.com?key=1",
-            "https://exa mple.com",
-            "https://example.com:port",
-            "https://example.com:0",
-            "https://example.com:99999",
-            "ftp://example.com",
-            "http://[127.0.0.1]",
-            "https://example.com\\@127.0.0.1",
-            "javascript://127.0.0.1",
-        ] {
-            assert_eq!(
-                wrong.parse::<BaseUrl>(),
-                Err(BaseUrlError::NotAnAddress),
-                "{wrong}"
-            );
-        }
-    }
 
     #[test]
     fn what_is_set_stands_over_what_would_be() {
@@ -373,11 +260,14 @@ mod tests {
 
     #[test]
     fn a_credential_in_the_wrong_place_is_noticed() {
-        use SecretSetting::{AnthropicApiKey, ClaudeLoginToken};
+        use SecretSetting::{AnthropicApiKey, ClaudeLoginToken, GithubToken, SlackBotToken};
         assert_eq!(AnthropicApiKey.fault("sk-ant-api03-x"), None);
         assert_eq!(ClaudeLoginToken.fault("sk-ant-oat01-x"), None);
         assert!(AnthropicApiKey.fault("sk-ant-oat01-x").is_some());
         assert!(ClaudeLoginToken.fault("sk-ant-api03-x").is_some());
+        assert_eq!(GithubToken.fault("ghp_x"), None);
+        assert_eq!(SlackBotToken.fault("xoxb-1-x"), None);
+        assert!(SlackBotToken.fault("xoxp-1-x").is_some());
         for wrong in [
             "",
             "two words",

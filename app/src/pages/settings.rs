@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::new_task::{FieldFaults, focus_first_fault};
-use super::settings_fields::{Typed, account_fields, task_fields, work_fields};
+use super::settings_fields::{Typed, account_fields, integration_fields, task_fields, work_fields};
 use super::settings_form::SettingsForm;
 use super::settings_secrets::{SecretForms, Secrets, load_secrets};
 #[cfg(feature = "ssr")]
@@ -35,6 +35,8 @@ pub async fn save_settings(form: SettingsForm) -> Result<Option<SettingsView>, F
     let (mut kept, section) = (form.clone(), form.section.clone());
     kept.anthropic_api_key = SecretText::default();
     kept.claude_login_token = SecretText::default();
+    kept.github_token = SecretText::default();
+    kept.slack_bot_token = SecretText::default();
     let saved = async {
         let edit = form.parse().map_err(|fields| Fault::Invalid {
             message: "Please look at the marked fields.".to_owned(),
@@ -189,13 +191,15 @@ fn Sections(
     let view = Arc::new(view);
     let first = Arc::clone(&view);
     let shown = move || saved.get().map_or_else(|| Arc::clone(&first), Arc::new);
-    let account = account_fields(&view, shown, &typed);
+    let account = account_fields(&view, shown.clone(), &typed);
+    let integrations = integration_fields(&view, shown, &typed);
     let tasks = task_fields(&view, &typed);
     let work = work_fields(&view, &typed);
     view! {
             <Section id="claude" title="Claude" save told below=view! { <Trial check /> }.into_any()>{account}</Section>
             <Section id="tasks" title="New tasks" save told>{tasks}</Section>
             <Section id="work" title="Agents and reviews" save told>{work}</Section>
+            <Section id="integrations" title="Integrations" save told>{integrations}</Section>
     }
     .into_any()
 }
@@ -213,8 +217,9 @@ fn Section(
 ) -> impl IntoView {
     let outcome = move || {
         let (section, fault) = told.get()?;
-        let removed = section.starts_with("remove:");
-        if section != id && !(id == "claude" && removed) {
+        let removed = section.strip_prefix("remove:");
+        let is_here = removed.map_or(section == id, |secret| section_of(secret) == id);
+        if !is_here {
             return None;
         }
         Some(match fault {
@@ -228,7 +233,7 @@ fn Section(
             None => view! {
                 <div class="notice" data-tone="completed">
                     <Glyph icon=Icon::Check />
-                    <p>{if removed { "Removed." } else { "Saved." }}</p>
+                    <p>{if removed.is_some() { "Removed." } else { "Saved." }}</p>
                 </div>
             }
             .into_any(),
@@ -251,6 +256,15 @@ fn Section(
         </section>
     }
     .into_any()
+}
+
+/// Which section a secret is in.
+fn section_of(secret: &str) -> &'static str {
+    if secret.starts_with("anthropic") || secret.starts_with("claude") {
+        "claude"
+    } else {
+        "integrations"
+    }
 }
 
 /// A secret that was saved does not stay on the screen's other side.

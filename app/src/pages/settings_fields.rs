@@ -7,6 +7,7 @@ use leptos_router::params::ParamsMap;
 
 use super::new_task_fields::{Field, PermissionField, invalid};
 use crate::api::{SCRIPTED_MODEL, SettingsView};
+use crate::components::icon::{Glyph, Icon};
 use crate::domain::settings::{MOST_AGENTS, SecretSetting};
 use crate::reactive::part;
 
@@ -44,14 +45,27 @@ pub fn account_fields(
     } else {
         "Left empty, Anthropic's own. A gateway needs https, unless it is on this machine."
     };
-    let secret = move |setting| {
-        let shown = shown.clone();
-        part(move || state(&shown(), setting))
+    let warned = shown.clone();
+    let secret = move |setting| secret_state(setting, shown.clone());
+    let key = secret(SecretSetting::AnthropicApiKey);
+    let token = secret(SecretSetting::ClaudeLoginToken);
+    let folder = view.values.claude_login_folder.clone().map(String::from);
+    let folder = typed.or("claude_login_folder", folder.unwrap_or_default());
+    let folder_hint = if is_configured {
+        CONFIGURED
+    } else {
+        "Instead of both: where Claude Code has logged in on the server, as in /home/me/.claude. Each agent gets a copy of its own."
     };
-    let (key, token) = (
-        secret(SecretSetting::AnthropicApiKey),
-        secret(SecretSetting::ClaudeLoginToken),
-    );
+    let warning = move || {
+        let view = warned();
+        let known = view.warnings.iter();
+        let mut known = known.filter(|it| it.field == "claude_login_folder");
+        known.next().map(|warning| {
+            view! {
+                <p class="secret-state settings-warning"><Glyph icon=Icon::Alert /> {warning.beside()}</p>
+            }
+        })
+    };
     view! {
         <div class="settings-fields">
             <SecretField
@@ -68,19 +82,27 @@ pub fn account_fields(
                 disabled=is_configured
             />
             {token}
+            <InputField name="claude_login_folder" label="Login folder" hint=folder_hint value=folder kind="text" placeholder="/home/me/.claude" disabled=is_configured />
             <InputField name="anthropic_base_url" label="Address of the API" hint value=url kind="url" placeholder="https://api.anthropic.com" disabled=is_configured />
+            {part(warning)}
         </div>
     }
     .into_any()
 }
 
+const fn secret_name(setting: SecretSetting) -> &'static str {
+    match setting {
+        SecretSetting::AnthropicApiKey => "API key",
+        SecretSetting::ClaudeLoginToken => "login token",
+        SecretSetting::GithubToken => "GitHub token",
+        SecretSetting::SlackBotToken => "Slack token",
+    }
+}
+
 /// Whether a secret is set, and what removes it.
 fn state(view: &SettingsView, setting: SecretSetting) -> AnyView {
     let known = view.secret(setting).filter(|secret| secret.is_set);
-    let word = match setting {
-        SecretSetting::AnthropicApiKey => "API key",
-        SecretSetting::ClaudeLoginToken => "login token",
-    };
+    let word = secret_name(setting);
     let Some(known) = known else {
         return view! { <p class="secret-state">{format!("No {word} is set.")}</p> }.into_any();
     };
@@ -97,6 +119,35 @@ fn state(view: &SettingsView, setting: SecretSetting) -> AnyView {
                 {format!("Remove the {word}")}
             </button>
         </p>
+    }
+    .into_any()
+}
+
+/// Whether a secret is set, as it is after the last change.
+fn secret_state(
+    setting: SecretSetting,
+    shown: impl Fn() -> Arc<SettingsView> + Send + Sync + 'static,
+) -> AnyView {
+    part(move || state(&shown(), setting))
+}
+
+/// Other services, for automations.
+pub fn integration_fields(
+    view: &SettingsView,
+    shown: impl Fn() -> Arc<SettingsView> + Clone + Send + Sync + 'static,
+    typed: &Typed,
+) -> AnyView {
+    let channel = view.values.slack_channel.clone().map(String::from);
+    let channel = typed.or("slack_channel", channel.unwrap_or_default());
+    view! {
+        <p class="field-hint">"Agents that build automations get these as GITHUB_TOKEN and SLACK_BOT_TOKEN. What is not set they leave out, and document how it is done by hand."</p>
+        <div class="settings-fields">
+            <SecretField name="github_token" label="GitHub token" hint="A fine-grained token with no more rights than automations need." disabled=false />
+            {secret_state(SecretSetting::GithubToken, shown.clone())}
+            <SecretField name="slack_bot_token" label="Slack bot token" hint="It begins with xoxb-." disabled=false />
+            {secret_state(SecretSetting::SlackBotToken, shown)}
+            <InputField name="slack_channel" label="Slack channel" hint="Where messages go." value=channel kind="text" placeholder="#deployments" disabled=false />
+        </div>
     }
     .into_any()
 }

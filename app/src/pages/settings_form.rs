@@ -30,6 +30,10 @@ pub struct SettingsForm {
     pub anthropic_base_url: Option<String>,
     pub anthropic_api_key: SecretText,
     pub claude_login_token: SecretText,
+    pub claude_login_folder: Option<String>,
+    pub github_token: SecretText,
+    pub slack_bot_token: SecretText,
+    pub slack_channel: Option<String>,
 }
 
 #[cfg(any(feature = "ssr", test))]
@@ -40,6 +44,8 @@ impl SettingsForm {
         match self.section.as_str() {
             "remove:anthropic_api_key" => edit.anthropic_api_key = Change::Reset,
             "remove:claude_login_token" => edit.claude_login_token = Change::Reset,
+            "remove:github_token" => edit.github_token = Change::Reset,
+            "remove:slack_bot_token" => edit.slack_bot_token = Change::Reset,
             _ => return self.parse_fields(edit),
         }
         Ok(edit)
@@ -68,6 +74,11 @@ impl SettingsForm {
             number("review_escalation_hours", self.review_escalation_hours);
         edit.review_approval_hours = number("review_approval_hours", self.review_approval_hours);
         edit.anthropic_base_url = typed("anthropic_base_url", self.anthropic_base_url, &mut fault);
+        let folder = self.claude_login_folder;
+        edit.claude_login_folder = typed("claude_login_folder", folder, &mut fault);
+        edit.slack_channel = typed("slack_channel", self.slack_channel, &mut fault);
+        edit.github_token = secret(self.github_token);
+        edit.slack_bot_token = secret(self.slack_bot_token);
         edit.anthropic_api_key = secret(self.anthropic_api_key);
         edit.claude_login_token = secret(self.claude_login_token);
         if faults.is_empty() {
@@ -96,6 +107,8 @@ impl SettingsForm {
             ("review_escalation_hours", &self.review_escalation_hours),
             ("review_approval_hours", &self.review_approval_hours),
             ("anthropic_base_url", &self.anthropic_base_url),
+            ("claude_login_folder", &self.claude_login_folder),
+            ("slack_channel", &self.slack_channel),
         ] {
             let short = value.as_ref().filter(|value| value.len() < 2_000);
             if let Some(value) = short {

@@ -139,7 +139,7 @@ pub fn Secrets(secrets: Vec<SecretView>, forms: SecretForms) -> impl IntoView {
     view! {
         <section class="panel settings-section" aria-labelledby="secrets-title">
             <h2 id="secrets-title">"Reusable secrets"</h2>
-            <p class="field-hint">"Kept once and encrypted. When an agent asks for a key, a variable or a file, you give it one of them by its name. A task that was given none of them has none."</p>
+            <p class="field-hint">"Kept once and encrypted. When an agent asks for a key, a variable or a file, you give it one of them by its name. Tasks have only what they were given."</p>
             {part(is_empty)}
             <ul class="secret-list">
                 {rows(known, key, move |secret| view! { <li><Row secret change=forms.change /></li> })}

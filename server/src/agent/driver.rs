@@ -25,6 +25,7 @@ use super::process::AgentSpec;
 use super::process_tree::{ProcessTree, kill_marked};
 use super::stdin::{self, HookAnswer, PermissionAnswer, Priority};
 use super::version::{UnusableCli, judge};
+use crate::login;
 use crate::sandbox::Sandbox;
 
 /// How long the CLI may take until it is ready.
@@ -201,7 +202,7 @@ impl Launcher {
     async fn spawn(&self, spec: AgentSpec) -> Result<Agent, StartError> {
         let mark = format!("{}.{}", self.owner, Uuid::new_v4());
         let workspace = spec.inner_workspace(&self.sandbox);
-        let tmp = spec.tmp_dir.clone();
+        let (tmp, config) = (spec.tmp_dir.clone(), spec.config_dir.clone());
         let hearing = Hearing::new(workspace, spec.known_secrets());
         let (sandbox, marked) = (self.sandbox.clone(), mark.clone());
         let preparing = spawn_blocking(move || {
@@ -219,14 +220,15 @@ impl Launcher {
         // A child that nobody has waited for has a number.
         let root = child.id().unwrap_or_default();
         let tree = ProcessTree::new(root, mark).map_err(StartError::Spawn)?;
-        Ok(self.converse(child, tree, tmp, hearing))
+        let folders = Folders { tmp, config };
+        Ok(self.converse(child, tree, folders, hearing))
     }
 
     fn converse(
         &self,
         child: tokio::process::Child,
         tree: ProcessTree,
-        tmp: PathBuf,
+        folders: Folders,
         hearing: Hearing,
     ) -> Agent {
         let (sender, events) = mpsc::channel(EVENTS);
@@ -238,7 +240,7 @@ impl Launcher {
         let work = async move {
             let farewell = conversation.run().await;
             // Whoever hears of the end may start the next process in the same folders.
-            remove(&tmp).await;
+            folders.clear().await;
             farewell.deliver().await;
         };
         self.own
@@ -251,16 +253,28 @@ impl Launcher {
     }
 }
 
-/// Removes what a process has left in its temporary directory.
-async fn remove(tmp: &Path) {
-    match tokio::fs::remove_dir_all(tmp).await {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+/// What a process has had to itself.
+struct Folders {
+    tmp: PathBuf,
+    config: PathBuf,
+}
+
+impl Folders {
+    /// Removes what the process has left, but for what the next one goes on from.
+    async fn clear(self) {
+        let clearing = spawn_blocking(move || {
+            let emptied = match std::fs::remove_dir_all(&self.tmp) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+            login::remove_from(&self.config).and(emptied)
+        });
+        if let Err(error) = clearing.await.unwrap_or_else(|error| Err(error.into())) {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "tmp was not emptied"
+                "a process's folders were not emptied"
             );
         }
-        _ => {}
     }
 }
 

@@ -315,6 +315,13 @@ pub fn judge_phase(
     })
 }
 
+/// Whether a call only reads a file that a person has given, below the folder `files`.
+pub fn reads_given(tool: &str, input: &Value, files: &Path) -> bool {
+    let path = input.get("file_path").and_then(Value::as_str);
+    let is_below = |path: &str| path.starts_with('/') && inside(files, path).is_ok();
+    tool == "Read" && path.is_some_and(is_below)
+}
+
 /// A question may pass once it carries its answers.
 fn answered(tool: &str, input: &Value) -> Result<(), Denial> {
     match input.get("answers").and_then(Value::as_object) {

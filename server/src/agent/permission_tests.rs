@@ -556,3 +556,20 @@ proptest! {
         prop_assert_ne!(bash(&format!("{before}{join}{after}")), "allow");
     }
 }
+
+#[test]
+fn a_file_that_was_given_may_be_read_wherever_it_lies() {
+    let files = Path::new("/data/agents/1/home/files");
+    let reads = |tool: &str, path: &str| reads_given(tool, &json!({"file_path": path}), files);
+    assert!(reads("Read", "/data/agents/1/home/files/key.pem"));
+    for path in [
+        "/data/agents/1/home/files/../../../2/home/files/key.pem",
+        "/data/agents/1/home/other",
+        "key.pem",
+        "/etc/passwd",
+    ] {
+        assert!(!reads("Read", path), "{path}");
+    }
+    assert!(!reads("Write", "/data/agents/1/home/files/key.pem"));
+    assert!(!reads_given("Read", &json!({}), files));
+}

@@ -169,7 +169,7 @@ impl AgentSpec {
     /// All that must not come out of this process: what it is told of, and its own tokens.
     pub(super) fn known_secrets(&self) -> KnownSecrets {
         let known = self.secrets.clone();
-        known.add_text("api_key", self.credential.value());
+        self.credential.add_to(&known);
         known.add_text("platform_token", &self.mcp.token);
         for (name, value) in &self.environment {
             known.add_text(name, value);
@@ -182,6 +182,7 @@ impl AgentSpec {
         for directory in [&self.config_dir, &self.tmp(), &self.home()] {
             fs::create_dir_all(directory)?;
         }
+        self.credential.write_in(&self.config_dir)?;
         self.write_mcp_file()?;
         let home = self.home();
         self.files
@@ -292,11 +293,10 @@ impl AgentSpec {
         set("HOME", path(&inside.home));
         set("TMPDIR", path(&inside.tmp));
         set("CLAUDE_CONFIG_DIR", path(&inside.config));
-        let credential = &self.credential;
-        set(
-            credential.variable(),
-            credential.value().expose_secret().to_owned(),
-        );
+        if let Some(variable) = self.credential.variable() {
+            let value = self.credential.value().expose_secret();
+            set(variable, value.to_owned());
+        }
         if let Some(url) = &self.base_url {
             set("ANTHROPIC_BASE_URL", url.clone());
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use tokio::process::Command;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -51,6 +52,9 @@ impl Trial<'_> {
     pub async fn run(&self, spawner: &Spawner) -> Result<TurnResult, TrialError> {
         let folder = self.folder.join(format!("trial-{}", Uuid::new_v4()));
         tokio::fs::create_dir_all(&folder).await?;
+        let (credential, config) = (self.credential.clone(), folder.clone());
+        let writing = spawn_blocking(move || credential.write_in(&config)).await;
+        writing.unwrap_or_else(|error| Err(error.into()))?;
         let result = self.call(spawner, &folder).await;
         if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
             tracing::warn!(path = %folder.display(), error = &error as &dyn std::error::Error, "a folder is left behind");
@@ -84,14 +88,13 @@ impl Trial<'_> {
             .env("DISABLE_TELEMETRY", "1")
             .env("DISABLE_ERROR_REPORTING", "1")
             .env("CLAUDE_CODE_MAX_RETRIES", "1")
-            .env(
-                self.credential.variable(),
-                self.credential.value().expose_secret(),
-            )
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
+        if let Some(variable) = self.credential.variable() {
+            command.env(variable, self.credential.value().expose_secret());
+        }
         if let Some(url) = self.base_url {
             command.env("ANTHROPIC_BASE_URL", url);
         }
@@ -102,7 +105,7 @@ impl Trial<'_> {
         let mut text = String::from_utf8(output.stdout).map_err(|_| TrialError::Silent)?;
         // An answer may tell the key that was presented.
         let known = KnownSecrets::default();
-        known.add_text("api_key", self.credential.value());
+        self.credential.add_to(&known);
         known.redactor().clean(&mut text);
         serde_json::from_str(text.trim()).map_err(|_| TrialError::Silent)
     }

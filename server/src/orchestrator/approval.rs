@@ -72,6 +72,10 @@ impl Run {
 
     fn judge(&self, session: &Session, task: &Task, tool: &str, input: &Value) -> Decision {
         let sandboxed = self.deps.launcher.sandbox().is_sandboxed();
+        // They lie outside of the work directory, and were given to be read.
+        if permission::reads_given(tool, input, &session.files) {
+            return Decision::Allow;
+        }
         if session.is_onlooker {
             return permission::decide_onlooker(sandboxed, tool, input, &session.workspace);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use app::domain::id::DependencyId;
+use app::domain::plan::TaskType;
 use app::domain::task::{DependencyKind, DependencyStatus, Given, Task, file_variable};
 use app::domain::variable::VariableName;
 use chrono::{DateTime, Utc};
@@ -16,7 +17,9 @@ use super::serve::said;
 use super::session::Session;
 use crate::agent::process::SecretFile;
 use crate::error::Error;
-use crate::vault::{Secret, SecretKind, SecretName, TaskSecrets, Vault, VaultError};
+use crate::service::Service;
+use crate::settings::Integrations;
+use crate::vault::{Secret, SecretKind, SecretName, TaskSecrets, VaultError};
 
 /// Everything that an agent of a task gets.
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ pub struct Handover {
     pub secrets: Vec<Secret>,
     pub variables: BTreeMap<String, SecretString>,
     pub files: Vec<SecretFile>,
+    /// The services that the task's automation can use, if it builds one.
+    pub integrations: Option<Integrations>,
 }
 
 /// What has been given by when: if it is not the same any more, there is something to hand over.
@@ -47,8 +52,28 @@ impl Handed {
 
 impl Handover {
     /// What there is for the task's agents.
-    pub async fn of(vault: &Vault, task: &Task) -> Result<Self, VaultError> {
-        Ok(Self::from_secrets(vault.secrets_of(task.id).await?, task))
+    pub async fn of(service: &Service, task: &Task) -> Result<Self, VaultError> {
+        let secrets = service.vault().secrets_of(task.id).await?;
+        let mut handover = Self::from_secrets(secrets, task);
+        // Who builds no automation has nothing to do with other services.
+        if task.task_type == TaskType::Workflow {
+            let (known, secrets) = service.settings().integrations().await?;
+            handover.integrate(known, secrets);
+        }
+        Ok(handover)
+    }
+
+    /// Adds what the installation has for all; what a person gave for the task goes before it.
+    fn integrate(&mut self, known: Integrations, secrets: Vec<Secret>) {
+        for secret in &secrets {
+            if let Some(value) = text(secret.value.expose_secret()) {
+                let name = secret.name.to_string();
+                let value = SecretString::from(value);
+                self.variables.entry(name).or_insert(value);
+            }
+        }
+        self.secrets.extend(secrets);
+        self.integrations = Some(known);
     }
 
     /// Secrets under their own names, those of the task before reusable ones; and reusable ones under
@@ -130,8 +155,8 @@ impl Run {
         if given == session.handed {
             return Ok(());
         }
-        let vault = self.deps.service.vault();
-        let handover = Handover::of(vault, task).await.map_err(Error::from)?;
+        let handover = Handover::of(&self.deps.service, task).await;
+        let handover = handover.map_err(Error::from)?;
         session.secrets.add(handover.secrets);
         let mut variables: BTreeMap<_, _> = handover
             .variables

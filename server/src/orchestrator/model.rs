@@ -8,8 +8,7 @@ use app::domain::text::ModelName;
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
-use crate::settings::{Credential, Settings};
-use crate::vault::VaultError;
+use crate::settings::{AccountError, Credential, Settings};
 
 /// What an agent needs to reach its model.
 #[derive(Clone, Debug)]
@@ -44,8 +43,8 @@ pub enum NoModel {
     )]
     NoCredentials,
     /// The credentials can't be read.
-    #[error("the Claude credentials can't be read")]
-    Unreadable(#[source] VaultError),
+    #[error("the Claude credentials can't be had")]
+    Unreadable(#[source] AccountError),
     /// The scripted model did not start.
     #[error("the scripted model can't be started")]
     Scripted(#[source] std::io::Error),

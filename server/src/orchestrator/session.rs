@@ -103,7 +103,11 @@ pub async fn start(
     let read = reading.await.unwrap_or_else(|error| Err(error.into()));
     let (plan, mut said) = read.map_err(SessionError::Transcript)?;
     // Known before there is an agent that could tell them.
-    let handover = Handover::of(deps.service.vault(), task).await?;
+    let handover = Handover::of(&deps.service, task).await?;
+    let mut rules = prompts::rules(purpose).to_owned();
+    if let Some(known) = handover.integrations.as_ref().filter(|_| !is_onlooker) {
+        rules.push_str(&prompts::integrations(known));
+    }
     let secrets = KnownSecrets::new(handover.secrets);
     let redactor = secrets.redactor();
     for text in &mut said {
@@ -116,13 +120,13 @@ pub async fn start(
         model,
     } = endpoint;
     // The agent never has it; an answer of the API may tell it all the same.
-    secrets.add_text("api_key", credential.value());
+    credential.add_to(&secrets);
     let upstream = Upstream::new(base_url.as_deref(), credential.value())?;
     let (door, api) = deps.api.register(upstream);
     let (base_url, credential) = match credential {
         Credential::ApiKey(_) => (Some(door.base_url), Credential::ApiKey(door.api_key)),
         // The CLI has to hold it itself: it goes by its own way, unmetered.
-        login @ Credential::LoginToken(_) => (base_url, login),
+        login @ (Credential::LoginToken(_) | Credential::Login(_)) => (base_url, login),
     };
     let spec = AgentSpec {
         program: deps.options.program.clone(),
@@ -137,7 +141,7 @@ pub async fn start(
         secrets: secrets.clone(),
         environment: handover.variables,
         files: handover.files,
-        append_system_prompt: Some(prompts::rules(purpose).to_owned()),
+        append_system_prompt: Some(rules),
         rerun_interrupted: plan.is_rerun(),
         read_only: Vec::new(),
         is_onlooker,

@@ -6,6 +6,7 @@ use app::fault::FieldFault;
 
 use super::{ATTEMPTS, Service, pause};
 use crate::error::Error;
+use crate::login::Login;
 use crate::settings::{Settings, SettingsError};
 use crate::store::StoreError;
 
@@ -22,7 +23,7 @@ impl Service {
 
     /// Changes some of them, all or none; the secrets after the rest.
     pub async fn edit_settings(&self, edit: EditSettings) -> Result<SettingsView, Error> {
-        self.check_settings(&edit)?;
+        self.check_settings(&edit).await?;
         self.keep_chosen(&edit).await?;
         let settings = self.settings();
         for (setting, change) in secrets(&edit) {
@@ -59,7 +60,7 @@ impl Service {
     }
 
     /// Refuses what can't be set, everything at once.
-    fn check_settings(&self, edit: &EditSettings) -> Result<(), Error> {
+    async fn check_settings(&self, edit: &EditSettings) -> Result<(), Error> {
         let configured = self.settings().configured_names();
         let fixed = changed(edit)
             .filter(|name| configured.iter().any(|known| known == name))
@@ -74,6 +75,12 @@ impl Service {
             let fault = setting.fault(value.expose().trim());
             faults.extend(fault.map(|fault| FieldFault::new(&setting.to_string(), fault)));
         }
+        if let Change::To(folder) = &edit.claude_login_folder
+            && let Err(error) = Login::read(folder).await
+        {
+            let message = format!("must be one that Claude Code has logged in to: {error}");
+            faults.push(FieldFault::new("claude_login_folder", message));
+        }
         if faults.is_empty() {
             Ok(())
         } else {
@@ -82,10 +89,12 @@ impl Service {
     }
 }
 
-fn secrets(edit: &EditSettings) -> [(SecretSetting, &Change<SecretText>); 2] {
+fn secrets(edit: &EditSettings) -> [(SecretSetting, &Change<SecretText>); 4] {
     [
         (SecretSetting::AnthropicApiKey, &edit.anthropic_api_key),
         (SecretSetting::ClaudeLoginToken, &edit.claude_login_token),
+        (SecretSetting::GithubToken, &edit.github_token),
+        (SecretSetting::SlackBotToken, &edit.slack_bot_token),
     ]
 }
 
@@ -112,6 +121,10 @@ fn changed(edit: &EditSettings) -> impl Iterator<Item = &'static str> {
         ("anthropic_base_url", edit.anthropic_base_url.is_change()),
         ("anthropic_api_key", edit.anthropic_api_key.is_change()),
         ("claude_login_token", edit.claude_login_token.is_change()),
+        ("claude_login_folder", edit.claude_login_folder.is_change()),
+        ("github_token", edit.github_token.is_change()),
+        ("slack_bot_token", edit.slack_bot_token.is_change()),
+        ("slack_channel", edit.slack_channel.is_change()),
     ];
     all.into_iter()
         .filter(|(_, is_change)| *is_change)
@@ -133,6 +146,9 @@ fn apply(edit: EditSettings, chosen: &mut ChosenSettings) {
         .apply(&mut chosen.review_approval_hours);
     edit.anthropic_base_url
         .apply(&mut chosen.anthropic_base_url);
+    edit.claude_login_folder
+        .apply(&mut chosen.claude_login_folder);
+    edit.slack_channel.apply(&mut chosen.slack_channel);
 }
 
 impl From<SettingsError> for Error {

@@ -71,7 +71,7 @@ async fn done(it: &Installation, id: &str) {
 }
 
 /// All that the log says.
-async fn log(it: &Installation, id: &str) -> String {
+pub async fn log(it: &Installation, id: &str) -> String {
     let lines = it.all(&format!("/api/tasks/{id}/logs"), "seq").await;
     let texts = lines.iter().map(|line| line["text"].as_str().unwrap());
     texts.collect::<Vec<_>>().join("\n")
@@ -83,7 +83,7 @@ fn written(it: &Installation, id: &str, file: &str) -> String {
 }
 
 /// Nothing that is kept or answered has the value.
-async fn assert_kept_nowhere(it: &Installation, id: &str, value: &str) {
+pub async fn assert_kept_nowhere(it: &Installation, id: &str, value: &str) {
     for file in ["ccs.db", "ccs.db-wal", "server.log"] {
         let content = std::fs::read(it.data.path().join(file)).unwrap();
         let found = memchr::memmem::find(&content, value.as_bytes());

@@ -21,10 +21,12 @@ pub struct Installation {
     pub sources: tempfile::TempDir,
     pub client: reqwest::Client,
     pub base: String,
-    model_url: String,
+    pub model_url: String,
     model: Child,
     server: Option<Child>,
     database: Option<String>,
+    /// Whether the configuration names the model, and a key for it.
+    has_account: bool,
 }
 
 /// A program with nothing of the tests' environment but the path.
@@ -48,19 +50,32 @@ impl Installation {
     /// The same on another database than the data directory's own.
     pub async fn start_on(database: Option<String>) -> Self {
         let data = tempfile::tempdir().unwrap();
-        Self::start_in(data, database).await
+        Self::start_in(data, database, true).await
     }
 
     /// The same with one more scenario.
     pub async fn start_with(name: &str, scenario: &str) -> Self {
+        Self::start_in(Self::with_scenario(name, scenario), None, true).await
+    }
+
+    /// The same without an account: the settings have to give one.
+    pub async fn start_without_account(name: &str, scenario: &str) -> Self {
+        Self::start_in(Self::with_scenario(name, scenario), None, false).await
+    }
+
+    fn with_scenario(name: &str, scenario: &str) -> tempfile::TempDir {
         let data = tempfile::tempdir().unwrap();
         let scenarios = data.path().join("scenarios");
         std::fs::create_dir(&scenarios).unwrap();
         std::fs::write(scenarios.join(format!("{name}.toml")), scenario).unwrap();
-        Self::start_in(data, None).await
+        data
     }
 
-    async fn start_in(data: tempfile::TempDir, database: Option<String>) -> Self {
+    async fn start_in(
+        data: tempfile::TempDir,
+        database: Option<String>,
+        has_account: bool,
+    ) -> Self {
         let mut model = clean(BINARY);
         model
             .args(["scripted-model", "--listen", "127.0.0.1:0"])
@@ -85,6 +100,7 @@ impl Installation {
             model,
             server: None,
             database,
+            has_account,
         };
         // Below the ports that the system gives to clients, so that it is free again after a kill.
         // Another test may have it: then the next one is tried.
@@ -117,10 +133,13 @@ impl Installation {
             .env("CCS_DATA_DIR", self.data.path())
             .env("CCS_ALLOWED_ROOTS", self.sources.path())
             .env("CCS_CLAUDE_BIN", claude_bin())
-            .env("CCS_ANTHROPIC_BASE_URL", &self.model_url)
-            .env("CCS_ANTHROPIC_API_KEY", "sk-dummy")
             .stdout(log.try_clone().unwrap())
             .stderr(log);
+        if self.has_account {
+            command
+                .env("CCS_ANTHROPIC_BASE_URL", &self.model_url)
+                .env("CCS_ANTHROPIC_API_KEY", "sk-dummy");
+        }
         if let Some(url) = &self.database {
             command.env("CCS_DATABASE_URL", url);
         }

@@ -9,6 +9,7 @@ mod canary;
 mod changing;
 mod commands;
 mod crash;
+mod credentials;
 mod dependencies;
 mod growing_text;
 mod installation;

@@ -24,6 +24,7 @@ async fn account(settings: &Settings) -> Option<(Option<String>, String)> {
     let value = match account.credential {
         Credential::ApiKey(value) => format!("key {}", value.expose_secret()),
         Credential::LoginToken(value) => format!("login {}", value.expose_secret()),
+        Credential::Login(login) => format!("folder {}", login.access_token().expose_secret()),
     };
     Some((account.base_url, value))
 }
@@ -97,6 +98,23 @@ on_both_databases! {
         assert_eq!(settings.in_force().values, SettingValues::default());
         let rows = database.dump("secrets").await;
         assert_eq!(rows, Vec::<String>::new());
+    }
+
+    async fn tokens_of_other_services_are_no_credentials_of_claude(database) {
+        let settings = settings(&database.store, Configured::default());
+        let (github, slack) = (SecretSetting::GithubToken, SecretSetting::SlackBotToken);
+        assert!(settings.integrations().await.unwrap().1.is_empty());
+        settings.keep_secret(github, Some("ghp_made_up")).await.unwrap();
+        settings.keep_secret(slack, Some("xoxb-made-up")).await.unwrap();
+        settings.refresh().await.unwrap();
+        assert!(!settings.in_force().has_account);
+        assert_eq!(account(&settings).await, None);
+        let (known, secrets) = settings.integrations().await.unwrap();
+        assert!(known.github && known.slack && known.slack_channel.is_none());
+        let names: Vec<_> = secrets.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["GITHUB_TOKEN", "SLACK_BOT_TOKEN"]);
+        settings.keep_secret(slack, None).await.unwrap();
+        assert!(!settings.integrations().await.unwrap().0.slack);
     }
 
     async fn a_configured_account_hides_the_stored_one(database) {

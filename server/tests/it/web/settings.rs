@@ -38,6 +38,7 @@ async fn settings_begin_with_their_defaults() {
         "model": null, "permission_mode": "balanced", "auto_approve": false, "agents_max": 3,
         "review_reminder_hours": 24, "review_urgent_hours": 48, "review_escalation_hours": 72,
         "review_approval_hours": 168, "anthropic_base_url": null,
+        "claude_login_folder": null, "slack_channel": null,
     });
     assert_eq!(shown["defaults"], expected);
     for (name, value) in expected.as_object().unwrap() {
@@ -48,6 +49,8 @@ async fn settings_begin_with_their_defaults() {
         json!([
             {"name": "anthropic_api_key", "is_set": false, "last_four": null, "updated_at": null},
             {"name": "claude_login_token", "is_set": false, "last_four": null, "updated_at": null},
+            {"name": "github_token", "is_set": false, "last_four": null, "updated_at": null},
+            {"name": "slack_bot_token", "is_set": false, "last_four": null, "updated_at": null},
         ])
     );
 }
@@ -127,6 +130,11 @@ async fn everything_that_is_wrong_is_told_and_nothing_is_kept() {
         ("anthropic_api_key", json!("")),
         ("anthropic_api_key", json!({ "value": KEY })),
         ("claude_login_token", json!(["x"])),
+        ("github_token", json!("")),
+        ("slack_bot_token", json!("xoxp-1")),
+        ("slack_channel", json!("two words")),
+        ("claude_login_folder", json!("folder")),
+        ("claude_login_folder", json!("/nonexistent")),
         ("retention", json!(1)),
     ] {
         let answer = edit(&app, json!({ field: value })).await;
