@@ -3,11 +3,13 @@
 //! JSON in `snake_case`, times RFC 3339 in UTC, money as a decimal string with six places. Views
 //! are made from the aggregate, so that a task as it was at any version has the same shape.
 
+mod notification;
 mod request;
 mod settings;
 mod shown;
 mod view;
 
+pub use notification::{NeedView, NeedsYou, NotificationQuery, NotificationView, ReadCount};
 pub use request::{
     Approval, CreateTask, Decided, DiffQuery, EditTask, EventQuery, GivenAnswer, LogFilter,
     LogMatchQuery, LogQuery, MessageText, ProvideDependency, SecretText, TaskQuery,
@@ -292,6 +294,8 @@ pub struct Overview {
     pub agents_max: u32,
     /// Tasks that wait for a person.
     pub needs_you: u32,
+    /// Notifications that nobody has read and whose cause still holds.
+    pub unread: u32,
     /// Where the model's answers come from.
     pub model_source: ModelSource,
     /// The permission mode of tasks that name none.

@@ -8,11 +8,14 @@ use leptos::prelude::use_context;
 use crate::api::{
     AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
     DependencyView, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent, GuideView,
-    LogPage, LogQuery, MessageView, NewSecret, Overview, Page, PermissionsView, ProvideDependency,
-    QuestionView, ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile,
-    ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    LogPage, LogQuery, MessageView, NeedsYou, NewSecret, NotificationQuery, NotificationView,
+    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount, ReviewView,
+    ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile, TaskDetail, TaskQuery,
+    TaskView, WorkflowView,
 };
-use crate::domain::id::{DependencyId, FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
+use crate::domain::id::{
+    DependencyId, FeedbackId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
+};
 use crate::domain::permission::{GrantedRule, PermissionRule};
 use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
 use crate::domain::text::Note;
@@ -29,6 +32,13 @@ pub trait Backend: Send + Sync {
     async fn create_secret(&self, new: NewSecret) -> Result<SecretView, Fault>;
     async fn replace_secret(&self, name: String, value: SecretText) -> Result<SecretView, Fault>;
     async fn delete_secret(&self, name: String) -> Result<(), Fault>;
+    async fn notifications(
+        &self,
+        query: NotificationQuery,
+    ) -> Result<Page<NotificationView>, Fault>;
+    /// One, or all of them.
+    async fn read_notifications(&self, id: Option<NotificationId>) -> Result<ReadCount, Fault>;
+    async fn needs_you(&self, limit: u32, cursor: Option<String>) -> Result<NeedsYou, Fault>;
     async fn workflows(&self) -> Result<Vec<WorkflowView>, Fault>;
     async fn guides(&self) -> Result<Vec<GuideView>, Fault>;
     async fn guide(&self, path: String) -> Result<GuideContent, Fault>;

@@ -31,8 +31,8 @@ use components::theme::Theme;
 use components::toast::{ToastList, Toasts};
 use live::Live;
 use pages::{
-    GuidePage, GuidesPage, NeedsYouPage, NewTaskPage, NotFoundPage, SettingsPage, TaskListPage,
-    TaskPage,
+    GuidePage, GuidesPage, InboxPage, NeedsYouPage, NewTaskPage, NotFoundPage, SettingsPage,
+    TaskListPage, TaskPage,
 };
 
 /// The document around the pages, as the server sends it.
@@ -73,6 +73,7 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("/") view=TaskListPage ssr=SsrMode::Async />
                     <Route path=path!("/needs-you") view=NeedsYouPage ssr=SsrMode::Async />
+                    <Route path=path!("/inbox") view=InboxPage ssr=SsrMode::Async />
                     <Route path=path!("/tasks/new") view=NewTaskPage ssr=SsrMode::Async />
                     <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
                     <Route path=path!("/guides") view=GuidesPage ssr=SsrMode::Async />

@@ -1,12 +1,14 @@
 //! The pages: server functions, the page's component, and its small parts.
 
 mod activity;
+mod asking;
 mod call_card;
 mod changes;
 mod dependency_card;
 mod files;
 mod guides;
 mod history;
+mod inbox;
 mod list;
 mod list_row;
 mod list_section;
@@ -38,6 +40,7 @@ mod task_header;
 mod task_state;
 
 pub use guides::{GuidePage, GuidesPage};
+pub use inbox::InboxPage;
 pub use list::TaskListPage;
 pub use needs_you::NeedsYouPage;
 pub use new_task::NewTaskPage;

@@ -4,11 +4,12 @@
 #[cfg(not(feature = "ssr"))]
 pub use in_browser::{cookie, set_status};
 #[cfg(feature = "ssr")]
-pub use on_server::{answers_a_plain_form, cookie, redirect, set_cookie, set_status};
+pub use on_server::{answers_a_plain_form, came_from, cookie, redirect, set_cookie, set_status};
 
 #[cfg(feature = "ssr")]
 mod on_server {
-    use http::header::{ACCEPT, COOKIE, SET_COOKIE};
+    use http::Uri;
+    use http::header::{ACCEPT, COOKIE, REFERER, SET_COOKIE};
     use http::request::Parts;
     use http::{HeaderValue, StatusCode};
     use leptos::prelude::use_context;
@@ -50,6 +51,21 @@ mod on_server {
     /// Sends the browser to another page, with and without script.
     pub fn redirect(path: &str) {
         leptos_axum::redirect(path);
+    }
+
+    /// The page of this path, with its query, if the request comes from there.
+    pub fn came_from(path: &str) -> Option<String> {
+        let parts = use_context::<Parts>()?;
+        let page: Uri = parts.headers.get(REFERER)?.to_str().ok()?.parse().ok()?;
+        let page = page.path_and_query()?;
+        let is_it = page.path() == path;
+        let is_of_a_fault = page.query().is_some_and(|query| query.contains("__err"));
+        let page = if is_of_a_fault {
+            path.to_owned()
+        } else {
+            page.to_string()
+        };
+        is_it.then_some(page)
     }
 
     /// Whether the server function was called by a form without script, so that the next thing

@@ -61,6 +61,8 @@ test("every page is accessible in both themes and on a phone", async ({ page }) 
   await expectAccessible(page, "the list");
   await page.goto("/needs-you");
   await expectAccessible(page, "what needs you");
+  await page.goto("/inbox");
+  await expectAccessible(page, "the inbox");
   await page.goto("/settings");
   await expectAccessible(page, "the settings");
   await page.goto("/guides");

@@ -16,6 +16,7 @@ mod m20261122_000005_create_idempotency_keys;
 mod m20261122_000007_add_subject_to_jobs;
 mod m20261122_000010_create_secrets;
 mod m20261123_000020_create_settings;
+mod m20261123_000030_create_notifications;
 
 /// Brings a database to the present schema.
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_add_subject_to_jobs::Migration),
             Box::new(m20261122_000010_create_secrets::Migration),
             Box::new(m20261123_000020_create_settings::Migration),
+            Box::new(m20261123_000030_create_notifications::Migration),
         ]
     }
 }

@@ -12,6 +12,7 @@ mod idempotency;
 mod inbound;
 mod installation;
 pub mod listener;
+mod notifications;
 mod openapi;
 mod pages;
 mod permissions;
@@ -88,6 +89,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(reviews::routes())
         .merge(permissions::routes())
         .merge(questions::routes())
+        .merge(notifications::routes())
         .merge(dependencies::routes())
         .merge(files::routes())
         .merge(sse::routes())

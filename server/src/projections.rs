@@ -4,6 +4,7 @@
 pub(crate) mod checkpoint;
 pub(crate) mod dependency;
 pub(crate) mod feedback;
+pub(crate) mod notification;
 pub(crate) mod phase;
 pub(crate) mod prerequisite;
 pub(crate) mod question;
@@ -41,6 +42,7 @@ pub(crate) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
     dependency::apply(tx, change).await?;
     verification::apply(tx, change).await?;
     checkpoint::apply(tx, change).await?;
+    notification::apply(tx, change).await?;
     usage::apply(tx, change).await
 }
 

@@ -6,6 +6,7 @@ mod commands;
 mod dependencies;
 mod guides;
 mod new_task;
+mod notifications;
 pub(crate) mod permissions;
 mod queries;
 mod reminders;

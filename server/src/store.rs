@@ -6,6 +6,7 @@
 mod append;
 mod heads;
 mod idempotency;
+mod notifications;
 mod query;
 mod read;
 pub(crate) mod row;
@@ -14,8 +15,9 @@ mod settings;
 pub use append::{Append, Appended, Fence};
 pub use heads::{Heads, Moved};
 pub use idempotency::{IdempotencyKey, Recall, StoredAnswer};
+pub use notifications::NotificationFilter;
 pub(crate) use query::searchable;
-pub use query::{FilterError, StatusFilter, TaskFilter};
+pub use query::{FilterError, MAX_LIMIT, StatusFilter, TaskFilter};
 pub use read::Head;
 pub(crate) use read::{fold_step, record};
 pub use settings::StoredSettings;
@@ -157,8 +159,27 @@ impl Store {
     }
 
     /// Brings the schema up to date. Harmless to repeat.
+    ///
+    /// A change to a database that has tasks also makes the read tables again: a new one would lack all
+    /// that happened before.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(Migrator::up(&self.inner.writer, None).await?)
+        let is_old = self.has_schema().await? && !self.is_migrated().await?;
+        Migrator::up(&self.inner.writer, None).await?;
+        if is_old {
+            match self.rebuild().await {
+                Ok(report) => tracing::info!(
+                    tasks = report.tasks,
+                    events = report.events,
+                    "the read tables were made again"
+                ),
+                // One damaged task is no reason to refuse all of them.
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the read tables could not be made again"
+                ),
+            }
+        }
+        Ok(())
     }
 
     /// Whether the schema is the one that this program needs. Changes nothing.

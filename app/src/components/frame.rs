@@ -166,6 +166,29 @@ fn RailFoot() -> impl IntoView {
     .into_any()
 }
 
+/// The way to what was told, with how much of it nobody has read.
+#[component]
+pub fn Bell() -> impl IntoView {
+    let installation = expect_context::<Installation>();
+    let unread = move || {
+        let unread = installation.overview()?.unread;
+        (unread > 0).then(|| {
+            view! {
+                <span class="bell-count" aria-hidden="true">{unread}</span>
+                <span class="visually-hidden">{format!(" {unread} unread")}</span>
+            }
+        })
+    };
+    view! {
+        <A href="/inbox" attr:class="bell" attr:data-key="g i">
+            <Glyph icon=Icon::Bell />
+            <span class="visually-hidden">"Notifications"</span>
+            <Transition>{part(unread)}</Transition>
+        </A>
+    }
+    .into_any()
+}
+
 /// How many agents are at work.
 #[component]
 pub fn AgentCount() -> impl IntoView {

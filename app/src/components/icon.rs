@@ -8,6 +8,7 @@ use crate::domain::action::Verb;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {
     Alert,
+    Bell,
     Book,
     Check,
     Chevron,
@@ -90,6 +91,7 @@ impl Icon {
             Self::Hourglass => {
                 "M5 22h14M5 2h14M17 22v-4.200a2 2 0 0 0-.6-1.400L12 12l-4.4 4.400a2 2 0 0 0-.6 1.400V22M7 2v4.200a2 2 0 0 0 .6 1.400L12 12l4.4-4.400a2 2 0 0 0 .6-1.400V2"
             }
+            Self::Bell => "M6 8a6 6 0 0 1 12 0c0 7 3 9 3 9H3s3-2 3-9M10.3 21a1.94 1.94 0 0 0 3.4 0",
             Self::Inbox => {
                 "M22 12h-6l-2 3h-4l-2-3H2M5.45 5.11 2 12v6a2 2 0 0 0 2 2h16a2 2 0 0 0 2-2v-6l-3.45-6.890A2 2 0 0 0 16.76 4H7.240a2 2 0 0 0-1.79 1.110z"
             }

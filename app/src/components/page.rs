@@ -6,7 +6,7 @@ use leptos::text_prop::TextProp;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use super::frame::{AgentCount, Installation};
+use super::frame::{AgentCount, Bell, Installation};
 use super::icon::{Glyph, Icon};
 use super::notices::Notices;
 use super::theme::ThemeSwitch;
@@ -48,15 +48,29 @@ pub fn Page(
 ) -> impl IntoView {
     // The server writes the head after the page and outside of its arena: there a signal of this page
     // may be gone, or be a signal of another page that is rendered at the same time.
-    #[cfg(feature = "ssr")]
-    let tab = TextProp::from(title.with_untracked(|title| in_tab(title)));
-    #[cfg(not(feature = "ssr"))]
-    let tab = TextProp::from(move || title.with(|title| in_tab(title)));
     let installation = expect_context::<Installation>();
+    #[cfg(feature = "ssr")]
+    let tab = TextProp::from(title.with_untracked(|title| in_tab(title, 0)));
+    #[cfg(not(feature = "ssr"))]
+    let tab = {
+        // The state of the installation is read in an effect: here it would be awaited.
+        let waiting = RwSignal::new(0);
+        crate::reactive::effect(move || {
+            if let Some(overview) = installation.overview() {
+                waiting.set(overview.needs_you);
+            }
+        });
+        TextProp::from(move || title.with(|title| in_tab(title, waiting.get())))
+    };
     let notices = move || {
-        installation
-            .overview()
-            .map(|overview| view! { <Notices overview /> })
+        let overview = installation.overview()?;
+        // Known only now, and in time for the head, which is written last.
+        #[cfg(feature = "ssr")]
+        if let Some(tab) = title.try_with_untracked(|title| in_tab(title, overview.needs_you)) {
+            // It shows nothing in its place.
+            let _ = view! { <Title text=tab /> };
+        }
+        Some(view! { <Notices overview /> })
     };
     let crumbs = crumbs.into_iter().map(|crumb| match crumb.href {
         Some(href) => view! { <li><a href=href>{crumb.text}</a></li> }.into_any(),
@@ -67,6 +81,7 @@ pub fn Page(
         <header class="top-bar">
             <nav aria-label="Breadcrumb"><ol class="crumbs">{list(crumbs)}</ol></nav>
             <AgentCount />
+            <Bell />
             <ThemeSwitch />
         </header>
         <main id="main" class=format!("content {class}") tabindex="-1">
@@ -78,8 +93,12 @@ pub fn Page(
     .into_any()
 }
 
-fn in_tab(title: &str) -> String {
-    format!("{title} · Claude Code Server")
+/// What the tab shows: first how many tasks wait for a person, for tabs are narrow.
+fn in_tab(title: &str, waiting: u32) -> String {
+    match waiting {
+        0 => format!("{title} · Claude Code Server"),
+        waiting => format!("({waiting}) {title} · Claude Code Server"),
+    }
 }
 
 /// What went wrong with a form that was sent without script: the framework sends the browser back

@@ -1,6 +1,8 @@
 //! Identifiers. Each kind is its own type, so that one can't be passed where another is meant.
 
-use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 macro_rules! ids {
@@ -48,4 +50,66 @@ ids! {
     RuleId,
     /// A point a task can be resumed or forked from.
     CheckpointId,
+}
+
+/// What a person was told of a task: by the event that gave cause to it. Written `<task>.<version>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, derive_more::Display)]
+#[display("{task}.{version}")]
+pub struct NotificationId {
+    pub task: TaskId,
+    /// Of the event.
+    pub version: u64,
+}
+
+/// A text that names no notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be <task>.<version>")]
+pub struct NotificationIdError;
+
+impl FromStr for NotificationId {
+    type Err = NotificationIdError;
+
+    fn from_str(text: &str) -> Result<Self, NotificationIdError> {
+        let (task, version) = text.split_once('.').ok_or(NotificationIdError)?;
+        Ok(Self {
+            task: task.parse().map_err(|_| NotificationIdError)?,
+            version: version.parse().map_err(|_| NotificationIdError)?,
+        })
+    }
+}
+
+impl Serialize for NotificationId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for NotificationId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NotificationId;
+
+    #[test]
+    fn a_notification_is_named_by_its_task_and_an_event() {
+        let text = "00000000-0000-7000-8000-000000000001.12";
+        let id: NotificationId = text.parse().unwrap();
+        assert_eq!((id.version, id.to_string().as_str()), (12, text));
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(serde_json::from_str::<NotificationId>(&json).unwrap(), id);
+        for bad in [
+            "",
+            "12",
+            ".12",
+            "00000000-0000-7000-8000-000000000001.",
+            "x.1",
+        ] {
+            assert!(bad.parse::<NotificationId>().is_err(), "{bad}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod action;
 mod apply;
 mod apply_phase;
 mod command;
+mod concern;
 mod decide;
 mod decide_run;
 mod decide_verification;
@@ -24,6 +25,7 @@ pub use action::Action;
 pub use command::{
     Answerable, ChangeRequest, Comment, NewTask, Refusal, RunCommand, TaskCommand, TaskEdit,
 };
+pub use concern::{Concern, ConcernKind};
 pub use dependency::{
     Dependency, DependencyKind, DependencyNameError, DependencyState, DependencyStatus, Given,
     file_variable,

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::task_state::TaskState;
+use super::asking::Asking;
 #[cfg(feature = "ssr")]
 use crate::api::GivenAnswer;
 use crate::api::QuestionView;
@@ -38,7 +38,7 @@ pub async fn decide_call(
     let backend = crate::backend::backend()?;
     let question = backend.answer_question(id, given).await?;
     if crate::request::answers_a_plain_form() {
-        crate::request::redirect(&format!("/tasks/{}", question.task_id));
+        crate::request::redirect(&super::asking::place(question.task_id));
     }
     Ok(question)
 }
@@ -59,13 +59,13 @@ pub fn decided(question: &QuestionView) -> Option<String> {
 
 /// What would be done, and the buttons to decide.
 #[component]
-pub fn Call(state: TaskState, id: QuestionId, call: AskedPermission) -> impl IntoView {
+pub fn Call(asking: Asking, id: QuestionId, call: AskedPermission) -> impl IntoView {
     let toasts = expect_context::<Toasts>();
     let send = Posting::<DecideCall>::new();
     effect(move || match send.answer() {
         Some(Ok(question)) => {
             toasts.done(decided(&question).unwrap_or_default());
-            state.update_question(question);
+            asking.update_question(question);
         }
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::task_state::TaskState;
+use super::asking::Asking;
 use crate::api::DependencyView;
 #[cfg(feature = "ssr")]
 use crate::api::{ProvideDependency, SecretText};
@@ -33,7 +33,7 @@ pub async fn give_dependency(
         .provide_dependency(id, given)
         .await?;
     if crate::request::answers_a_plain_form() {
-        crate::request::redirect(&format!("/tasks/{}", provided.task_id));
+        crate::request::redirect(&super::asking::place(provided.task_id));
     }
     Ok(provided)
 }
@@ -73,23 +73,23 @@ fn given(
 
 /// What the agent waits for, each with its form.
 #[component]
-pub fn Dependencies(state: TaskState) -> impl IntoView {
+pub fn Dependencies(#[prop(into)] asking: Asking) -> impl IntoView {
     let open = move || {
-        let all = state.dependencies.get().into_iter();
+        let all = asking.dependencies.get().into_iter();
         all.filter(|known| known.status == DependencyState::Open)
             .collect::<Vec<_>>()
     };
     let key = |known: &DependencyView| known.id.to_string();
     view! {
         <ul class="attention-list">
-            {rows(open, key, move |needed| view! { <li><Needed state needed /></li> })}
+            {rows(open, key, move |needed| view! { <li><Needed asking needed /></li> })}
         </ul>
     }
     .into_any()
 }
 
 #[component]
-fn Needed(state: TaskState, needed: DependencyView) -> impl IntoView {
+pub fn Needed(asking: Asking, needed: DependencyView) -> impl IntoView {
     let kind = needed.kind;
     let required = if needed.required {
         "required"
@@ -97,16 +97,16 @@ fn Needed(state: TaskState, needed: DependencyView) -> impl IntoView {
         "it can go on without"
     };
     let choices = match kind {
-        DependencyKind::File => state.secret_files.get_value(),
-        _ => state.secrets.get_value(),
+        DependencyKind::File => asking.secret_files.get_value(),
+        _ => asking.secrets.get_value(),
     };
     let form = match kind {
         DependencyKind::File => view! {
             <FileForm needed=needed.clone() />
-            {(!choices.is_empty()).then(|| view! { <GiveForm state needed=needed.clone() choices /> })}
+            {(!choices.is_empty()).then(|| view! { <GiveForm asking needed=needed.clone() choices /> })}
         }
         .into_any(),
-        _ => view! { <GiveForm state needed=needed.clone() choices /> }.into_any(),
+        _ => view! { <GiveForm asking needed=needed.clone() choices /> }.into_any(),
     };
     view! {
         <p class="attention-text">
@@ -116,7 +116,7 @@ fn Needed(state: TaskState, needed: DependencyView) -> impl IntoView {
         </p>
         {handover(&needed).map(|text| view! { <p class="dependency-hint">{text}</p> })}
         {form}
-        <DeclineForm state needed />
+        <DeclineForm asking needed />
     }
     .into_any()
 }
@@ -148,7 +148,7 @@ fn handover(needed: &DependencyView) -> Option<String> {
 }
 
 /// Takes the answer to a form over into the page.
-fn receive(state: TaskState, send: Posting<GiveDependency>) {
+fn receive(asking: Asking, send: Posting<GiveDependency>) {
     let toasts = expect_context::<Toasts>();
     effect(move || match send.answer() {
         Some(Ok(settled)) => {
@@ -156,7 +156,7 @@ fn receive(state: TaskState, send: Posting<GiveDependency>) {
                 DependencyState::Declined => "Declined",
                 _ => "Given to the agent",
             });
-            state.update_dependency(settled);
+            asking.update_dependency(settled);
         }
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}
@@ -170,9 +170,9 @@ fn refusal(send: Posting<GiveDependency>) -> AnyView {
 
 /// A value that nobody sees, or a yes with a remark.
 #[component]
-fn GiveForm(state: TaskState, needed: DependencyView, choices: Vec<String>) -> impl IntoView {
+fn GiveForm(asking: Asking, needed: DependencyView, choices: Vec<String>) -> impl IntoView {
     let send = Posting::<GiveDependency>::new();
-    receive(state, send);
+    receive(asking, send);
     let (id, kind, name) = (needed.id, needed.kind, needed.name);
     let field = match kind {
         DependencyKind::ApiKey | DependencyKind::EnvVariable => view! {
@@ -249,9 +249,9 @@ fn FileForm(needed: DependencyView) -> impl IntoView {
 
 /// Says no, if one likes with a reason.
 #[component]
-fn DeclineForm(state: TaskState, needed: DependencyView) -> impl IntoView {
+fn DeclineForm(asking: Asking, needed: DependencyView) -> impl IntoView {
     let send = Posting::<GiveDependency>::new();
-    receive(state, send);
+    receive(asking, send);
     let (id, name) = (needed.id, needed.name);
     view! {
         <details class="dependency-decline">
@@ -279,9 +279,9 @@ fn DeclineForm(state: TaskState, needed: DependencyView) -> impl IntoView {
 
 /// What the agent has asked for and what became of it; never a value.
 #[component]
-pub fn Given(state: TaskState) -> impl IntoView {
+pub fn Given(#[prop(into)] asking: Asking) -> impl IntoView {
     let shown = move || {
-        let known = state.dependencies.get();
+        let known = asking.dependencies.get();
         (!known.is_empty()).then(|| {
             view! {
                 <h2 class="given-title">"What the agent needed"</h2>

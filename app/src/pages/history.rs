@@ -64,7 +64,7 @@ pub fn History(state: TaskState) -> impl IntoView {
         format!("Show {count} new event{plural}")
     };
     view! {
-        <Given state />
+        <Given asking=state />
         <p class="news" hidden=move || later() == 0>
             <button type="button" class="btn btn-sm" on:click=move |_| newest.set(version())>{part(show)}</button>
         </p>

@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::asking::Asking;
 use super::call_card::{Call, decided};
-use super::task_state::TaskState;
 #[cfg(feature = "ssr")]
 use crate::api::GivenAnswer;
 use crate::api::QuestionView;
@@ -39,7 +39,7 @@ pub async fn answer_question(
         .answer_question(id, given)
         .await?;
     if crate::request::answers_a_plain_form() {
-        crate::request::redirect(&format!("/tasks/{}", question.task_id));
+        crate::request::redirect(&super::asking::place(question.task_id));
     }
     Ok(question)
 }
@@ -63,24 +63,24 @@ fn answer(choices: Vec<String>, is_multi: bool, text: &str, skip: bool) -> Resul
 
 /// The questions that keep the task waiting, each with its form.
 #[component]
-pub fn Questions(state: TaskState) -> impl IntoView {
-    let asked = move || state.questions.get();
+pub fn Questions(#[prop(into)] asking: Asking) -> impl IntoView {
+    let asked = move || asking.questions.get();
     let key = |question: &QuestionView| format!("{} {:?}", question.id, question.status);
     view! {
         <ul class="attention-list">
-            {rows(asked, key, move |question| view! { <li><Asked state question /></li> })}
+            {rows(asked, key, move |question| view! { <li><Asked asking question /></li> })}
         </ul>
     }
     .into_any()
 }
 
 #[component]
-fn Asked(state: TaskState, question: QuestionView) -> impl IntoView {
+pub fn Asked(asking: Asking, question: QuestionView) -> impl IntoView {
     let text = question.question.clone();
     let rest = match question.status {
         QuestionState::Open => match question.permission {
-            Some(call) => view! { <Call state id=question.id call=*call /> }.into_any(),
-            None => view! { <AnswerForm state question /> }.into_any(),
+            Some(call) => view! { <Call asking id=question.id call=*call /> }.into_any(),
+            None => view! { <AnswerForm asking question /> }.into_any(),
         },
         QuestionState::Answered => {
             let decided = decided(&question);
@@ -98,9 +98,9 @@ fn Asked(state: TaskState, question: QuestionView) -> impl IntoView {
 }
 
 #[component]
-fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
+fn AnswerForm(asking: Asking, question: QuestionView) -> impl IntoView {
     let send = Posting::<AnswerQuestion>::new();
-    keep_answered(state, send);
+    keep_answered(asking, send);
     let refused = move || {
         let refusal = send.fault();
         refusal.map(|fault| fault.to_string())
@@ -150,12 +150,12 @@ fn AnswerForm(state: TaskState, question: QuestionView) -> impl IntoView {
     .into_any()
 }
 
-fn keep_answered(state: TaskState, send: Posting<AnswerQuestion>) {
+fn keep_answered(asking: Asking, send: Posting<AnswerQuestion>) {
     let toasts = expect_context::<Toasts>();
     effect(move || match send.answer() {
         Some(Ok(question)) => {
             toasts.done("Answered");
-            state.update_question(question);
+            asking.update_question(question);
         }
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}

@@ -62,7 +62,7 @@ pub fn Attention(
 
 /// Moves the focus on if what had it is gone: to what is asked next, or to the page's heading. Says
 /// whether it did.
-fn focus_next() -> bool {
+pub fn focus_next() -> bool {
     let focused = document().active_element();
     if focused.is_some_and(|focused| focused.tag_name() != "BODY") {
         return false;
@@ -156,10 +156,10 @@ fn Asks(state: TaskState) -> impl IntoView {
         state.dependencies.with(|all| all.iter().any(is_open))
     });
     let questions = move || {
-        asks.get().then(|| view! { <Card tone="waiting" icon=Icon::Question title="The agent asks"><Questions state /></Card> })
+        asks.get().then(|| view! { <Card tone="waiting" icon=Icon::Question title="The agent asks"><Questions asking=state /></Card> })
     };
     let dependencies = move || {
-        needs.get().then(|| view! { <Card tone="waiting" icon=Icon::Key title="The agent needs something"><Dependencies state /></Card> })
+        needs.get().then(|| view! { <Card tone="waiting" icon=Icon::Key title="The agent needs something"><Dependencies asking=state /></Card> })
     };
     view! { {part(questions)} {part(dependencies)} }.into_any()
 }

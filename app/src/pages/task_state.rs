@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::asking::Asking;
 use crate::api::{
     DependencyView, MessageView, PermissionsView, PhaseView, QuestionView, ReviewView, TaskDetail,
     TaskView,
@@ -133,9 +134,11 @@ impl TaskState {
                 }
             }),
             LiveEvent::Review(review) => self.update_review(review.clone()),
-            LiveEvent::Question(question) => self.update_question(question.clone()),
+            LiveEvent::Question(question) => Asking::from(self).update_question(question.clone()),
             LiveEvent::Permissions(permissions) => self.permissions.set(permissions.clone()),
-            LiveEvent::Dependency(dependency) => self.update_dependency(dependency.clone()),
+            LiveEvent::Dependency(dependency) => {
+                Asking::from(self).update_dependency(dependency.clone());
+            }
             LiveEvent::Usage(usage) => self.task.update(|task| {
                 task.cost_usd = usage.cost_usd;
                 task.tokens = usage.tokens;
@@ -152,29 +155,6 @@ impl TaskState {
             | LiveEvent::Gone(_)
             | LiveEvent::Reset => {}
         }
-    }
-
-    /// A question as it is now, in its place.
-    pub fn update_question(self, question: QuestionView) {
-        self.questions.update(|questions| {
-            match questions.iter_mut().find(|known| known.id == question.id) {
-                Some(known) => *known = question,
-                None => questions.push(question),
-            }
-        });
-    }
-
-    /// A dependency as it is now, in its place.
-    pub fn update_dependency(self, dependency: DependencyView) {
-        self.dependencies.update(|dependencies| {
-            match dependencies
-                .iter_mut()
-                .find(|known| known.id == dependency.id)
-            {
-                Some(known) => *known = dependency,
-                None => dependencies.push(dependency),
-            }
-        });
     }
 
     /// What was asked is settled as soon as the task no longer waits for it.

@@ -180,7 +180,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Id<T> {
         id.map(|Path(id)| Self(id)).map_err(|_| {
             Problem::new(
                 Kind::NotFound,
-                "There is nothing with this id: it is not a UUID.",
+                "There is nothing with this id: it has another form.",
             )
         })
     }

@@ -9,8 +9,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Change, apply, checkpoint, dependency, feedback, phase, prerequisite, question, review, task,
-    usage, verification,
+    Change, apply, checkpoint, dependency, feedback, notification, phase, prerequisite, question,
+    review, task, usage, verification,
 };
 use crate::store::row::event;
 use crate::store::{Corruption, Store, StoreError, fold_step, record};
@@ -64,6 +64,7 @@ async fn rebuild(tx: &DatabaseTransaction) -> Result<RebuildReport, StoreError> 
         report.tasks += 1;
         report.events += replay(tx, TaskId::from_uuid(id)).await?;
     }
+    notification::recall_reads(tx).await?;
     Ok(report)
 }
 
@@ -78,6 +79,7 @@ async fn clear(tx: &DatabaseTransaction) -> Result<(), StoreError> {
     verification::Entity::delete_many().exec(tx).await?;
     checkpoint::Entity::delete_many().exec(tx).await?;
     usage::Entity::delete_many().exec(tx).await?;
+    notification::Entity::delete_many().exec(tx).await?;
     Ok(())
 }
 

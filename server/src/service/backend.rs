@@ -3,12 +3,15 @@
 use app::api::{
     AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
     DependencyView, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent, GuideView,
-    LogPage, LogQuery, MessageView, NewSecret, Overview, Page, PermissionsView, ProvideDependency,
-    QuestionView, ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile,
-    ShownFile, TaskDetail, TaskQuery, TaskView, WorkflowView,
+    LogPage, LogQuery, MessageView, NeedsYou, NewSecret, NotificationQuery, NotificationView,
+    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount, ReviewView,
+    ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile, TaskDetail, TaskQuery,
+    TaskView, WorkflowView,
 };
 use app::backend::Backend;
-use app::domain::id::{DependencyId, FeedbackId, QuestionId, ReviewId, RuleId, TaskId};
+use app::domain::id::{
+    DependencyId, FeedbackId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
+};
 use app::domain::permission::{GrantedRule, PermissionRule};
 use app::domain::task::{ChangeRequest, Comment, TaskEdit};
 use app::domain::text::Note;
@@ -49,6 +52,27 @@ impl Backend for Service {
 
     async fn delete_secret(&self, name: String) -> Result<(), Fault> {
         Ok(Self::delete_secret(self, &name).await?)
+    }
+
+    async fn notifications(
+        &self,
+        query: NotificationQuery,
+    ) -> Result<Page<NotificationView>, Fault> {
+        Ok(self.notification_list(&query).await?)
+    }
+
+    async fn read_notifications(&self, id: Option<NotificationId>) -> Result<ReadCount, Fault> {
+        Ok(match id {
+            Some(id) => {
+                self.read_notification(id).await?;
+                ReadCount { read: 1 }
+            }
+            None => self.read_all_notifications().await?,
+        })
+    }
+
+    async fn needs_you(&self, limit: u32, cursor: Option<String>) -> Result<NeedsYou, Fault> {
+        Ok(Self::needs_you(self, Some(limit), cursor.as_deref()).await?)
     }
 
     async fn workflows(&self) -> Result<Vec<WorkflowView>, Fault> {

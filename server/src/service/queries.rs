@@ -279,11 +279,13 @@ impl Service {
     pub async fn installation(&self) -> Result<Overview, Error> {
         let known = &self.parts.installation;
         let needs_you = self.parts.store.needs_you().await?;
+        let unread = self.parts.store.unread().await?;
         let in_force = self.settings().in_force();
         Ok(Overview {
             agents_running: self.parts.live.running(),
             agents_max: in_force.values.agents_max,
             needs_you: u32::try_from(needs_you).unwrap_or(u32::MAX),
+            unread: u32::try_from(unread).unwrap_or(u32::MAX),
             model_source: match (known.only_scripted, in_force.has_account) {
                 (true, _) => ModelSource::Scripted,
                 (false, true) => ModelSource::Account,

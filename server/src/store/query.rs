@@ -72,6 +72,8 @@ pub enum FilterError {
     TaskType,
     #[error("must be a number from 1 to 200")]
     Limit,
+    #[error("must be unread, open or all")]
+    Filter,
     #[error("is not a cursor that was given out")]
     Cursor,
 }
@@ -83,6 +85,7 @@ impl FilterError {
             Self::Status => "status",
             Self::TaskType => "type",
             Self::Limit => "limit",
+            Self::Filter => "filter",
             Self::Cursor => "cursor",
         }
     }

@@ -4,5 +4,6 @@ mod append;
 mod idempotency;
 mod jobs;
 mod logs;
+mod notifications;
 mod query;
 mod rebuild;

@@ -3,6 +3,7 @@
 mod files;
 mod hostile;
 mod idempotency;
+mod notifications;
 mod pages;
 mod reading;
 mod reviews;

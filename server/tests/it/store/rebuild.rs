@@ -13,7 +13,7 @@ use crate::support::task::{
     Hand, act, conversation, create, create_queued, feedback_id, new_task, usage, verified,
 };
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "tasks",
     "prerequisites",
     "phases",
@@ -24,6 +24,8 @@ const TABLES: [&str; 10] = [
     "verifications",
     "checkpoints",
     "usage_metrics",
+    "notifications",
+    "notification_reads",
 ];
 
 async fn dump(database: &TestDatabase) -> Vec<(&'static str, Vec<String>)> {
@@ -181,12 +183,17 @@ on_both_databases! {
     async fn rebuilt_tables_equal_those_that_grew(database) {
         let store = &database.store;
         live(store).await;
+        // Reading is no event, and yet not forgotten.
+        assert!(store.mark_read(None).await.unwrap() > 2);
+        create_queued(store, "Unread").await;
+        let task = Hand::take(store).await.work().await;
+        assert!(task.open_review().is_some());
         let grown = dump(&database).await;
         for (table, rows) in &grown {
             assert!(!rows.is_empty(), "nothing in {table} was tested");
         }
         let report = store.rebuild().await.unwrap();
-        assert_eq!(report.tasks, 4);
+        assert_eq!(report.tasks, 5);
         assert_eq!(report.events, u64::try_from(database.number("SELECT COUNT(*) FROM events").await).unwrap());
         assert_eq!(dump(&database).await, grown);
 
@@ -194,6 +201,7 @@ on_both_databases! {
         database.execute("DELETE FROM phases WHERE number = 1").await;
         database.execute("UPDATE tasks SET status = 'draft', view = ''").await;
         database.execute("UPDATE usage_metrics SET cost_micros = 0").await;
+        database.execute("UPDATE notifications SET resolved_at_ms = 0, read_at_ms = NULL").await;
         store.rebuild().await.unwrap();
         assert_eq!(dump(&database).await, grown);
     }

@@ -74,6 +74,18 @@ impl TestDatabase {
         number
     }
 
+    /// How SQLite goes about a query, line by line.
+    pub async fn plan(&self, explained: &str) -> String {
+        let connection = self.connection().await;
+        let asked = Statement::from_string(DbBackend::Sqlite, explained);
+        let rows = connection.query_all_raw(asked).await.unwrap();
+        connection.close().await.unwrap();
+        let steps = rows
+            .iter()
+            .map(|row| row.try_get::<String>("", "detail").unwrap());
+        steps.collect::<Vec<_>>().join("\n")
+    }
+
     /// All rows of a table, in an order of their own, as text.
     pub async fn dump(&self, table: &str) -> Vec<String> {
         let connection = self.connection().await;

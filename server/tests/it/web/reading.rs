@@ -177,6 +177,8 @@ async fn the_api_describes_all_of_itself() {
     DELETE /api/tasks/{id}/permissions/{rule}
     GET /api/guides
     GET /api/guides/{path}
+    GET /api/needs-you
+    GET /api/notifications
     GET /api/overview
     GET /api/reviews/{id}
     GET /api/reviews/{id}/conversation
@@ -214,6 +216,8 @@ async fn the_api_describes_all_of_itself() {
     PATCH /api/settings
     PATCH /api/tasks/{id}
     POST /api/dependencies/{id}/provide
+    POST /api/notifications/read
+    POST /api/notifications/{id}/read
     POST /api/questions/{id}/answer
     POST /api/reviews/{id}/feedback
     POST /api/secrets
