@@ -15,14 +15,19 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::extract::{Answer, Id, Input};
+use super::inbound::is_too_large;
 use super::openapi::{Problems, Repeatable};
 use super::problem::{Kind, Problem};
 use crate::error::Error;
 use crate::service::Service;
 use crate::state::AppState;
+use crate::vault::VALUE_LIMIT;
 
 /// The field of a form that has the file.
 const FILE: &str = "file";
+
+/// Where the addresses of forms begin.
+pub const FORMS: &str = "/dependencies/";
 
 /// The address of the form, as errors name it.
 const FORM: &str = "/dependencies/{id}/file";
@@ -69,9 +74,12 @@ impl FromRequest<AppState> for Upload {
         let mut form = form.map_err(|_| broken())?;
         while let Some(field) = form.next_field().await.map_err(|_| broken())? {
             if field.name() == Some(FILE) {
-                let content = field.bytes().await.map_err(|error| match error.status() {
-                    StatusCode::PAYLOAD_TOO_LARGE => Problem::bare(Kind::TooLarge),
-                    _ => broken(),
+                let content = field.bytes().await.map_err(|error| {
+                    if is_too_large(&error) {
+                        Problem::bare(Kind::TooLarge)
+                    } else {
+                        broken()
+                    }
                 })?;
                 return Ok(Self(content));
             }
@@ -101,8 +109,20 @@ async fn provide(
 }
 
 /// Takes a file, and shows the task's page again, with what was wrong.
-async fn send_file(service: Service, Id(id): Id<DependencyId>, upload: Upload) -> Response {
-    match service.provide_file(id, &upload.0).await {
+async fn send_file(
+    service: Service,
+    Id(id): Id<DependencyId>,
+    upload: Result<Upload, Problem>,
+) -> Response {
+    let provided = match upload {
+        Ok(Upload(content)) => service.provide_file(id, &content).await,
+        Err(problem) if problem.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let message = format!("must be at most {} KiB", VALUE_LIMIT / 1024);
+            Err(Error::field(FILE, message))
+        }
+        Err(problem) => return problem.into_response(),
+    };
+    match provided {
         Ok(provided) => shown(provided.task_id, None),
         Err(error) => match service.task_of_dependency(id).await {
             Ok(task) => shown(task, Some(error)),

@@ -18,6 +18,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
+use super::dependencies::FORMS;
 use super::problem::{Kind, Problem};
 
 /// The most that a request's body may hold, in bytes.
@@ -49,7 +50,9 @@ pub async fn guard(request: Request, next: Next) -> Response {
     // A sender that waits to be asked has not sent anything that would have to be read.
     let waits = request.headers().contains_key(EXPECT);
     let (parts, body) = request.into_parts();
-    if declared.is_some_and(|length| length > BODY_LIMIT) {
+    // A form that a browser sends by itself is answered with a page, which its handler knows.
+    let is_form = parts.uri.path().starts_with(FORMS);
+    if !is_form && declared.is_some_and(|length| length > BODY_LIMIT) {
         if !waits {
             drain(body).await;
         }
@@ -77,11 +80,23 @@ pub async fn guard(request: Request, next: Next) -> Response {
         drain(body).await;
     }
     match verdict {
-        TOO_LARGE => too_large(),
+        TOO_LARGE if !response.status().is_redirection() => too_large(),
         STALLED => Problem::new(Kind::Timeout, "The request's body did not arrive in time.")
             .into_response(),
         _ => response,
     }
+}
+
+/// Whether reading a body failed because there was too much of it.
+pub fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(known) = cause {
+        if matches!(known.downcast_ref(), Some(Cut::TooLarge)) {
+            return true;
+        }
+        cause = known.source();
+    }
+    false
 }
 
 fn too_large() -> Response {

@@ -61,6 +61,21 @@ async fn send_file(it: &Installation, dependency: &Value, content: Vec<u8>) -> (
     (status, answer.text().await.unwrap())
 }
 
+/// Where a browser is sent that posted the page's form, with what was wrong.
+async fn sent_back(it: &Installation, dependency: &Value, content: Vec<u8>) -> String {
+    let none = reqwest::redirect::Policy::none();
+    let browser = reqwest::Client::builder().redirect(none).build().unwrap();
+    let form = Form::new().part("file", Part::bytes(content).file_name("mine.csv"));
+    let id = dependency["id"].as_str().unwrap();
+    let address = format!("{}/dependencies/{id}/file", it.base);
+    let answer = browser.post(address).multipart(form).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 303);
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    let (page, fault) = location.split_once('?').unwrap();
+    assert!(fault.contains("__err"), "{fault}");
+    page.to_owned()
+}
+
 async fn done(it: &Installation, id: &str) {
     let done = |task: &Value| {
         assert_ne!(task["status"], "failed", "{task:#}");
@@ -168,6 +183,13 @@ async fn a_file_reaches_the_agent_outside_of_its_work_directory() {
     );
     let (status, _) = send_file(&it, &needed[0], Vec::new()).await;
     assert_eq!(status, 422);
+    let (status, problem) = send_file(&it, &needed[0], vec![b'x'; 3 * 1024 * 1024]).await;
+    assert_eq!(status, 413, "{problem}");
+    assert!(problem.contains("at most 2 MiB"), "{problem}");
+    assert_eq!(
+        sent_back(&it, &needed[0], vec![b'x'; 3 * 1024 * 1024]).await,
+        format!("/tasks/{id}")
+    );
     let content = format!("Hamburg;{CANARY}\nOslo;2\n");
     let (status, given) = send_file(&it, &needed[0], content.into_bytes()).await;
     assert_eq!(status, 200, "{given}");
