@@ -9,7 +9,10 @@ mod settings;
 mod shown;
 mod view;
 
-pub use notification::{NeedView, NeedsYou, NotificationQuery, NotificationView, ReadCount};
+pub use notification::{
+    NeedView, NeedsYou, NotificationQuery, NotificationView, PushKeys, PushSubscription,
+    PushSubscriptionView, PushView, ReadCount,
+};
 pub use request::{
     Approval, CreateTask, Decided, DiffQuery, EditTask, EventQuery, GivenAnswer, LogFilter,
     LogMatchQuery, LogQuery, MessageText, ProvideDependency, SecretText, TaskQuery,

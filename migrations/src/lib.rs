@@ -17,6 +17,7 @@ mod m20261122_000007_add_subject_to_jobs;
 mod m20261122_000010_create_secrets;
 mod m20261123_000020_create_settings;
 mod m20261123_000030_create_notifications;
+mod m20261123_000040_create_push;
 
 /// Brings a database to the present schema.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_create_secrets::Migration),
             Box::new(m20261123_000020_create_settings::Migration),
             Box::new(m20261123_000030_create_notifications::Migration),
+            Box::new(m20261123_000040_create_push::Migration),
         ]
     }
 }

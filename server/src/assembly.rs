@@ -19,6 +19,7 @@ use crate::guides::Guides;
 use crate::logs::LogWriter;
 use crate::orchestrator::model::{Models, Starting};
 use crate::orchestrator::{Deps, Live, Options};
+use crate::push::{Push, Reach};
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::scripted_model::{self, ScriptedModel};
 use crate::service::{AccountTrial, Installation, Parts, Service};
@@ -99,9 +100,12 @@ pub async fn assemble(
         .with_allowed_roots(&allowed_roots)
         .with_git_credentials(config.agents.git_credentials_file.as_deref());
     let guides = Guides::new(config.agents.guide_dir.clone());
+    let push = Push::new(store.clone(), vault.clone(), Reach::Public);
+    background.spawn(push.clone().run(services.clone()));
     let service = Service::new(Parts {
         store: store.clone(),
         vault,
+        push,
         settings,
         account_trial: trial,
         workspaces: workspaces.clone(),

@@ -4,6 +4,7 @@ use app::domain::task::{Action, Refusal};
 use app::fault::FieldFault;
 
 use crate::guides::GuideError;
+use crate::push::PushError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 use crate::workspace::WorkspaceError;
@@ -53,6 +54,9 @@ pub enum Error {
     /// A secret can't be had or kept.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// Push messages can't be had.
+    #[error(transparent)]
+    Push(#[from] PushError),
     /// A guide of this installation can't be read.
     #[error(transparent)]
     Guide(#[from] GuideError),

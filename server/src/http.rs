@@ -17,6 +17,7 @@ mod openapi;
 mod pages;
 mod permissions;
 pub mod problem;
+mod push;
 mod questions;
 mod reviews;
 mod secrets;
@@ -90,6 +91,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(permissions::routes())
         .merge(questions::routes())
         .merge(notifications::routes())
+        .merge(push::routes())
         .merge(dependencies::routes())
         .merge(files::routes())
         .merge(sse::routes())

@@ -19,6 +19,7 @@ mod markdown;
 pub mod orchestrator;
 pub mod projections;
 pub mod prompts;
+pub mod push;
 pub mod redaction;
 pub mod sandbox;
 pub mod scripted_model;

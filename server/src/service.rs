@@ -8,6 +8,7 @@ mod guides;
 mod new_task;
 mod notifications;
 pub(crate) mod permissions;
+mod push;
 mod queries;
 mod reminders;
 mod reviewing;
@@ -33,6 +34,7 @@ use dependencies::Beside;
 use crate::error::Error;
 use crate::guides::Guides;
 use crate::orchestrator::Live;
+use crate::push::Push;
 use crate::redaction::{KnownSecrets, Redactor};
 use crate::settings::Settings;
 use crate::store::{Append, Appended, Fence, Store, StoreError};
@@ -55,6 +57,7 @@ pub struct Service {
 pub struct Parts {
     pub store: Store,
     pub vault: Vault,
+    pub push: Push,
     pub settings: Settings,
     /// Absent while there is no CLI that could be asked.
     pub account_trial: Option<AccountTrial>,

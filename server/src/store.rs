@@ -7,6 +7,7 @@ mod append;
 mod heads;
 mod idempotency;
 mod notifications;
+mod push;
 mod query;
 mod read;
 pub(crate) mod row;

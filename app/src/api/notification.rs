@@ -85,3 +85,45 @@ pub struct NeedsYou {
     /// The same as files.
     pub secret_files: Vec<String>,
 }
+
+/// What a browser gives to be reached at, and of which kinds it wants to hear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PushSubscription {
+    /// Of the browser's push service.
+    pub endpoint: String,
+    pub keys: PushKeys,
+    pub kinds: Vec<ConcernKind>,
+}
+
+/// What messages to a browser are encrypted by, in base64url.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PushKeys {
+    pub p256dh: String,
+    pub auth: String,
+}
+
+/// A browser that notifications are pushed to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct PushSubscriptionView {
+    pub id: Uuid,
+    pub endpoint: String,
+    /// The push service.
+    pub host: String,
+    pub kinds: Vec<ConcernKind>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// How browsers subscribe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct PushView {
+    /// The key that this installation signs by, as browsers want it: base64url.
+    pub public_key: String,
+    /// The newest first.
+    pub subscriptions: Vec<PushSubscriptionView>,
+}

@@ -14,6 +14,7 @@ mod dependencies;
 mod growing_text;
 mod installation;
 mod permissions;
+mod push;
 mod questions;
 mod reminders;
 mod scripted_model;

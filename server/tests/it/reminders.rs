@@ -23,6 +23,7 @@ use crate::support::task::{Hand, act, conversation, create, create_queued, new_t
 
 fn service(store: &Store) -> Service {
     Service::new(Parts {
+        push: server::push::Push::new(store.clone(), vault(store), server::push::Reach::Public),
         store: store.clone(),
         vault: vault(store),
         settings: Settings::new(store.clone(), vault(store), Configured::default()),

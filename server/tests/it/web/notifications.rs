@@ -1,9 +1,10 @@
 //! What people are told of their tasks, over the API.
 
+use axum::body::Body;
 use http::StatusCode;
 use serde_json::json;
 
-use super::support::TestApp;
+use super::support::{TestApp, request};
 
 #[tokio::test]
 async fn a_review_is_told_counted_read_and_settled() {
@@ -76,5 +77,64 @@ async fn what_makes_no_sense_is_refused() {
     for id in ["x", "00000000-0000-7000-8000-000000000001.1"] {
         let answer = app.post(&format!("/api/notifications/{id}/read")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_subscribes_changes_its_mind_and_leaves() {
+    let app = TestApp::new().await;
+    let push = app.get("/api/push").await.json();
+    let public = push["public_key"].as_str().unwrap();
+    assert_eq!((public.len(), &push["subscriptions"]), (87, &json!([])));
+    // Any key of the curve will do.
+    let wanted = |endpoint: &str, kinds: &[&str]| {
+        let keys = json!({ "p256dh": public, "auth": "BTBZMqHH6r4Tts7J_aSIgg" });
+        json!({ "endpoint": endpoint, "keys": keys, "kinds": kinds })
+    };
+    let path = "/api/push/subscriptions";
+    let endpoint = "https://push.example.net/to/one";
+    let kept = app.json("POST", path, &wanted(endpoint, &["review"])).await;
+    assert_eq!(kept.status, StatusCode::OK, "{}", kept.body);
+    let kept = kept.json();
+    assert_eq!(
+        (&kept["host"], &kept["kinds"]),
+        (&json!("push.example.net"), &json!(["review"]))
+    );
+    let again = app
+        .json("POST", path, &wanted(endpoint, &["failed"]))
+        .await
+        .json();
+    assert_eq!(
+        (&again["id"], &again["kinds"]),
+        (&kept["id"], &json!(["failed"]))
+    );
+    assert_eq!(
+        app.get("/api/push").await.json()["subscriptions"],
+        json!([again])
+    );
+    let id = kept["id"].as_str().unwrap();
+    for _ in 0..2 {
+        let request = request("DELETE", &format!("{path}/{id}"));
+        let removed = app.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(removed.status, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(
+        app.get("/api/push").await.json()["subscriptions"],
+        json!([])
+    );
+
+    for (body, field) in [
+        (wanted("http://push.example.net/", &[]), "endpoint"),
+        (wanted("https://169.254.169.254/latest", &[]), "endpoint"),
+        (wanted("https://localhost/", &[]), "endpoint"),
+        (wanted(endpoint, &["everything"]), "kinds"),
+        (
+            json!({ "endpoint": endpoint, "keys": { "p256dh": "x", "auth": "y" }, "kinds": [] }),
+            "keys.p256dh",
+        ),
+    ] {
+        let refused = app.json("POST", path, &body).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
+        assert!(refused.body.contains(field), "{}", refused.body);
     }
 }

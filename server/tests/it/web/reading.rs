@@ -172,6 +172,7 @@ async fn the_api_describes_all_of_itself() {
     }
     routes.sort();
     insta::assert_snapshot!(routes.join("\n"), @r"
+    DELETE /api/push/subscriptions/{id}
     DELETE /api/secrets/{name}
     DELETE /api/tasks/{id}
     DELETE /api/tasks/{id}/permissions/{rule}
@@ -180,6 +181,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/needs-you
     GET /api/notifications
     GET /api/overview
+    GET /api/push
     GET /api/reviews/{id}
     GET /api/reviews/{id}/conversation
     GET /api/reviews/{id}/diff
@@ -218,6 +220,7 @@ async fn the_api_describes_all_of_itself() {
     POST /api/dependencies/{id}/provide
     POST /api/notifications/read
     POST /api/notifications/{id}/read
+    POST /api/push/subscriptions
     POST /api/questions/{id}/answer
     POST /api/reviews/{id}/feedback
     POST /api/secrets

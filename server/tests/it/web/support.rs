@@ -16,6 +16,7 @@ use server::http::assets::Site;
 use server::http::board::Board;
 use server::http::gate::Gate;
 use server::orchestrator::Live;
+use server::push::{Push, Reach};
 use server::service::{Installation, Parts, Service};
 use server::settings::{Configured, Settings};
 use server::state::AppState;
@@ -75,6 +76,7 @@ impl TestApp {
         let service = Service::new(Parts {
             store: store.clone(),
             vault: vault(&store),
+            push: Push::new(store.clone(), vault(&store), Reach::Public),
             settings: Settings::new(store.clone(), vault(&store), Configured::default()),
             account_trial: None,
             workspaces,
