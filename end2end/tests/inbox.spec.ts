@@ -43,7 +43,7 @@ test("a question is told at once, counted, answered in place, and settled by tha
   await inbox.locator(".told", { hasText: "Completed" }).getByRole("link").click();
   await expect(inbox).toHaveURL(/\/tasks\/[0-9a-f-]{36}$/);
   await expect(bell).toHaveAccessibleName("Notifications");
-  await expect(new TaskPage(inbox).log).toContainText("The person answered: Violet");
+  await expect(new TaskPage(inbox).log).toContainText("Violet");
 });
 
 test("what is typed for one question outlives the news of another", async ({ page, context }) => {
@@ -65,6 +65,17 @@ test("what is typed for one question outlives the news of another", async ({ pag
   await expect(words).toHaveValue("Half a sen");
   await expect(words).toBeFocused();
   await expect(page.locator(".need")).toHaveText([/First/, /Second/]);
+});
+
+test("the browser asks for push messages with a worker of the server's own", async ({ page }) => {
+  await open(page, "/inbox");
+  await page.getByText("Push to this browser").click();
+  await expect(page.getByRole("checkbox", { name: "Reviews" })).toBeEnabled();
+  const scope = await page.evaluate(async () => {
+    await navigator.serviceWorker.register("/worker.js");
+    return (await navigator.serviceWorker.ready).active?.scriptURL;
+  });
+  expect(scope).toMatch(/\/worker\.js$/);
 });
 
 test.describe("without script", () => {

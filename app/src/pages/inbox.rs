@@ -12,9 +12,10 @@ use crate::components::frame::Installation;
 use crate::components::icon::Glyph;
 use crate::components::page::{Crumb, Page};
 use crate::domain::id::NotificationId;
+use crate::domain::task::ConcernKind;
 use crate::fault::Fault;
 use crate::live::{Follow, Live};
-use crate::reactive::{effect, part, rows, suspend};
+use crate::reactive::{effect, list, part, rows, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -81,6 +82,7 @@ pub fn InboxPage() -> impl IntoView {
             <Transition fallback=super::list::TableSkeleton>
                 <ErrorBoundary fallback=fault_panels>{part(shown)}</ErrorBoundary>
             </Transition>
+            <PushKinds />
         </Page>
     }
     .into_any()
@@ -163,6 +165,51 @@ fn Row(item: NotificationView, mark: Posting<MarkRead>) -> impl IntoView {
             <span class="told-time num">{is_settled.then_some("Settled · ")} <Time at=item.raised_at /></span>
             <div class="told-action">{form}</div>
         </li>
+    }
+    .into_any()
+}
+
+/// Of what this browser tells while no page is open. A script of its own does it: few open it.
+#[component]
+fn PushKinds() -> impl IntoView {
+    effect(|| {
+        let script = document().create_element("script");
+        let body = document().body();
+        if let (Ok(script), Some(body)) = (script, body) {
+            let is_told = script.set_attribute("src", "/push.js").is_ok();
+            if is_told && body.append_child(&script).is_ok() {
+                on_cleanup(move || script.remove());
+            }
+        }
+    });
+    let kind = |kind: ConcernKind| {
+        let name = match kind {
+            ConcernKind::Review => "Reviews",
+            ConcernKind::Question => "Questions",
+            ConcernKind::Permission => "Permissions",
+            ConcernKind::Dependency => "Dependencies",
+            ConcernKind::Completed => "Completed tasks",
+            ConcernKind::Failed => "Failed tasks",
+            ConcernKind::Limit => "Rate limits",
+            ConcernKind::Error => "Refused credentials",
+        };
+        view! {
+            <label><input type="checkbox" class="checkbox checkbox-sm" value=kind.to_string() /> {name}</label>
+        }
+    };
+    view! {
+        <details class="push">
+            <summary>"Push to this browser"</summary>
+            <noscript><p>"Push messages need JavaScript."</p></noscript>
+            <form data-push="">
+                <p class="muted">"The kind and the task's title are sent, encrypted, even while no page is open."</p>
+                <fieldset class="push-kinds" disabled>
+                    <legend class="visually-hidden">"What is pushed to this browser"</legend>
+                    {list(ConcernKind::ALL.map(kind))}
+                </fieldset>
+                <p class="push-save"><button class="btn btn-sm">"Save"</button> <span role="status"></span></p>
+            </form>
+        </details>
     }
     .into_any()
 }
