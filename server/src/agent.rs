@@ -23,6 +23,7 @@ pub mod permission_rule;
 pub mod permitted_command;
 pub mod platform_tool;
 pub mod process;
+mod process_key;
 pub mod process_tree;
 pub mod protocol;
 pub mod request;

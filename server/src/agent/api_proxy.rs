@@ -12,8 +12,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Json, Response};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
     TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -26,14 +24,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rand::RngCore as _;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::api_meter::{AnswerMeter, ApiUsage};
+use super::process_key;
 
 /// Where the API is, unless an installation says otherwise.
 pub const ANTHROPIC_API: &str = "https://api.anthropic.com";
@@ -162,10 +159,8 @@ impl ApiProxy {
 
     /// Opens the door for one more process.
     pub fn register(&self, upstream: Upstream) -> (ApiAccess, ApiCalls) {
-        let mut secret = [0; 32];
-        rand::rng().fill_bytes(&mut secret);
-        let api_key = format!("sk-agent-{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
-        let key = digest(api_key.as_bytes());
+        let api_key = format!("sk-agent-{}", process_key::generate());
+        let key = process_key::digest(api_key.as_bytes());
         let usage = Arc::<Mutex<ApiUsage>>::default();
         let process = Process {
             upstream,
@@ -209,7 +204,7 @@ impl Door {
             shown.strip_prefix(b"Bearer ")
         };
         let shown = headers.get(API_KEY).map(HeaderValue::as_bytes);
-        let key = digest(shown.or_else(bearer)?);
+        let key = process_key::digest(shown.or_else(bearer)?);
         self.lock().get(&key).cloned()
     }
 }
@@ -333,10 +328,6 @@ impl Drop for PassingAnswer {
 fn refusal(status: StatusCode, kind: &str, message: &str) -> Response {
     let error = json!({"type": "error", "error": {"type": kind, "message": message}});
     (status, Json(error)).into_response()
-}
-
-fn digest(key: &[u8]) -> [u8; 32] {
-    Sha256::digest(key).into()
 }
 
 fn lock(usage: &Mutex<ApiUsage>) -> std::sync::MutexGuard<'_, ApiUsage> {

@@ -14,11 +14,7 @@ use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use rand::RngCore as _;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -26,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::platform_tool::PlatformTool;
+use super::process_key;
 use super::rpc::{Answer, Call, Rpc, answer};
 use crate::redaction::KnownSecrets;
 
@@ -110,13 +107,11 @@ impl McpServer {
 
     /// Opens the door for one more process, whose calls are cleaned of these secrets.
     pub fn register(&self, secrets: KnownSecrets) -> (McpAccess, McpCalls) {
-        let mut secret = [0; 32];
-        rand::rng().fill_bytes(&mut secret);
-        let token = BASE64_URL_SAFE_NO_PAD.encode(secret);
+        let token = process_key::generate();
         let id = Uuid::new_v4();
         let (sender, calls) = mpsc::channel(16);
         let process = Process {
-            token: digest(&token),
+            token: process_key::digest(token.as_bytes()),
             secrets,
             calls: sender,
         };
@@ -197,7 +192,7 @@ fn admitted(
         .strip_prefix("Bearer ")?;
     let processes = lock(processes);
     let process = processes.get(&id)?;
-    is_equal(&process.token, &digest(shown))
+    (process.token == process_key::digest(shown.as_bytes()))
         .then(|| (process.calls.clone(), process.secrets.clone()))
 }
 
@@ -225,18 +220,6 @@ async fn ask(call: Call, calls: &mpsc::Sender<ToolCall>) -> serde_json::Value {
         Err(_) => ToolReply::Failed("The platform did not answer in time.".to_owned()),
     };
     super::rpc::reply(&id, &reply)
-}
-
-fn digest(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
-}
-
-/// Compares in constant time.
-fn is_equal(one: &[u8; 32], other: &[u8; 32]) -> bool {
-    one.iter()
-        .zip(other)
-        .fold(0, |difference, (a, b)| difference | (a ^ b))
-        == 0
 }
 
 /// The map is whole at every moment, so a panic elsewhere does not spoil it.

@@ -187,7 +187,7 @@ impl Run {
         })
         .await?;
         if question.consent() == Some(Consent::Deny) {
-            let message = prompts::denial(question, MessageId::from_uuid(Uuid::new_v4()));
+            let message = prompts::answers::denial(question, MessageId::from_uuid(Uuid::new_v4()));
             let reason = "A person said no.";
             self.note_refusal(session, &hook.tool, &hook.input, reason)
                 .await?;

@@ -152,7 +152,7 @@ pub fn answered(task: &Task, hook: &ToolHook) -> Option<(Vec<QuestionId>, HookAn
     let answers: Map<String, Value> = asked
         .into_iter()
         .map(|known| {
-            let answer = prompts::own_words(known, mark);
+            let answer = prompts::answers::own_words(known, mark);
             (known.asked.question.clone(), answer.into())
         })
         .collect();

@@ -151,7 +151,7 @@ impl Run {
         let mut asked = task.questions.iter();
         let asked = asked.find(|known| known.is_of_call(id) && known.answer().is_some());
         let mark = MessageId::from_uuid(Uuid::new_v4());
-        Ok(asked.map(|known| prompts::tool_answer(known, mark)))
+        Ok(asked.map(|known| prompts::answers::tool_answer(known, mark)))
     }
 
     /// What became of the dependency that a parked call has asked for.
@@ -166,7 +166,8 @@ impl Run {
         let mut needed = task.dependencies.iter();
         let known = needed.find(|known| known.is_of_call(id) && known.is_settled());
         let mark = MessageId::from_uuid(Uuid::new_v4());
-        let told = known.map(|known| prompts::dependency(known, mark, Some(&session.files)));
+        let told =
+            known.map(|known| prompts::answers::dependency(known, mark, Some(&session.files)));
         Ok(told)
     }
 

@@ -3,10 +3,10 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
-use app::domain::id::{MessageId, QuestionId, RunId, SessionId, TaskId};
+use app::domain::id::TaskId;
 use app::domain::task::{
-    Answerable, AskedQuestion, EventRecord, NewTask, ReminderLevel, ReviewHours, RunCommand,
-    StatusName, Task, TaskCommand, TaskEdit, TaskEvent, TurnOutcome, TurnPurpose, Via,
+    EventRecord, NewTask, ReminderLevel, ReviewHours, StatusName, Task, TaskCommand, TaskEdit,
+    TaskEvent,
 };
 use server::guides::Guides;
 use server::jobs::TimerPurpose;
@@ -16,10 +16,9 @@ use server::settings::{Configured, Settings};
 use server::store::Store;
 use server::workflows::Workflows;
 use server::workspace::Workspaces;
-use uuid::Uuid;
 
 use crate::support::database::{TestDatabase, on_both_databases, vault};
-use crate::support::task::{Hand, act, conversation, create, create_queued, new_task};
+use crate::support::task::{Hand, act, ask, conversation, create, create_queued, new_task};
 
 fn service(store: &Store) -> Service {
     Service::new(Parts {
@@ -97,46 +96,8 @@ async fn asking(store: &Store) -> Task {
         ..new_task("Asks", conversation())
     };
     let task = create(store, new).await.id;
-    let claim = store
-        .claim("test", Duration::from_mins(1))
-        .await
-        .unwrap()
-        .unwrap();
-    let run = RunId::from_uuid(Uuid::now_v7());
-    let service = service(store);
-    service.start_run(task, run, claim.epoch).await.unwrap();
-    let message = MessageId::from_uuid(Uuid::now_v7());
-    let asked = AskedQuestion {
-        group: Uuid::now_v7(),
-        category: "choice".to_owned(),
-        question: "Which one?".to_owned(),
-        options: Vec::new(),
-        multi_select: false,
-        default: Some("Teal".to_owned()),
-        required: true,
-        via: Via::Marker,
-        permission: None,
-    };
-    let asked = Answerable::Question(QuestionId::from_uuid(Uuid::now_v7()), asked);
-    for command in [
-        RunCommand::StartConversation {
-            session: SessionId::from_uuid(Uuid::now_v7()),
-        },
-        RunCommand::StartTurn {
-            message,
-            purpose: TurnPurpose::Prompt,
-        },
-        RunCommand::EndTurn {
-            message,
-            outcome: TurnOutcome::Completed,
-            usage: None,
-            present: Vec::new(),
-            asked: vec![asked],
-        },
-    ] {
-        let said = service.run_command(task, run, claim.epoch, command);
-        said.await.unwrap();
-    }
+    let claim = store.claim("test", Duration::from_mins(1)).await;
+    ask(&service(store), &claim.unwrap().unwrap(), Some("Teal")).await;
     store.load(task).await.unwrap().unwrap()
 }
 

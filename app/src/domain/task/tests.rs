@@ -135,6 +135,23 @@ impl Story {
         Self::default().then(create(workflow))
     }
 
+    /// A conversation whose first turn has ended with these.
+    fn asked(outcome: TurnOutcome, asked: Vec<Answerable>) -> Self {
+        Self::talking()
+            .run(RunCommand::StartConversation { session: SESSION })
+            .run(RunCommand::StartTurn {
+                message: MESSAGE,
+                purpose: TurnPurpose::Prompt,
+            })
+            .run(RunCommand::EndTurn {
+                message: MESSAGE,
+                outcome,
+                usage: None,
+                present: Vec::new(),
+                asked,
+            })
+    }
+
     /// Two phases, and a run that holds them.
     fn running() -> Self {
         Self::of(two_phases())

@@ -1,11 +1,16 @@
 //! Tasks to test with, and a hand that leads them on.
 
-use app::domain::id::{CheckpointId, FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
+use app::domain::id::{
+    CheckpointId, FeedbackId, MessageId, QuestionId, ReviewId, RunId, SessionId, TaskId,
+};
 use app::domain::permission::PermissionMode;
 use app::domain::plan::{DeliverableRule, PhasePlan, StepPlan, TaskType, Workflow};
 use app::domain::task::{
-    Actor, Check, NewTask, Priority, RunCommand, Task, TaskCommand, TurnOutcome, TurnPurpose, Work,
+    Actor, Answerable, AskedQuestion, Check, NewTask, Priority, RunCommand, Task, TaskCommand,
+    TurnOutcome, TurnPurpose, Via, Work,
 };
+use server::jobs::Claim;
+use server::service::Service;
 use server::store::{Append, Appended, Fence, Store, StoreError};
 use uuid::Uuid;
 
@@ -223,4 +228,42 @@ pub fn verified(passed: bool) -> RunCommand {
 
 pub fn feedback_id() -> FeedbackId {
     FeedbackId::from_uuid(Uuid::now_v7())
+}
+
+/// Has the agent of a task that is claimed end its first turn with a question in its text.
+pub async fn ask(service: &Service, claim: &Claim, default: Option<&str>) {
+    let (task, run) = (claim.task, run_id());
+    service.start_run(task, run, claim.epoch).await.unwrap();
+    let message = MessageId::from_uuid(Uuid::now_v7());
+    let asked = AskedQuestion {
+        group: Uuid::now_v7(),
+        category: "choice".to_owned(),
+        question: "Which one?".to_owned(),
+        options: Vec::new(),
+        multi_select: false,
+        default: default.map(str::to_owned),
+        required: true,
+        via: Via::Marker,
+        permission: None,
+    };
+    let asked = Answerable::Question(QuestionId::from_uuid(Uuid::now_v7()), asked);
+    for command in [
+        RunCommand::StartConversation {
+            session: SessionId::from_uuid(Uuid::now_v7()),
+        },
+        RunCommand::StartTurn {
+            message,
+            purpose: TurnPurpose::Prompt,
+        },
+        RunCommand::EndTurn {
+            message,
+            outcome: TurnOutcome::Completed,
+            usage: None,
+            present: Vec::new(),
+            asked: vec![asked],
+        },
+    ] {
+        let said = service.run_command(task, run, claim.epoch, command);
+        said.await.unwrap();
+    }
 }

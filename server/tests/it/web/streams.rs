@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use app::domain::id::{MessageId, QuestionId, RunId, SessionId, TaskId};
+use app::domain::id::{RunId, TaskId};
 use app::domain::log::{LogKind, LogStream, NewLine};
-use app::domain::task::{
-    Actor, Answerable, AskedQuestion, RunCommand, TaskCommand, TaskEdit, TurnOutcome, TurnPurpose,
-    Via,
-};
+use app::domain::task::{Actor, TaskCommand, TaskEdit};
 use axum::body::Body;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -16,9 +13,9 @@ use server::logs::LogWriter;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::support::{TestApp, request};
+use crate::support::task::ask;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -447,41 +444,7 @@ async fn asking(app: &TestApp) -> TaskId {
         .unwrap();
     app.post(&format!("/api/tasks/{id}/execute")).await;
     let claim = app.store.claim("test", PATIENCE).await.unwrap().unwrap();
-    let (run, message) = (RunId::from_uuid(Uuid::now_v7()), Uuid::now_v7());
-    let started = app.service.start_run(id, run, claim.epoch);
-    started.await.unwrap();
-    let asked = AskedQuestion {
-        group: Uuid::now_v7(),
-        category: "choice".to_owned(),
-        question: "Which one?".to_owned(),
-        options: Vec::new(),
-        multi_select: false,
-        default: None,
-        required: true,
-        via: Via::Marker,
-        permission: None,
-    };
-    let question = QuestionId::from_uuid(Uuid::now_v7());
-    let message = MessageId::from_uuid(message);
-    for command in [
-        RunCommand::StartConversation {
-            session: SessionId::from_uuid(Uuid::now_v7()),
-        },
-        RunCommand::StartTurn {
-            message,
-            purpose: TurnPurpose::Prompt,
-        },
-        RunCommand::EndTurn {
-            message,
-            outcome: TurnOutcome::Completed,
-            usage: None,
-            present: Vec::new(),
-            asked: vec![Answerable::Question(question, asked)],
-        },
-    ] {
-        let said = app.service.run_command(id, run, claim.epoch, command);
-        said.await.unwrap();
-    }
+    ask(&app.service, &claim, None).await;
     id
 }
 

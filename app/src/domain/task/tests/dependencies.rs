@@ -18,26 +18,9 @@ fn of_kind(kind: DependencyKind) -> NeededDependency {
     NeededDependency { kind, ..by_call() }
 }
 
-/// A conversation whose first turn has ended with these.
-fn needing(outcome: TurnOutcome, asked: Vec<Answerable>) -> Story {
-    Story::talking()
-        .run(RunCommand::StartConversation { session: SESSION })
-        .run(RunCommand::StartTurn {
-            message: MESSAGE,
-            purpose: TurnPurpose::Prompt,
-        })
-        .run(RunCommand::EndTurn {
-            message: MESSAGE,
-            outcome,
-            usage: None,
-            present: Vec::new(),
-            asked,
-        })
-}
-
 fn parked(needed: NeededDependency) -> Story {
     let asked = vec![Answerable::Dependency(DEPENDENCY, needed)];
-    needing(TurnOutcome::Deferred, asked)
+    Story::asked(TurnOutcome::Deferred, asked)
 }
 
 fn provide(dependency: DependencyId, given: Given) -> TaskCommand {
@@ -146,7 +129,7 @@ fn a_group_of_questions_and_dependencies_goes_on_with_the_last_of_them() {
         Answerable::Question(QUESTION, question()),
         Answerable::Dependency(SECOND, by_call()),
     ];
-    let story = needing(TurnOutcome::Deferred, asked);
+    let story = Story::asked(TurnOutcome::Deferred, asked);
     assert_eq!(story.status(), "waiting (question)");
     let actions = story.task().actions();
     assert_eq!(actions[..2], [Action::Answer, Action::Provide]);
@@ -169,7 +152,7 @@ fn a_group_of_questions_and_dependencies_goes_on_with_the_last_of_them() {
 #[test]
 fn what_became_of_a_dependency_in_a_text_is_told_in_a_turn_of_its_own() {
     let asked = vec![Answerable::Dependency(DEPENDENCY, dependency())];
-    let story = needing(TurnOutcome::Completed, asked);
+    let story = Story::asked(TurnOutcome::Completed, asked);
     let story = story.then(decline(DEPENDENCY, Some("No."))).then(start(2));
     let answers = TurnPurpose::Answers {
         questions: Vec::new(),
@@ -236,7 +219,7 @@ fn what_was_given_before_does_not_hold_up_an_answer_that_is_taken_by_itself() {
         Answerable::Dependency(DEPENDENCY, by_call()),
         Answerable::Question(QUESTION, question()),
     ];
-    let story = needing(TurnOutcome::Deferred, asked).then(TaskCommand::Edit(TaskEdit {
+    let story = Story::asked(TurnOutcome::Deferred, asked).then(TaskCommand::Edit(TaskEdit {
         answer_after: Some(1),
         ..TaskEdit::default()
     }));

@@ -4,22 +4,10 @@ use super::*;
 
 fn asking(asked: Vec<AskedQuestion>) -> Story {
     let ids = (0x91..).map(|number| QuestionId::from_uuid(Uuid::from_u128(number)));
-    Story::talking()
-        .run(RunCommand::StartConversation { session: SESSION })
-        .run(RunCommand::StartTurn {
-            message: MESSAGE,
-            purpose: TurnPurpose::Prompt,
-        })
-        .run(RunCommand::EndTurn {
-            message: MESSAGE,
-            outcome: TurnOutcome::Deferred,
-            usage: None,
-            present: Vec::new(),
-            asked: ids
-                .zip(asked)
-                .map(|(id, asked)| Answerable::Question(id, asked))
-                .collect(),
-        })
+    let asked = ids
+        .zip(asked)
+        .map(|(id, asked)| Answerable::Question(id, asked));
+    Story::asked(TurnOutcome::Deferred, asked.collect())
 }
 
 fn decide(consent: Consent, reason: Option<&str>) -> TaskCommand {

@@ -22,21 +22,8 @@ fn several() -> AskedQuestion {
 /// A conversation whose first turn has ended with these questions.
 fn asking(outcome: TurnOutcome, asked: Vec<(QuestionId, AskedQuestion)>) -> Story {
     let asked = asked.into_iter();
-    Story::talking()
-        .run(RunCommand::StartConversation { session: SESSION })
-        .run(RunCommand::StartTurn {
-            message: MESSAGE,
-            purpose: TurnPurpose::Prompt,
-        })
-        .run(RunCommand::EndTurn {
-            message: MESSAGE,
-            outcome,
-            usage: None,
-            present: Vec::new(),
-            asked: asked
-                .map(|(id, asked)| Answerable::Question(id, asked))
-                .collect(),
-        })
+    let asked = asked.map(|(id, asked)| Answerable::Question(id, asked));
+    Story::asked(outcome, asked.collect())
 }
 
 fn parked() -> Story {
