@@ -8,7 +8,6 @@ pub mod form;
 pub mod frame;
 pub mod icon;
 pub mod notices;
-pub mod number;
 pub mod page;
 pub mod pieces;
 pub mod pill;

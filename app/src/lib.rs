@@ -10,6 +10,7 @@ mod components;
 pub mod domain;
 pub mod fault;
 mod live;
+pub mod number;
 mod pages;
 mod reactive;
 mod request;

@@ -7,12 +7,12 @@ use crate::api::{SCRIPTED_MODEL, TaskView};
 use crate::components::clock::Time;
 use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
-use crate::components::number::short_count;
 use crate::components::pill::Pill;
 use crate::components::progress::ProgressBar;
 use crate::components::toast::Toasts;
 use crate::domain::plan::TaskType;
 use crate::domain::task::Action;
+use crate::number::short_count;
 use crate::reactive::{effect, memo, part};
 
 /// A type's name for people.

@@ -14,9 +14,9 @@ use crate::api::{ChangeList, ReviewView, ReviewWork, ShowFile};
 use crate::components::clock::{Time, span};
 use crate::components::faults::FaultPanel;
 use crate::components::icon::{Glyph, Icon};
-use crate::components::number::counted;
 use crate::domain::task::ReviewState;
 use crate::fault::Fault;
+use crate::number::counted;
 use crate::reactive::{list, memo, part, suspend};
 use crate::resource::{Resource, resource};
 

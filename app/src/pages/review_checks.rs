@@ -4,8 +4,8 @@ use leptos::prelude::*;
 
 use crate::api::VerificationView;
 use crate::components::icon::{Glyph, Icon};
-use crate::components::number::counted;
 use crate::domain::task::Check;
+use crate::number::counted;
 use crate::reactive::list;
 use crate::visible;
 

@@ -9,10 +9,10 @@ use crate::api::{Decided, ReviewView};
 use crate::components::clock::Time;
 use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
-use crate::components::number::counted;
 use crate::components::toast::Toasts;
 use crate::domain::id::ReviewId;
 use crate::domain::task::{FeedbackStatus, ReviewState};
+use crate::number::counted;
 use crate::reactive::{Memo, effect, list, memo};
 
 /// How an earlier round was decided, with its comments.

@@ -118,7 +118,7 @@ fn ReviewCard(state: TaskState) -> impl IntoView {
             (Some(_), 0) => Some("All checks passed.".to_owned()),
             (Some(_), count) => Some(format!(
                 "{} did not pass.",
-                crate::components::number::counted(count, "check")
+                crate::number::counted(count, "check")
             )),
         };
         let first = review

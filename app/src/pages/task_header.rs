@@ -12,11 +12,11 @@ use crate::api::{PhaseView, SCRIPTED_MODEL, TaskView};
 use crate::components::clock::Time;
 use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
-use crate::components::number::short_count;
 use crate::components::pill::Pill;
 use crate::components::progress::ProgressBar;
 use crate::components::toast::Toasts;
 use crate::domain::task::{Action, PhaseStatus, StatusName};
+use crate::number::short_count;
 use crate::reactive::{effect, list, memo, part};
 
 /// Status, title, figures, actions.

@@ -2,6 +2,7 @@
 
 use app::api::{ChangeList, ChangedFile, DeliverableContent, FileDiff};
 use app::domain::id::TaskId;
+use app::number::size_of_file;
 
 use super::Service;
 use crate::error::Error;
@@ -58,22 +59,8 @@ impl Service {
 
 /// What is said below a file of so many bytes that is cut.
 pub(super) fn only_beginning(size: u64) -> String {
-    let (shown, all) = (bytes(TEXT_LIMIT), bytes(size));
+    let (shown, all) = (size_of_file(TEXT_LIMIT), size_of_file(size));
     format!("Only the first {shown} of this file are shown: it has {all}.")
-}
-
-/// `950 bytes`, `12.3 KiB`, `4.1 MiB`.
-pub(super) fn bytes(count: u64) -> String {
-    let (unit, name) = match count {
-        0..1_024 => return format!("{count} bytes"),
-        1_024..1_048_576 => (1_024, "KiB"),
-        _ => (1_048_576, "MiB"),
-    };
-    let tenths = count.saturating_mul(10) / unit;
-    match tenths % 10 {
-        0 => format!("{} {name}", tenths / 10),
-        tenth => format!("{}.{tenth} {name}", tenths / 10),
-    }
 }
 
 /// Rendering takes the processor for some time.
@@ -86,15 +73,10 @@ pub(super) async fn off_thread<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, only_beginning};
+    use super::only_beginning;
 
     #[test]
-    fn sizes_are_told_in_units_that_people_use() {
-        let told = [0, 999, 12_595, 4_299_162, 524_288].map(bytes);
-        assert_eq!(
-            told,
-            ["0 bytes", "999 bytes", "12.2 KiB", "4.1 MiB", "512 KiB"]
-        );
+    fn a_file_that_is_cut_says_how_much_of_it_is_shown() {
         assert_eq!(
             only_beginning(1_048_576),
             "Only the first 512 KiB of this file are shown: it has 1 MiB."

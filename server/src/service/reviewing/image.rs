@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use app::api::{FileChange, FileDiff, Piece, ShowFile};
 use app::domain::id::ReviewId;
+use app::number::size_of_file;
 use serde::Deserialize;
 
 use super::Reviewed;
 use crate::error::Error;
 use crate::highlight::escape;
 use crate::service::Service;
-use crate::service::shown::bytes;
 
 /// The most pixels of an image that is shown.
 const MOST_PIXELS: u64 = 64 * 1_000 * 1_000;
@@ -205,7 +205,10 @@ impl Picture {
                 );
             }
             Self::TooLarge(size) => {
-                format!("is not shown: it has {}, more than 8 MiB", bytes(size))
+                format!(
+                    "is not shown: it has {}, more than 8 MiB",
+                    size_of_file(size)
+                )
             }
             Self::TooWide(width, height) => {
                 format!("is not shown: it has {width} × {height} pixels")
@@ -213,7 +216,7 @@ impl Picture {
             Self::NoImage(size) => {
                 format!(
                     "is no image that can be shown, though it is called one: {}",
-                    bytes(size)
+                    size_of_file(size)
                 )
             }
             Self::Unknown => "is not part of what is reviewed, and not shown".to_owned(),

@@ -2,6 +2,7 @@
 
 use app::api::{Diff, FileChange, FileDiff, MovedComment, Piece, Shape, ShowFile, ShownFile};
 use app::domain::id::{ReviewId, TaskId};
+use app::number::size_of_file;
 
 use super::{Reviewed, image};
 use crate::error::Error;
@@ -10,7 +11,7 @@ use crate::listing::{self, Look, Opened, Texts};
 use crate::markdown;
 use crate::redaction::Redactor;
 use crate::service::Service;
-use crate::service::shown::{bytes, off_thread, only_beginning};
+use crate::service::shown::{off_thread, only_beginning};
 use crate::workspace::FileContent;
 
 /// The most lines that are quoted of an earlier version.
@@ -89,7 +90,7 @@ impl Service {
             redactor.redact_file(&mut file);
             let cut = file.truncated.then(|| only_beginning(file.size));
             let Some(text) = file.text else {
-                let words = format!("{} that are not text.", bytes(file.size));
+                let words = format!("{} that are not text.", size_of_file(file.size));
                 return (false, vec![plain(&words)]);
             };
             if shape == Shape::Document {
@@ -299,10 +300,14 @@ fn plain(words: &str) -> Piece {
 fn sizes(before: Option<&FileContent>, after: Option<&FileContent>) -> String {
     match (before, after) {
         (Some(before), Some(after)) => {
-            format!("{} before, {} now.", bytes(before.size), bytes(after.size))
+            format!(
+                "{} before, {} now.",
+                size_of_file(before.size),
+                size_of_file(after.size)
+            )
         }
-        (None, Some(after)) => format!("{}.", bytes(after.size)),
-        (Some(before), None) => format!("{} before, removed.", bytes(before.size)),
+        (None, Some(after)) => format!("{}.", size_of_file(after.size)),
+        (Some(before), None) => format!("{} before, removed.", size_of_file(before.size)),
         (None, None) => String::new(),
     }
 }

@@ -24,10 +24,9 @@ pub fn size_of_file(bytes: u64) -> String {
         _ => (1_073_741_824, "GiB"),
     };
     let tenths = bytes.saturating_mul(10) / unit;
-    if tenths >= 1_000 {
-        format!("{} {name}", tenths / 10)
-    } else {
-        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    match tenths % 10 {
+        tenth if tenth > 0 && tenths < 1_000 => format!("{}.{tenth} {name}", tenths / 10),
+        _ => format!("{} {name}", tenths / 10),
     }
 }
 
@@ -50,10 +49,10 @@ mod tests {
             "0 bytes",
             "1 byte",
             "1023 bytes",
-            "1.0 KiB",
+            "1 KiB",
             "12.2 KiB",
             "100 MiB",
-            "3.0 GiB",
+            "3 GiB",
         ];
         assert_eq!(told, expected);
     }
