@@ -31,10 +31,9 @@ use components::shortcuts::Shortcuts;
 use components::theme::Theme;
 use components::toast::{ToastList, Toasts};
 use live::Live;
-use pages::{
-    GuidePage, GuidesPage, InboxPage, NeedsYouPage, NewTaskPage, NotFoundPage, SettingsPage,
-    TaskListPage, TaskPage,
-};
+use pages::{NotFoundPage, TaskListPage, lazy};
+
+pub use pages::lazy::{fetch, fetch_rest};
 
 /// The document around the pages, as the server sends it.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -73,13 +72,13 @@ pub fn App() -> impl IntoView {
             <Frame>
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("/") view=TaskListPage ssr=SsrMode::Async />
-                    <Route path=path!("/needs-you") view=NeedsYouPage ssr=SsrMode::Async />
-                    <Route path=path!("/inbox") view=InboxPage ssr=SsrMode::Async />
-                    <Route path=path!("/tasks/new") view=NewTaskPage ssr=SsrMode::Async />
-                    <Route path=path!("/settings") view=SettingsPage ssr=SsrMode::Async />
-                    <Route path=path!("/guides") view=GuidesPage ssr=SsrMode::Async />
-                    <Route path=path!("/guides/:group/:name") view=GuidePage ssr=SsrMode::Async />
-                    <Route path=path!("/tasks/:id/:tab?") view=TaskPage ssr=SsrMode::Async />
+                    <Route path=path!("/needs-you") view=lazy::needs_you_page ssr=SsrMode::Async />
+                    <Route path=path!("/inbox") view=lazy::inbox_page ssr=SsrMode::Async />
+                    <Route path=path!("/tasks/new") view=lazy::new_task_page ssr=SsrMode::Async />
+                    <Route path=path!("/settings") view=lazy::settings_page ssr=SsrMode::Async />
+                    <Route path=path!("/guides") view=lazy::guides_page ssr=SsrMode::Async />
+                    <Route path=path!("/guides/:group/:name") view=lazy::guide_page ssr=SsrMode::Async />
+                    <Route path=path!("/tasks/:id/:tab?") view=lazy::task_page ssr=SsrMode::Async />
                 </Routes>
             </Frame>
             <ToastList />

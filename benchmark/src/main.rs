@@ -11,6 +11,7 @@ mod installation;
 mod log_lines;
 mod redaction;
 mod report;
+mod site;
 mod startup;
 mod stream;
 

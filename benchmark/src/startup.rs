@@ -1,20 +1,17 @@
 //! What it costs to have a server: time until it is ready, memory while nobody needs it, and what
 //! a browser has to load.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tokio::time::sleep;
 
-use crate::http;
 use crate::installation::{Installation, Memory};
-use crate::report::{Aim, Report, megabytes, milliseconds, percentile, thousands};
+use crate::report::{Aim, Report, megabytes, milliseconds, percentile};
+use crate::site;
 
 const STARTS: usize = 5;
 const IDLE: Duration = Duration::from_secs(5);
-const MODULE: &str = "/pkg/app_bg.wasm";
 
 /// Starts the server again and again. With the real Claude CLI if `CCS_CLAUDE_BIN` names it, for
 /// the server asks it for its version.
@@ -47,7 +44,7 @@ pub async fn measure(server: &Path, report: &mut Report) -> anyhow::Result<()> {
         measured: megabytes(idle),
         is_reached: idle.is_some_and(|idle| idle < 60_000_000),
     });
-    enter_module(report, &it).await?;
+    site::measure(&it, report).await?;
     it.stop().await?;
     Ok(())
 }
@@ -64,44 +61,4 @@ fn enter_ready(report: &mut Report, which: &str, mut times: Vec<Duration>) {
         measured,
         is_reached: median < Duration::from_secs(1),
     });
-}
-
-async fn enter_module(report: &mut Report, it: &Installation) -> anyhow::Result<()> {
-    let module = http::get(it.addr, MODULE, "").await?;
-    if module.status != 200 {
-        report.note("the server was built without its site: no size of the WASM module");
-        return Ok(());
-    }
-    let sent = http::get(it.addr, MODULE, "Accept-Encoding: br\r\n").await?;
-    let sent = if sent
-        .head
-        .to_ascii_lowercase()
-        .contains("content-encoding: br")
-    {
-        kilobytes(sent.body.len())
-    } else {
-        "not compressed".to_owned()
-    };
-    let packed = brotli_size(&module.body)?;
-    report.row(&["WASM module, raw".to_owned(), kilobytes(module.body.len())]);
-    report.row(&["WASM module, brotli".to_owned(), kilobytes(packed)]);
-    report.row(&["WASM module, as the server sends it".to_owned(), sent]);
-    report.aim(Aim {
-        what: "WASM module, brotli".to_owned(),
-        target: "under 400 KB".to_owned(),
-        measured: kilobytes(packed),
-        is_reached: packed < 400_000,
-    });
-    Ok(())
-}
-
-/// At the quality that files are compressed with ahead of time.
-fn brotli_size(bytes: &[u8]) -> anyhow::Result<usize> {
-    let mut packed = brotli::CompressorWriter::new(Vec::new(), 64 * 1024, 11, 22);
-    packed.write_all(bytes).context("brotli failed")?;
-    Ok(packed.into_inner().len())
-}
-
-fn kilobytes(bytes: usize) -> String {
-    format!("{} KB", thousands(bytes as u64 / 1_000))
 }

@@ -1,15 +1,30 @@
 //! Makes the pages that the server rendered live.
 
-use leptos::prelude::{document, request_animation_frame};
+use any_spawner::Executor;
+use leptos::prelude::{document, location, request_animation_frame};
+use leptos::task::spawn_local;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Called by the document's start script.
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
-    // Effects run before the next frame, and what they want done in it is done before the one after.
-    request_animation_frame(|| request_animation_frame(mark));
+    Executor::init_wasm_bindgen().expect("nobody else has begun");
+    spawn_local(async {
+        let path = location().pathname().unwrap_or_default();
+        if app::fetch(&path).await.is_err() {
+            // Without the code of its page, the document stays as the server made it: it works without script.
+            return;
+        }
+        leptos::mount::hydrate_body(app::App);
+        // Effects run before the next frame, and what they want done in it is done before the one after.
+        request_animation_frame(|| {
+            request_animation_frame(|| {
+                mark();
+                spawn_local(app::fetch_rest());
+            });
+        });
+    });
 }
 
 /// Tells tests that clicks are answered from now on.

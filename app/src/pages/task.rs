@@ -4,12 +4,8 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::activity::Activity;
-use super::changes::Changes;
-use super::files::Files;
-use super::history::History;
+use super::lazy;
 use super::not_found::NotFoundPage;
-use super::permissions::Permissions;
-use super::review::ReviewPanel;
 use super::task_attention::Attention;
 use super::task_header::{Confirmation, PhaseBar, TaskHeader};
 use super::task_state::TaskState;
@@ -165,11 +161,11 @@ fn Task(loaded: TaskDetail, tab: Memo<Option<Tab>>, reload: Callback<()>) -> imp
     let content = move || {
         tab.get().map(|tab| match tab {
             Tab::Activity => view! { <Activity state /> }.into_any(),
-            Tab::Review => view! { <ReviewPanel state /> }.into_any(),
-            Tab::Files => view! { <Files state /> }.into_any(),
-            Tab::Changes => view! { <Changes state /> }.into_any(),
-            Tab::Permissions => view! { <Permissions state /> }.into_any(),
-            Tab::History => view! { <History state /> }.into_any(),
+            Tab::Review => lazy::review(state),
+            Tab::Files => lazy::files(state),
+            Tab::Changes => lazy::changes(state),
+            Tab::Permissions => lazy::permissions(state),
+            Tab::History => lazy::history(state),
         })
     };
     view! {
