@@ -14,8 +14,8 @@ pub use notification::{
     PushSubscriptionView, PushView, ReadCount,
 };
 pub use request::{
-    Approval, CreateTask, Decided, DiffQuery, EditTask, EventQuery, GivenAnswer, LogFilter,
-    LogMatchQuery, LogQuery, MessageText, ProvideDependency, SecretText, TaskQuery,
+    Approval, CreateTask, Decided, DiffQuery, EditMessage, EditTask, EventQuery, GivenAnswer,
+    LogFilter, LogMatchQuery, LogQuery, MessageText, ProvideDependency, SecretText, TaskQuery,
 };
 pub use settings::{
     AccountCheck, AccountState, Change, EditSettings, NewSecret, SecretSettingView, SecretValue,

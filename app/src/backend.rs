@@ -7,14 +7,14 @@ use leptos::prelude::use_context;
 
 use crate::api::{
     AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
-    DependencyView, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent, GuideView,
-    LogPage, LogQuery, MessageView, NeedsYou, NewSecret, NotificationQuery, NotificationView,
-    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount, ReviewView,
-    ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile, TaskDetail, TaskQuery,
-    TaskView, WorkflowView,
+    DependencyView, EditMessage, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent,
+    GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret, NotificationQuery,
+    NotificationView, Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount,
+    ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile, TaskDetail,
+    TaskQuery, TaskView, WorkflowView,
 };
 use crate::domain::id::{
-    DependencyId, FeedbackId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
+    DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
 };
 use crate::domain::permission::{GrantedRule, PermissionRule};
 use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
@@ -50,7 +50,15 @@ pub trait Backend: Send + Sync {
     async fn execute(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn cancel(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn retry(&self, id: TaskId) -> Result<TaskView, Fault>;
-    async fn send_message(&self, id: TaskId, text: Note) -> Result<MessageView, Fault>;
+    async fn interrupt(&self, id: TaskId) -> Result<TaskView, Fault>;
+    async fn send_message(&self, id: TaskId, message: MessageText) -> Result<MessageView, Fault>;
+    async fn edit_message(
+        &self,
+        id: TaskId,
+        message: MessageId,
+        edit: EditMessage,
+    ) -> Result<MessageView, Fault>;
+    async fn cancel_message(&self, id: TaskId, message: MessageId) -> Result<MessageView, Fault>;
     async fn answer_question(
         &self,
         id: QuestionId,

@@ -13,6 +13,7 @@ pub mod lazy;
 mod list;
 mod list_row;
 mod list_section;
+mod messages;
 mod needs_you;
 mod new_task;
 mod new_task_fields;

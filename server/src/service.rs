@@ -5,6 +5,7 @@ mod backend;
 mod commands;
 mod dependencies;
 mod guides;
+mod messages;
 mod new_task;
 mod notifications;
 pub(crate) mod permissions;
@@ -253,6 +254,7 @@ async fn pause(attempt: u32) {
 fn refused(refusal: Refusal, task: Option<&Task>) -> Error {
     match (refusal, task) {
         (Refusal::UnknownTask, _) | (_, None) => Error::NotFound { what: "task" },
+        (Refusal::UnknownMessage, _) => Error::NotFound { what: "message" },
         (Refusal::UnknownReview, _) => Error::NotFound { what: "review" },
         (Refusal::UnknownQuestion, _) => Error::NotFound { what: "question" },
         (Refusal::UnknownDependency, _) => Error::NotFound { what: "dependency" },

@@ -7,7 +7,7 @@ use crate::domain::id::TaskId;
 use crate::domain::log::{LogKind, LogLine, ToolResult};
 use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
-use crate::domain::task::{Answer, Priority, TaskEdit};
+use crate::domain::task::{Answer, DeliverAt, Priority, TaskEdit};
 use crate::domain::text::{Description, ModelName, Note, Title};
 use crate::domain::word::words;
 use crate::wire::from_json;
@@ -183,6 +183,18 @@ pub struct DiffQuery {
 #[serde(deny_unknown_fields)]
 pub struct MessageText {
     pub text: Note,
+    /// Matters only to an agent that is at work.
+    #[serde(default)]
+    pub deliver_at: DeliverAt,
+}
+
+/// What may change about a message that is queued; a field that is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct EditMessage {
+    pub text: Option<Note>,
+    pub deliver_at: Option<DeliverAt>,
 }
 
 /// An answer to an agent's question.

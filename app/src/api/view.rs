@@ -11,10 +11,10 @@ use crate::domain::money::Usd;
 use crate::domain::permission::{AskedPermission, GrantedRule, PermissionMode};
 use crate::domain::plan::TaskType;
 use crate::domain::task::{
-    Action, Actor, Answer, Check, Choice, Delivery, Dependency, DependencyKind, DependencyState,
-    DependencyStatus, FeedbackStatus, Given, Phase, PhaseStatus, Priority, Question, QuestionState,
-    ReminderLevel, Review, ReviewState, ReviewStatus, Status, StatusName, StepStatus, Task, Tokens,
-    Verification, Waiting, WaitingReason,
+    Action, Actor, Answer, Check, Choice, DeliverAt, Delivery, Dependency, DependencyKind,
+    DependencyState, DependencyStatus, FeedbackStatus, Given, MessageStatus, Phase, PhaseStatus,
+    Priority, Question, QuestionState, ReminderLevel, Review, ReviewState, ReviewStatus, Status,
+    StatusName, StepStatus, Task, Tokens, Verification, Waiting, WaitingReason,
 };
 use crate::domain::text::Note;
 
@@ -298,22 +298,33 @@ impl ReviewView {
 pub struct MessageView {
     pub id: MessageId,
     pub text: String,
+    pub deliver_at: DeliverAt,
+    /// While it is queued, it can be changed and cancelled.
+    pub status: MessageStatus,
     pub sent_at: DateTime<Utc>,
+    /// When it was changed last, if it was.
+    pub edited_at: Option<DateTime<Utc>>,
     /// Absent while it waits.
     pub delivered_at: Option<DateTime<Utc>>,
+    /// The turn that it was delivered in, by the id that the task's events name it by.
+    pub turn: Option<MessageId>,
 }
 
 impl From<&crate::domain::task::Message> for MessageView {
     fn from(message: &crate::domain::task::Message) -> Self {
-        let delivered_at = match message.delivery {
-            Delivery::Pending => None,
-            Delivery::Delivered { at } => Some(at),
+        let (delivered_at, turn) = match message.delivery {
+            Delivery::Pending | Delivery::Cancelled { .. } => (None, None),
+            Delivery::Delivered { at, turn } => (Some(at), turn),
         };
         Self {
             id: message.id,
             text: message.text.to_string(),
+            deliver_at: message.deliver_at,
+            status: message.status(),
             sent_at: message.sent_at,
+            edited_at: message.edited_at,
             delivered_at,
+            turn,
         }
     }
 }

@@ -39,6 +39,7 @@ pub enum Icon {
     Slash,
     Sliders,
     Spark,
+    Stop,
     Sun,
     Terminal,
     Tick,
@@ -116,6 +117,7 @@ impl Icon {
             Self::Slash => "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM4.9 4.900l14.2 14.2",
             Self::Sliders => "M4 7h9M17 7h3M15 5v4M4 17h3M11 17h9M9 15v4",
             Self::Spark => "m12 3 2 6 6 2-6 2-2 6-2-6-6-2 6-2z",
+            Self::Stop => "M6 6h12v12H6z",
             Self::Sun => {
                 "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M4.9 4.900l1.4 1.400M17.7 17.700l1.4 1.400M2 12h2M20 12h2M6.3 17.700l-1.4 1.400M19.1 4.900l-1.4 1.4"
             }

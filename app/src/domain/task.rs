@@ -14,6 +14,7 @@ mod decide_run;
 mod decide_verification;
 mod dependency;
 mod event;
+mod message;
 mod permission;
 mod phase;
 mod question;
@@ -34,6 +35,7 @@ pub use event::{
     Actor, ApiUse, AskedQuestion, Check, Choice, EventRecord, NeededDependency, RunEnd, TaskEvent,
     TurnOutcome, TurnPurpose, UsageDelta, Via,
 };
+pub use message::{DeliverAt, Delivery, Message, MessageStatus};
 pub use phase::{Inspection, Phase, PhaseStatus, Step, StepStatus, Verification};
 pub use question::{
     Answer, AnswerError, MAX_ANSWER_BYTES, MAX_ANSWER_PARTS, Question, QuestionState,
@@ -41,8 +43,8 @@ pub use question::{
 };
 pub use reminder::{ReminderLevel, ReviewHours};
 pub use state::{
-    Delivery, Feedback, FeedbackStatus, Message, Review, ReviewState, ReviewStatus, Run, Status,
-    StatusName, Task, Turn, Waiting, WaitingReason,
+    Feedback, FeedbackStatus, Review, ReviewState, ReviewStatus, Run, Status, StatusName, Task,
+    Turn, Waiting, WaitingReason,
 };
 pub use work::Work;
 

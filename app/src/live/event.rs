@@ -97,7 +97,8 @@ mod tests {
 
     /// A message as the stream carries it: the smallest object but for the others' many fields.
     const MESSAGE: &str = r#"{"id":"00000000-0000-7000-8000-000000000001","text":"Hi",
-        "sent_at":"2026-11-22T15:30:00Z","delivered_at":null}"#;
+        "deliver_at":"tool_result","status":"queued","sent_at":"2026-11-22T15:30:00Z",
+        "edited_at":null,"delivered_at":null,"turn":null}"#;
 
     #[test]
     fn every_name_reads_its_object_and_no_other() {

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use leptos_router::location::Url;
 
-use super::task_attention::{MessageForm, delivery};
+use super::messages::{MessageForm, Queue};
 use super::task_state::TaskState;
 use crate::api::{LogPage, LogQuery};
 use crate::components::faults::fault_panels;
@@ -12,7 +12,7 @@ use crate::domain::id::TaskId;
 use crate::domain::task::StatusName;
 use crate::fault::Fault;
 use crate::number::counted;
-use crate::reactive::{list, memo, part, suspend};
+use crate::reactive::{memo, part, suspend};
 use crate::resource::resource;
 use crate::transcript::{Transcript, rows_of};
 use crate::wire::Json;
@@ -101,36 +101,8 @@ pub fn Activity(state: TaskState) -> impl IntoView {
         <Transition fallback=|| view! { <div class="skeleton log-skeleton" aria-busy="true"></div> }>
             <ErrorBoundary fallback=fault_panels>{part(transcript)}</ErrorBoundary>
         </Transition>
-        <Undelivered state />
+        <Queue state />
         <MessageForm state placeholder="Write to the agent" />
-    }
-    .into_any()
-}
-
-/// Messages that the agent has not seen yet.
-#[component]
-fn Undelivered(state: TaskState) -> impl IntoView {
-    let waiting = move || {
-        let messages = state.messages.get().into_iter();
-        let rows = messages
-            .filter(|message| message.delivered_at.is_none())
-            .map(|message| view! { <li>{message.text}</li> });
-        list(rows)
-    };
-    let has_waiting = move || {
-        state.messages.with(|messages| {
-            messages
-                .iter()
-                .any(|message| message.delivered_at.is_none())
-        })
-    };
-    view! {
-        <Show when=has_waiting>
-            <div class="undelivered">
-                <p>{move || state.task.with(delivery)}</p>
-                <ul>{part(waiting)}</ul>
-            </div>
-        </Show>
     }
     .into_any()
 }

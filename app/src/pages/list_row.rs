@@ -11,7 +11,7 @@ use crate::components::pill::Pill;
 use crate::components::progress::ProgressBar;
 use crate::components::toast::Toasts;
 use crate::domain::plan::TaskType;
-use crate::domain::task::Action;
+use crate::domain::task::{Action, WaitingReason};
 use crate::number::short_count;
 use crate::reactive::{effect, memo, part};
 
@@ -93,7 +93,7 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
         Some(Err(fault)) => toasts.failed(&fault),
         None => {}
     });
-    let first = memo(move || task.with(|task| task.actions.first().copied()));
+    let first = memo(move || task.with(|task| (task.actions.first().copied(), retry_word(task))));
     let id = task.with_untracked(|task| task.id);
     let form = move |action: Action, word: &'static str| {
         view! {
@@ -105,7 +105,8 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
         .into_any()
     };
     let button = move || {
-        match first.get() {
+        let (first, retry) = first.get();
+        match first {
         Some(Action::Approve) => view! {
             <a class="btn btn-sm btn-accent" href=format!("/tasks/{id}/review")><Glyph icon=Icon::Eye /> "Review"</a>
         }
@@ -119,9 +120,17 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
         }
         .into_any(),
         Some(Action::Execute) => form(Action::Execute, "Start"),
-        Some(Action::Retry) => form(Action::Retry, "Retry"),
+        Some(Action::Retry) => form(Action::Retry, retry),
         _ => ().into_any(),
     }
     };
     view! { <div class="task-row-action">{part(button)}</div> }
+}
+
+/// What it means to try this task again.
+pub fn retry_word(task: &TaskView) -> &'static str {
+    match task.waiting_reason {
+        Some(WaitingReason::Message) => "Go on",
+        _ => "Retry",
+    }
 }

@@ -2,15 +2,17 @@
 
 use leptos::prelude::*;
 
+#[cfg(feature = "ssr")]
+use crate::api::MessageText;
 use crate::api::{MessageView, TaskView};
-use crate::domain::id::TaskId;
-use crate::domain::task::Action;
+use crate::domain::id::{MessageId, TaskId};
+use crate::domain::task::{Action, DeliverAt};
 #[cfg(feature = "ssr")]
 use crate::domain::text::{Note, TextError};
 use crate::fault::Fault;
 use crate::wire::Json;
 
-/// Starts, cancels or retries a task, or asks for a review.
+/// Starts, cancels, retries or interrupts a task, or asks for a review.
 #[server(prefix = "/sfn", endpoint = "tasks/act", output = Json)]
 pub async fn act_on_task(id: TaskId, action: Action) -> Result<TaskView, Fault> {
     let backend = crate::backend::backend()?;
@@ -19,6 +21,7 @@ pub async fn act_on_task(id: TaskId, action: Action) -> Result<TaskView, Fault> 
         Action::Cancel => backend.cancel(id).await,
         Action::Retry => backend.retry(id).await,
         Action::RequestReview => backend.request_review(id).await,
+        Action::Interrupt => backend.interrupt(id).await,
         Action::Edit
         | Action::Answer
         | Action::Provide
@@ -43,9 +46,42 @@ pub async fn delete_task(id: TaskId) -> Result<(), Fault> {
 
 /// Writes to the agent.
 #[server(prefix = "/sfn", endpoint = "tasks/message", output = Json)]
-pub async fn send_message(id: TaskId, text: String) -> Result<MessageView, Fault> {
-    let text: Note = text
-        .parse()
-        .map_err(|error: TextError| Fault::field("text", error.to_string()))?;
-    crate::backend::backend()?.send_message(id, text).await
+pub async fn send_message(
+    id: TaskId,
+    text: String,
+    #[server(default)] deliver_at: DeliverAt,
+) -> Result<MessageView, Fault> {
+    let message = MessageText {
+        text: note(&text)?,
+        deliver_at,
+    };
+    crate::backend::backend()?.send_message(id, message).await
+}
+
+/// Changes a message that the agent has not got yet.
+#[server(prefix = "/sfn", endpoint = "tasks/message/edit", output = Json)]
+pub async fn edit_message(
+    id: TaskId,
+    message: MessageId,
+    text: String,
+    deliver_at: DeliverAt,
+) -> Result<MessageView, Fault> {
+    let edit = crate::api::EditMessage {
+        text: Some(note(&text)?),
+        deliver_at: Some(deliver_at),
+    };
+    let backend = crate::backend::backend()?;
+    backend.edit_message(id, message, edit).await
+}
+
+/// Takes a message back that the agent has not got yet.
+#[server(prefix = "/sfn", endpoint = "tasks/message/cancel", output = Json)]
+pub async fn cancel_message(id: TaskId, message: MessageId) -> Result<MessageView, Fault> {
+    crate::backend::backend()?.cancel_message(id, message).await
+}
+
+#[cfg(feature = "ssr")]
+fn note(text: &str) -> Result<Note, Fault> {
+    text.parse()
+        .map_err(|error: TextError| Fault::field("text", error.to_string()))
 }

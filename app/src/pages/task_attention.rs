@@ -5,14 +5,11 @@ use wasm_bindgen::JsCast;
 
 use super::dependency_card::Dependencies;
 use super::question_card::Questions;
-use super::task_actions::SendMessage;
 use super::task_state::TaskState;
-use crate::api::{DependencyView, QuestionView, ReviewView, TaskView};
+use crate::api::{DependencyView, QuestionView, ReviewView};
 use crate::components::clock::Time;
-use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
-use crate::components::toast::Toasts;
-use crate::domain::task::{Action, DependencyState, QuestionState, StatusName, WaitingReason};
+use crate::domain::task::{DependencyState, QuestionState, StatusName, WaitingReason};
 use crate::reactive::{effect, memo, part};
 
 /// The card of what is open: a review, questions, dependencies, a failure.
@@ -52,6 +49,12 @@ pub fn Attention(
         (_, Some(WaitingReason::Question)) => view! { <Asks state /> }.into_any(),
         (StatusName::Failed, _) => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
         (_, Some(WaitingReason::Credentials)) => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /> <a class="link" href="/settings">"Look at the settings"</a></Card> }.into_any(),
+        (_, Some(WaitingReason::Message)) => view! {
+            <Card tone="waiting" icon=Icon::Message title="You have interrupted the agent">
+                <p>"It goes on with "<a class="link" href=format!("/tasks/{}#message", state.id)>"your message"</a>", or, if you let it go on, where it was."</p>
+            </Card>
+        }
+        .into_any(),
         (_, Some(WaitingReason::RateLimit)) => view! { <RateLimit state /> }.into_any(),
         _ => ().into_any(),
     }
@@ -162,66 +165,4 @@ fn Asks(state: TaskState) -> impl IntoView {
         needs.get().then(|| view! { <Card tone="waiting" icon=Icon::Key title="The agent needs something"><Dependencies asking=state /></Card> })
     };
     view! { {part(questions)} {part(dependencies)} }.into_any()
-}
-
-/// When the agent gets a message that is written now.
-pub fn delivery(task: &TaskView) -> &'static str {
-    match task.status {
-        StatusName::Running => "The agent gets it at the end of its turn.",
-        StatusName::Queued => "The agent gets it as soon as it starts.",
-        StatusName::Waiting => match task.waiting_reason {
-            Some(WaitingReason::Review) => "The agent gets it once the review is decided.",
-            Some(WaitingReason::RateLimit) => {
-                "The agent gets it once the account's limit has ended."
-            }
-            Some(WaitingReason::Credentials) => "The agent gets it once the task is tried again.",
-            Some(WaitingReason::Question | WaitingReason::Dependency) | None => {
-                "The agent gets it once the task goes on."
-            }
-        },
-        StatusName::Completed => "The conversation goes on with it.",
-        StatusName::Draft | StatusName::Failed | StatusName::Cancelled => {
-            "The agent has not got it."
-        }
-    }
-}
-
-/// Writes to the agent, if that is possible now.
-#[component]
-pub fn MessageForm(state: TaskState, placeholder: &'static str) -> impl IntoView {
-    let toasts = expect_context::<Toasts>();
-    let send = Posting::<SendMessage>::new();
-    let text = RwSignal::new(String::new());
-    effect(move || match send.answer() {
-        Some(Ok(message)) => {
-            toasts.done(format!("Sent. {}", state.task.with_untracked(delivery)));
-            // What was typed since is the next message.
-            if text.with_untracked(|text| text.trim() == message.text) {
-                text.set(String::new());
-            }
-            state.update_message(message);
-        }
-        Some(Err(fault)) => toasts.failed(&fault),
-        None => {}
-    });
-    view! {
-        <Show when=move || state.allows(Action::Message)>
-            <PostForm action=send class="message-form">
-                <input type="hidden" name="id" value=state.id.to_string() />
-                <textarea
-                    class="textarea"
-                    name="text"
-                    rows="1"
-                    required
-                    maxlength="20000"
-                    aria-label="Message to the agent"
-                    placeholder=placeholder
-                    prop:value=text
-                    on:input:target=move |event| text.set(event.target().value())
-                ></textarea>
-                <button class="btn" disabled=send.pending()><Glyph icon=Icon::Message /> "Send"</button>
-            </PostForm>
-        </Show>
-    }
-    .into_any()
 }

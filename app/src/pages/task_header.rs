@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 
-use super::list_row::type_name;
+use super::list_row::{retry_word, type_name};
 use super::task_actions::{ActOnTask, DeleteTask};
 use super::task_state::TaskState;
 use crate::api::{PhaseView, SCRIPTED_MODEL, TaskView};
@@ -36,6 +36,7 @@ pub fn TaskHeader(state: TaskState) -> impl IntoView {
             </div>
             <div class="task-head-actions">
                 <PrimaryAction state act />
+                <Interrupt state act />
                 <ActionMenu state act />
             </div>
         </header>
@@ -80,6 +81,7 @@ fn task_action(state: TaskState) -> Posting<ActOnTask> {
                 Some(Action::RequestReview) => {
                     "The agent stops for a review at the end of its turn"
                 }
+                Some(Action::Interrupt) => "The agent is told to stop",
                 Some(Action::Cancel) => "The task is cancelled; its work is kept",
                 _ => "The task is queued",
             });
@@ -131,7 +133,11 @@ fn cost(task: &TaskView) -> String {
 /// The most likely next thing to do.
 #[component]
 fn PrimaryAction(state: TaskState, act: Posting<ActOnTask>) -> impl IntoView {
-    let first = memo(move || state.task.with(|task| task.actions.first().copied()));
+    let first = memo(move || {
+        state
+            .task
+            .with(|task| (task.actions.first().copied(), retry_word(task)))
+    });
     let id = state.id;
     let form = move |action: Action, icon: Icon, word: &'static str| {
         view! {
@@ -145,9 +151,10 @@ fn PrimaryAction(state: TaskState, act: Posting<ActOnTask>) -> impl IntoView {
         .into_any()
     };
     move || {
-        match first.get() {
+        let (first, retry) = first.get();
+        match first {
         Some(Action::Execute) => form(Action::Execute, Icon::Play, "Start"),
-        Some(Action::Retry) => form(Action::Retry, Icon::Play, "Retry"),
+        Some(Action::Retry) => form(Action::Retry, Icon::Play, retry),
         Some(Action::Approve) => view! {
             <a class="btn btn-accent" href=format!("/tasks/{id}/review")><Glyph icon=Icon::Eye /> "Review"</a>
         }
@@ -155,6 +162,22 @@ fn PrimaryAction(state: TaskState, act: Posting<ActOnTask>) -> impl IntoView {
         _ => ().into_any(),
     }
     }
+}
+
+/// Stops what the agent is doing right now.
+#[component]
+fn Interrupt(state: TaskState, act: Posting<ActOnTask>) -> impl IntoView {
+    let button = move || {
+        state.allows(Action::Interrupt).then(|| {
+            view! {
+                <PostForm action=act>
+                    <input type="hidden" name="id" value=state.id.to_string() />
+                    <button class="btn" name="action" value="interrupt" disabled=act.pending()><Glyph icon=Icon::Stop /> "Interrupt"</button>
+                </PostForm>
+            }
+        })
+    };
+    part(button)
 }
 
 /// Everything else that can be done.

@@ -409,6 +409,17 @@ impl AgentControl {
         self.request(stdin::interrupt).await.map(|_| ())
     }
 
+    /// The same without waiting for the answer: the turn's result tells. What the agent was given and
+    /// has not taken up is dropped.
+    pub async fn interrupt_all(&self) -> Result<(), ControlError> {
+        self.line(stdin::interrupt_all("interrupt")).await
+    }
+
+    /// Takes a message back. [`AgentEvent::Lifecycle`] tells whether that was in time.
+    pub async fn withdraw(&self, uuid: Uuid) -> Result<(), ControlError> {
+        self.line(stdin::withdraw("withdraw", uuid)).await
+    }
+
     /// Adds variables to the environment of the agent's commands, effective at once. They are gone
     /// after a resume.
     pub async fn apply_environment(

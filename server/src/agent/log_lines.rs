@@ -164,6 +164,12 @@ fn turn_end(result: &TurnResult) -> (LogKind, String) {
         };
         return (LogKind::Note, format!("{words} after {seconds:.1} s."));
     }
+    if result.is_interrupted() {
+        return (
+            LogKind::Note,
+            format!("The turn was stopped after {seconds:.1} s."),
+        );
+    }
     let reason = result
         .terminal_reason
         .as_deref()

@@ -30,6 +30,9 @@ const LINE_LIMIT: usize = 32 * 1024 * 1024;
 /// The longest transcript that is read, in bytes. The agent can write there as it likes.
 const TRANSCRIPT_LIMIT: u64 = 2 * 1024 * 1024 * 1024;
 
+/// Entries about what waits to be taken up: it may have come to nothing.
+const QUEUE: &str = "queue-operation";
+
 /// How a conversation goes on in a new process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResumePlan {
@@ -90,6 +93,35 @@ pub fn said_since(config_dir: &Path, session: Uuid, message: Uuid) -> io::Result
         }
         _ => Ok(Vec::new()),
     }
+}
+
+/// Which of these messages the transcript of a conversation lacks. Blocks.
+pub fn lacking(config_dir: &Path, session: Uuid, messages: &[Uuid]) -> io::Result<Vec<Uuid>> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    match transcript(config_dir, session)? {
+        Some(transcript) if transcript.metadata()?.len() <= TRANSCRIPT_LIMIT => {
+            missing(BufReader::new(transcript), messages)
+        }
+        _ => Ok(messages.to_vec()),
+    }
+}
+
+fn missing(mut lines: impl BufRead, messages: &[Uuid]) -> io::Result<Vec<Uuid>> {
+    let mut missing: Vec<_> = messages
+        .iter()
+        .map(|message| (*message, message.to_string()))
+        .collect();
+    let mut line = Vec::new();
+    while next_line(&mut lines, &mut line, LINE_LIMIT)? {
+        let entry = serde_json::from_slice::<Entry>(&line);
+        if entry.is_ok_and(|entry| entry.kind != QUEUE) {
+            let text = String::from_utf8_lossy(&line);
+            missing.retain(|(_, uuid)| !text.contains(uuid.as_str()));
+        }
+    }
+    Ok(missing.into_iter().map(|(message, _)| message).collect())
 }
 
 fn said(mut lines: impl BufRead, message: Uuid) -> io::Result<Vec<String>> {
@@ -219,7 +251,7 @@ fn plan(mut lines: impl BufRead, open_message: Option<Uuid>) -> io::Result<Resum
         // A torn last line is no entry yet, and one that is cut off is none that matters.
         if let Ok(entry) = serde_json::from_slice::<Entry>(&line) {
             let text = String::from_utf8_lossy(&line);
-            is_known |= entry.kind != "queue-operation"
+            is_known |= entry.kind != QUEUE
                 && wanted
                     .as_ref()
                     .is_some_and(|uuid| text.contains(uuid.as_str()));
@@ -368,6 +400,17 @@ mod tests {
         assert_eq!(said(text.as_bytes(), OPEN).unwrap(), ["first", "second"]);
         let other = Uuid::from_u128(8);
         assert_eq!(said(text.as_bytes(), other).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn a_message_that_only_waited_is_missing() {
+        let taken = Uuid::from_u128(8);
+        let taken_up = format!(r#"{{"type":"attachment","source_uuid":"{taken}"}}"#);
+        let text = [QUEUED, CALL, &taken_up, RESULT].join("\n");
+        let asked = [OPEN, taken];
+        assert_eq!(missing(text.as_bytes(), &asked).unwrap(), [OPEN]);
+        let nowhere = tempfile::TempDir::new().unwrap();
+        assert_eq!(lacking(nowhere.path(), OPEN, &asked).unwrap(), asked);
     }
 
     #[test]

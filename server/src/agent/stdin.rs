@@ -86,6 +86,22 @@ pub fn initialize(
     request(request_id, &body)
 }
 
+/// Takes back a message that the CLI has not taken up; its lifecycle tells whether it was in time.
+pub fn withdraw(request_id: &str, uuid: Uuid) -> String {
+    request(
+        request_id,
+        &json!({"subtype": "cancel_async_message", "message_uuid": uuid}),
+    )
+}
+
+/// Ends the running turn, and drops what was queued for it.
+pub fn interrupt_all(request_id: &str) -> String {
+    request(
+        request_id,
+        &json!({"subtype": "interrupt", "cancel_queued": true}),
+    )
+}
+
 /// Ends the running turn.
 pub fn interrupt(request_id: &str) -> String {
     request(request_id, &json!({"subtype": "interrupt"}))
@@ -191,6 +207,8 @@ mod tests {
             user(Uuid::nil(), "then", Some(Priority::Next)),
             initialize("req-1", "AskUserQuestion", Some("Be brief.")),
             interrupt("req-2"),
+            interrupt_all("req-4"),
+            withdraw("req-5", Uuid::nil()),
             apply_environment("req-3", &BTreeMap::from([("K".to_owned(), "v".to_owned())])),
             permission_answer(
                 "p",

@@ -66,6 +66,12 @@ pub struct TurnResult {
 }
 
 impl TurnResult {
+    /// Whether the turn was ended on request.
+    pub fn is_interrupted(&self) -> bool {
+        let reason = self.terminal_reason.as_deref();
+        self.is_error && matches!(reason, Some("aborted_streaming" | "aborted_tools"))
+    }
+
     /// Takes what decides from a result whose other fields are not as expected.
     pub(super) fn from_unexpected(value: &Value) -> Self {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);

@@ -1,11 +1,11 @@
 //! Tasks: `/api/tasks`.
 
 use app::api::{
-    CreateTask, DependencyView, EditTask, EventQuery, EventView, LogMatchQuery, LogMatches,
-    LogPage, LogQuery, MessageText, MessageView, Page, PhaseView, QuestionView, TaskDetail,
-    TaskQuery, TaskStatus, TaskView,
+    CreateTask, DependencyView, EditMessage, EditTask, EventQuery, EventView, LogMatchQuery,
+    LogMatches, LogPage, LogQuery, MessageText, MessageView, Page, PhaseView, QuestionView,
+    TaskDetail, TaskQuery, TaskStatus, TaskView,
 };
-use app::domain::id::TaskId;
+use app::domain::id::{MessageId, TaskId};
 use axum::Json;
 use axum::response::IntoResponse;
 use http::StatusCode;
@@ -28,6 +28,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(cancel))
         .routes(routes!(retry))
         .routes(routes!(messages, send_message))
+        .routes(routes!(edit_message, cancel_message))
+        .routes(routes!(interrupt))
         .routes(routes!(status))
         .routes(routes!(detail))
         .routes(routes!(phases))
@@ -122,22 +124,55 @@ async fn retry(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
     Ok(Json(service.retry_task(id).await?))
 }
 
-/// What people wrote to the agent, oldest first, the last 100.
+/// What people wrote to the agent, oldest first: all that is queued, and the last 100 of the others.
 #[utoipa::path(get, path = "/api/tasks/{id}/messages", tag = "tasks", params(("id" = TaskId, Path)),
     responses((status = 200, body = Page<MessageView>), Problems))]
 async fn messages(service: Service, Id(id): Id<TaskId>) -> Answer<Page<MessageView>> {
-    Ok(Json(whole(service.task_detail(id).await?.messages)))
+    Ok(Json(whole(service.messages(id).await?)))
 }
 
-/// Writes to the agent.
+/// Writes to the agent. If it is at work it gets the message with the next result of a tool, or after
+/// its turn as one of its own; else with its next turn.
 #[utoipa::path(post, path = "/api/tasks/{id}/messages", tag = "tasks", params(("id" = TaskId, Path), Repeatable),
-    request_body = MessageText, responses((status = 200, body = TaskView), Problems))]
+    request_body = MessageText, responses((status = 200, body = MessageView), Problems))]
 async fn send_message(
     service: Service,
     Id(id): Id<TaskId>,
     Input(message): Input<MessageText>,
-) -> Answer<TaskView> {
-    Ok(Json(service.send_message(id, message.text).await?))
+) -> Answer<MessageView> {
+    Ok(Json(service.send_message(id, message).await?))
+}
+
+/// Changes a message that is queued. One that the agent has got stays as it is: that is a 409.
+#[utoipa::path(patch, path = "/api/tasks/{id}/messages/{message}", tag = "tasks",
+    params(("id" = TaskId, Path), ("message" = MessageId, Path)),
+    request_body = EditMessage, responses((status = 200, body = MessageView), Problems))]
+async fn edit_message(
+    service: Service,
+    Id((id, message)): Id<(TaskId, MessageId)>,
+    Input(edit): Input<EditMessage>,
+) -> Answer<MessageView> {
+    Ok(Json(service.edit_message(id, message, edit).await?))
+}
+
+/// Takes a message back that is queued. Should the agent have taken it up at the same moment, it is
+/// told as delivered.
+#[utoipa::path(delete, path = "/api/tasks/{id}/messages/{message}", tag = "tasks",
+    params(("id" = TaskId, Path), ("message" = MessageId, Path)),
+    responses((status = 200, body = MessageView), Problems))]
+async fn cancel_message(
+    service: Service,
+    Id((id, message)): Id<(TaskId, MessageId)>,
+) -> Answer<MessageView> {
+    Ok(Json(service.cancel_message(id, message).await?))
+}
+
+/// Stops what the agent is doing. What is queued comes next; if there is nothing, the task waits for a
+/// message, or to be tried again where it was interrupted.
+#[utoipa::path(post, path = "/api/tasks/{id}/interrupt", tag = "tasks", params(("id" = TaskId, Path), Repeatable),
+    responses((status = 200, body = TaskView), Problems))]
+async fn interrupt(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
+    Ok(Json(service.interrupt_agent(id).await?))
 }
 
 /// The state in short, for polling.

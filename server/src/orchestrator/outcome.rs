@@ -34,7 +34,7 @@ pub fn judge(result: &TurnResult, limit: Option<&RateLimitInfo>) -> Verdict {
     if !result.is_error {
         return Verdict::GoOn;
     }
-    if matches!(reason, "aborted_streaming" | "aborted_tools") {
+    if result.is_interrupted() {
         return Verdict::Interrupted;
     }
     let message = message_of(result);

@@ -214,6 +214,9 @@ impl Run {
             return Ok(ControlFlow::Break(Ending::Settled));
         }
         match (&task.turn, task.next_work()) {
+            (Some(turn), _) if task.interrupt_requested => {
+                self.end_interrupted(task, turn.message).await
+            }
             (Some(turn), _) => {
                 let (message, purpose) = (turn.message, turn.purpose.clone());
                 self.take_up_turn(task, message, purpose).await
@@ -268,6 +271,7 @@ impl Run {
                 self.deps.workspaces.publish(task).await?;
                 RunCommand::Complete
             }
+            Work::AwaitMessage => RunCommand::AwaitMessage,
             Work::Turn(_) | Work::Nothing => return Ok(ControlFlow::Break(Ending::Settled)),
         };
         self.say(command).await.map(ControlFlow::Continue)
@@ -294,7 +298,7 @@ impl Run {
     /// Begins a turn, or goes on with the one that was parked until a person has answered.
     async fn begin_turn(&mut self, task: &Task, purpose: TurnPurpose) -> Result<Next, RunError> {
         let parked = task.parked.as_ref().map(|turn| turn.message);
-        let (plan, _) = match self.ensure_session(task, &purpose, parked).await {
+        let Ensured { plan, lost, .. } = match self.ensure_session(task, &purpose, parked).await {
             Ok(ensured) => ensured,
             Err(error) => return Ok(ControlFlow::Break(ending_of(&error))),
         };
@@ -303,8 +307,9 @@ impl Run {
             message,
             purpose: purpose.clone(),
         };
-        let task = self.say(command).await?;
+        let mut task = self.say(command).await?;
         if parked.is_some() {
+            task = self.lose(task, lost).await?;
             self.note("The person has answered; the agent goes on where it was.")
                 .await?;
             let turn = Turn::new(message, purpose);
@@ -312,7 +317,7 @@ impl Run {
         }
         debug_assert_ne!(plan, ResumePlan::RunsByItself, "no turn was open");
         let turn = Turn::new(message, purpose);
-        self.deliver_turn(&task, turn, true).await
+        Box::pin(self.deliver_turn(&task, turn, true)).await
     }
 
     /// Goes on with a turn that an earlier run has left open.
@@ -322,12 +327,14 @@ impl Run {
         message: MessageId,
         purpose: TurnPurpose,
     ) -> Result<Next, RunError> {
-        let (plan, said) = match self.ensure_session(task, &purpose, Some(message)).await {
+        let ensured = self.ensure_session(task, &purpose, Some(message)).await;
+        let Ensured { plan, said, lost } = match ensured {
             Ok(ensured) => ensured,
             Err(error) => return Ok(ControlFlow::Break(ending_of(&error))),
         };
         self.note("The work was interrupted; the agent goes on where it was.")
             .await?;
+        let task = &self.lose(task.clone(), lost).await?;
         let mut turn = Turn::new(message, purpose);
         if !matches!(turn.purpose, TurnPurpose::Verification { .. }) {
             // Heard by a process that is gone, and not recorded.
@@ -341,36 +348,49 @@ impl Run {
         match plan {
             ResumePlan::AlreadyDone => self.end_unseen(task, turn).await,
             ResumePlan::RunsByItself | ResumePlan::Deferred { .. } => {
-                self.deliver_turn(task, turn, false).await
+                Box::pin(self.deliver_turn(task, turn, false)).await
             }
-            ResumePlan::Fresh | ResumePlan::SendAgain => self.deliver_turn(task, turn, true).await,
+            ResumePlan::Fresh | ResumePlan::SendAgain => {
+                Box::pin(self.deliver_turn(task, turn, true)).await
+            }
         }
     }
 
-    /// Makes sure that an agent serves the session that a turn belongs to. With the plan comes what
-    /// an earlier process has said in the turn that is open.
+    /// Records what an agent that was killed had taken up and not kept: it is given again.
+    async fn lose(&self, mut task: Task, lost: Vec<MessageId>) -> Result<Task, RunError> {
+        for message in lost {
+            task = self.say(RunCommand::LoseMessage { message }).await?;
+        }
+        Ok(task)
+    }
+
+    /// Makes sure that an agent serves the session that a turn belongs to.
     async fn ensure_session(
         &mut self,
         task: &Task,
         purpose: &TurnPurpose,
         open: Option<MessageId>,
-    ) -> Result<(ResumePlan, Vec<String>), SessionError> {
+    ) -> Result<Ensured, SessionError> {
         let wanted = task.session_for(purpose);
         if let Some(session) = self.session.take() {
             if Some(session.id) == wanted && open.is_none() {
                 self.session = Some(session);
-                return Ok((ResumePlan::SendAgain, Vec::new()));
+                return Ok(Ensured::of(ResumePlan::SendAgain));
             }
             session.stop().await;
         }
         let Some(id) = wanted else {
-            return Ok((ResumePlan::Fresh, Vec::new()));
+            return Ok(Ensured::of(ResumePlan::Fresh));
         };
         self.deps.live.set(self.task, AgentState::Starting);
         let started = session::start(&self.deps, task, id, purpose, open).await?;
         self.deps.live.set(self.task, started.session.at_work());
         self.session = Some(started.session);
-        Ok((started.plan, started.said))
+        Ok(Ensured {
+            plan: started.plan,
+            said: started.said,
+            lost: started.lost,
+        })
     }
 
     pub(super) async fn say(&self, command: RunCommand) -> Result<Task, RunError> {
@@ -391,6 +411,25 @@ impl Run {
         };
         let due = phase.plan.due().map(|due| due.path.clone()).collect();
         Ok(self.deps.workspaces.present(self.task, due).await?)
+    }
+}
+
+/// An agent is there, and what is to be done about the turn that was open.
+struct Ensured {
+    plan: ResumePlan,
+    /// What an earlier process has said in that turn.
+    said: Vec<String>,
+    /// What it had taken up of a person's messages, and did not live to keep.
+    lost: Vec<MessageId>,
+}
+
+impl Ensured {
+    fn of(plan: ResumePlan) -> Self {
+        Self {
+            plan,
+            said: Vec::new(),
+            lost: Vec::new(),
+        }
     }
 }
 

@@ -11,14 +11,14 @@ use tokio::task::spawn_blocking;
 
 use super::Deps;
 use super::handover::{Handed, Handover};
-use super::messages::Mail;
+use super::messages::{self, Mail};
 use super::model::{Endpoint, NoModel};
 use crate::agent::api_meter::ApiUsage;
 use crate::agent::api_proxy::{ApiCalls, UnusableUpstream, Upstream};
 use crate::agent::driver::{Agent, StartError};
 use crate::agent::mcp::McpCalls;
 use crate::agent::process::AgentSpec;
-use crate::agent::resume::{ResumePlan, resume_plan, said_since};
+use crate::agent::resume::{ResumePlan, lacking, resume_plan, said_since};
 use crate::agent::usage::UsageMeter;
 use crate::prompts;
 use crate::redaction::KnownSecrets;
@@ -79,6 +79,8 @@ pub struct Started {
     pub plan: ResumePlan,
     /// What an earlier process has said in the turn that was open.
     pub said: Vec<String>,
+    /// What it had taken up of a person's messages, and did not live to keep.
+    pub lost: Vec<MessageId>,
 }
 
 /// Starts the process that serves a session: a new conversation, or the earlier one if there is a
@@ -95,13 +97,19 @@ pub async fn start(
     let folders = deps.workspaces.agent(task.id, id).await?;
     let uuid = id.as_uuid();
     let (config, message) = (folders.config.clone(), open.map(MessageId::as_uuid));
+    let taken_up = messages::taken_up_in(task, open);
     let reading = spawn_blocking(move || {
         let plan = resume_plan(&config, uuid, message)?;
         let said = message.map(|message| said_since(&config, uuid, message));
-        Ok((plan, said.transpose()?.unwrap_or_default()))
+        let uuids: Vec<_> = taken_up.iter().map(|(uuid, _)| *uuid).collect();
+        let lacking = lacking(&config, uuid, &uuids)?;
+        let lost = taken_up.into_iter();
+        let lost = lost.filter(|(uuid, _)| lacking.contains(uuid));
+        let lost: Vec<_> = lost.map(|(_, message)| message).collect();
+        Ok((plan, said.transpose()?.unwrap_or_default(), lost))
     });
     let read = reading.await.unwrap_or_else(|error| Err(error.into()));
-    let (plan, mut said) = read.map_err(SessionError::Transcript)?;
+    let (plan, mut said, lost) = read.map_err(SessionError::Transcript)?;
     // Known before there is an agent that could tell them.
     let handover = Handover::of(&deps.service, task).await?;
     let mut rules = prompts::rules(purpose).to_owned();
@@ -170,6 +178,7 @@ pub async fn start(
         session,
         plan,
         said,
+        lost,
     })
 }
 

@@ -30,6 +30,11 @@ const TAKE_UP: Duration = Duration::from_secs(30);
 /// How long an agent may take to begin with a message that came too late for the turn before.
 const LATE: Duration = Duration::from_secs(5);
 
+/// How long an agent may take to end its turn when a person interrupts it.
+const STOPS: Duration = Duration::from_secs(10);
+
+const INTERRUPTED: &str = "A person has interrupted the agent.";
+
 /// What is known of the turn that is running.
 pub(super) struct Turn {
     pub(super) message: MessageId,
@@ -46,6 +51,12 @@ pub(super) struct Turn {
     begins_by: Option<Instant>,
     /// The agent's end of the turn, while a message that came too late for it is answered.
     ended: Option<Box<TurnResult>>,
+    /// The agent has begun with it.
+    is_begun: bool,
+    /// A person wants it to end: by when it has to.
+    stops_by: Option<Instant>,
+    /// The agent was told to stop.
+    is_stopping: bool,
 }
 
 impl Turn {
@@ -61,6 +72,9 @@ impl Turn {
             api: None,
             begins_by: None,
             ended: None,
+            is_begun: false,
+            stops_by: None,
+            is_stopping: false,
         }
     }
 }
@@ -106,6 +120,7 @@ impl Run {
             Attended::Result(result) => self.conclude(turn, &result).await,
             Attended::Ending(ending) => Ok(ControlFlow::Break(ending)),
             Attended::Silence => self.end_unseen(task, turn).await,
+            Attended::Stopped => self.end_interrupted(task, turn.message).await,
         }
     }
 
@@ -119,6 +134,30 @@ impl Run {
             asked: turn.asked,
         };
         Ok(ControlFlow::Continue(self.say(command).await?))
+    }
+
+    /// Ends a turn that a person has interrupted, with the process that serves it if there is one.
+    pub(super) async fn end_interrupted(
+        &mut self,
+        task: &Task,
+        message: MessageId,
+    ) -> Result<Next, RunError> {
+        let mut api = None;
+        if let Some(mut session) = self.session.take() {
+            api = session.api_use();
+            session.stop().await;
+        }
+        self.deps.logs.flush(self.task, self.epoch).await?;
+        let command = RunCommand::EndTurn {
+            message,
+            outcome: TurnOutcome::Interrupted,
+            usage: outcome::usage_delta(&TurnUsage::default(), api),
+            present: self.present(task).await?,
+            asked: Vec::new(),
+        };
+        let task = self.say(command).await?;
+        self.note(INTERRUPTED).await?;
+        Ok(ControlFlow::Continue(task))
     }
 
     pub(super) fn guide(
@@ -168,9 +207,16 @@ impl Run {
             let events = Some(head.borrow_and_update().events);
             if known != events || heads.is_overdue(looked) {
                 (known, looked) = (events, Instant::now());
-                if !self.still_ours(session).await? {
+                let Some(task) = self.still_ours(session).await? else {
                     return Ok(Attended::Ending(Ending::Settled));
+                };
+                if task.interrupt_requested && turn.stops_by.is_none() {
+                    turn.stops_by = Some(Instant::now() + STOPS);
                 }
+            }
+            if turn.stops_by.is_some() && turn.is_begun && !turn.is_stopping {
+                turn.is_stopping = true;
+                said(session.agent.control().interrupt_all().await);
             }
             tokio::select! {
                 biased;
@@ -180,6 +226,7 @@ impl Run {
                 () = overdue(turn.begins_by) => {
                     return Ok(turn.ended.take().map_or(Attended::Silence, Attended::Result));
                 }
+                () = overdue(turn.stops_by) => return Ok(Attended::Stopped),
                 news = session.agent.next() => {
                     let Some(news) = news else {
                         let message = "the agent is gone".to_owned();
@@ -188,6 +235,9 @@ impl Run {
                     match self.hear(session, turn, news).await? {
                         Progress::Goes => {}
                         Progress::Ended(result) => return Ok(Attended::Result(result)),
+                        Progress::Gone(_) if turn.stops_by.is_some() => {
+                            return Ok(Attended::Stopped);
+                        }
                         Progress::Gone(exit) => {
                             let failed = Ending::Failed { message: last_words(&exit) };
                             let ended = turn.ended.take().map(Attended::Result);
@@ -204,18 +254,18 @@ impl Run {
     }
 
     /// Looks what has become of the task meanwhile, and passes on what a person wrote.
-    async fn still_ours(&self, session: &mut Session) -> Result<bool, RunError> {
+    async fn still_ours(&self, session: &mut Session) -> Result<Option<Task>, RunError> {
         let Some(task) = self.load().await? else {
-            return Ok(false);
+            return Ok(None);
         };
         if task.archived || task.run().is_none_or(|run| run.id != self.id) {
-            return Ok(false);
+            return Ok(None);
         }
         if !session.is_onlooker {
             self.hand_over(session, &task).await?;
             self.pass_on(session, &task).await;
         }
-        Ok(true)
+        Ok(Some(task))
     }
 
     async fn hear(
@@ -229,6 +279,7 @@ impl Run {
             AgentEvent::Acting(action) => self.deps.live.act(self.task, &action.to_string()),
             AgentEvent::TurnStarted(_) => {
                 turn.begins_by = None;
+                turn.is_begun = true;
                 self.deps.live.set(self.task, session.at_work());
             }
             AgentEvent::PlatformToolsMissing => {
@@ -258,7 +309,10 @@ impl Run {
                     self.taken_up(session, *message).await?;
                 }
                 let more = result.queued_turn_count > 0 || session.mail.is_open();
-                if !more || outcome::judge(&result, turn.limit.as_ref()) != Verdict::GoOn {
+                if !more
+                    || turn.is_stopping
+                    || outcome::judge(&result, turn.limit.as_ref()) != Verdict::GoOn
+                {
                     return Ok(Progress::Ended(result));
                 }
                 // A message that came too late for this turn is answered in one of its own.
@@ -282,7 +336,10 @@ impl Run {
     /// Records the end of the turn and what follows from it.
     async fn conclude(&mut self, mut turn: Turn, result: &TurnResult) -> Result<Next, RunError> {
         turn.api = self.session.as_mut().and_then(Session::api_use);
-        let verdict = outcome::judge(result, turn.limit.as_ref());
+        let verdict = match outcome::judge(result, turn.limit.as_ref()) {
+            Verdict::Failed { .. } if turn.is_stopping => Verdict::Interrupted,
+            verdict => verdict,
+        };
         let unread = |session: &Session| result.queued_turn_count > 0 || session.mail.is_open();
         if verdict != Verdict::GoOn
             || !turn.asked.is_empty()
@@ -310,8 +367,13 @@ impl Run {
             asked: turn.asked,
         };
         let task = self.say(command).await?;
+        let was_wanted = turn.stops_by.is_some();
         let ending = match verdict {
             Verdict::GoOn | Verdict::Deferred => return Ok(ControlFlow::Continue(task)),
+            Verdict::Interrupted if was_wanted => {
+                self.note(INTERRUPTED).await?;
+                return Ok(ControlFlow::Continue(task));
+            }
             Verdict::Interrupted => Ending::Failed {
                 message: "the turn was interrupted".to_owned(),
             },
@@ -346,6 +408,8 @@ enum Attended {
     Ending(Ending),
     /// The agent had nothing to take up.
     Silence,
+    /// A person wanted the turn to end, and the agent did not end it by itself.
+    Stopped,
 }
 
 /// Comes at the moment given, or never.

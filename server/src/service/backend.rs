@@ -2,15 +2,15 @@
 
 use app::api::{
     AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
-    DependencyView, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent, GuideView,
-    LogPage, LogQuery, MessageView, NeedsYou, NewSecret, NotificationQuery, NotificationView,
-    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount, ReviewView,
-    ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile, TaskDetail, TaskQuery,
-    TaskView, WorkflowView,
+    DependencyView, EditMessage, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent,
+    GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret, NotificationQuery,
+    NotificationView, Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount,
+    ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile, TaskDetail,
+    TaskQuery, TaskView, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{
-    DependencyId, FeedbackId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
+    DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
 };
 use app::domain::permission::{GrantedRule, PermissionRule};
 use app::domain::task::{ChangeRequest, Comment, TaskEdit};
@@ -124,8 +124,25 @@ impl Backend for Service {
         Ok(self.retry_task(id).await?)
     }
 
-    async fn send_message(&self, id: TaskId, text: Note) -> Result<MessageView, Fault> {
-        Ok(self.write_to_agent(id, text).await?)
+    async fn interrupt(&self, id: TaskId) -> Result<TaskView, Fault> {
+        Ok(self.interrupt_agent(id).await?)
+    }
+
+    async fn send_message(&self, id: TaskId, message: MessageText) -> Result<MessageView, Fault> {
+        Ok(Self::send_message(self, id, message).await?)
+    }
+
+    async fn edit_message(
+        &self,
+        id: TaskId,
+        message: MessageId,
+        edit: EditMessage,
+    ) -> Result<MessageView, Fault> {
+        Ok(Self::edit_message(self, id, message, edit).await?)
+    }
+
+    async fn cancel_message(&self, id: TaskId, message: MessageId) -> Result<MessageView, Fault> {
+        Ok(Self::cancel_message(self, id, message).await?)
     }
 
     async fn answer_question(

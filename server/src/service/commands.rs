@@ -1,7 +1,7 @@
 //! What people do.
 
-use app::api::{CreateTask, GivenAnswer, MessageView, QuestionView, ReviewView, TaskView};
-use app::domain::id::{FeedbackId, MessageId, QuestionId, ReviewId, TaskId};
+use app::api::{CreateTask, GivenAnswer, QuestionView, ReviewView, TaskView};
+use app::domain::id::{FeedbackId, QuestionId, ReviewId, TaskId};
 use app::domain::task::{Actor, ChangeRequest, Comment, Task, TaskCommand, TaskEdit};
 use app::domain::text::Note;
 use chrono::Utc;
@@ -51,37 +51,6 @@ impl Service {
 
     pub async fn retry_task(&self, id: TaskId) -> Result<TaskView, Error> {
         self.act(id, TaskCommand::Retry).await
-    }
-
-    /// Writes to the agent: delivered at its next turn, or when the task runs again.
-    pub async fn send_message(&self, id: TaskId, text: Note) -> Result<TaskView, Error> {
-        let task = match self.seed {
-            Some(_) => self.parts.store.load(id).await?,
-            None => None,
-        };
-        let sent = |message: Uuid| {
-            let task = task.as_ref()?;
-            let mut known = task.messages.iter();
-            let known = known.find(|known| known.id == MessageId::from_uuid(message))?;
-            Some((TaskView::from(task), known.sent_at))
-        };
-        let message = match self.give_id(sent) {
-            Given::Before(task) => return Ok(task),
-            Given::New(id) => MessageId::from_uuid(id),
-        };
-        self.act(id, TaskCommand::SendMessage { message, text })
-            .await
-    }
-
-    /// The same, answered with the message.
-    pub async fn write_to_agent(&self, id: TaskId, text: Note) -> Result<MessageView, Error> {
-        let message = MessageId::from_uuid(Uuid::now_v7());
-        let command = TaskCommand::SendMessage { message, text };
-        let appended = self.execute(id, Actor::Person, command).await?;
-        let mut all = appended.task.messages.iter();
-        let sent = all.find(|known| known.id == message);
-        sent.map(MessageView::from)
-            .ok_or(Error::NotFound { what: "message" })
     }
 
     /// The task goes on once nothing is open that its agent has asked for.
@@ -213,7 +182,7 @@ impl Service {
         Ok(task.and_then(|task| review_view(&task, id)))
     }
 
-    async fn act(&self, id: TaskId, command: TaskCommand) -> Result<TaskView, Error> {
+    pub(super) async fn act(&self, id: TaskId, command: TaskCommand) -> Result<TaskView, Error> {
         let appended = self.execute(id, Actor::Person, command).await?;
         Ok(TaskView::from(&appended.task))
     }

@@ -28,8 +28,6 @@ const PAGE: u32 = 200;
 const MAX_PAGE: u32 = 1_000;
 /// The most characters that are searched for.
 const MAX_SEARCH: usize = 200;
-/// The newest messages that a task's page shows.
-const MESSAGES: usize = 100;
 
 impl Service {
     /// A task that was not put away.
@@ -72,17 +70,11 @@ impl Service {
         let log_seq = self.parts.store.log_head(id).await?;
         let task = self.load(id).await?;
         let (secrets, secret_files) = self.reusable_secrets().await?;
-        let skipped = task.messages.len().saturating_sub(MESSAGES);
         Ok(TaskDetail {
             permissions: super::permissions::view(&task),
             phases: phases(&task),
             reviews: reviews(&task),
-            messages: task
-                .messages
-                .iter()
-                .skip(skipped)
-                .map(MessageView::from)
-                .collect(),
+            messages: super::messages::listed(&task),
             questions: task.question_views(),
             dependencies: task.dependency_views(),
             secrets,
@@ -96,6 +88,11 @@ impl Service {
     /// The text that the task's agent is writing, if one runs in this process.
     pub fn writing(&self, id: TaskId) -> watch::Receiver<Writing> {
         self.parts.live.writing(id)
+    }
+
+    /// What people wrote to the task's agent.
+    pub async fn messages(&self, id: TaskId) -> Result<Vec<MessageView>, Error> {
+        Ok(super::messages::listed(&self.load(id).await?))
     }
 
     pub async fn status(&self, id: TaskId) -> Result<TaskStatus, Error> {

@@ -3,5 +3,4 @@
 mod conversation;
 mod crash;
 mod lab;
-mod messages;
 mod resume;

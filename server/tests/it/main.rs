@@ -13,6 +13,7 @@ mod credentials;
 mod dependencies;
 mod growing_text;
 mod installation;
+mod messages;
 mod permissions;
 mod push;
 mod questions;

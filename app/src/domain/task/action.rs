@@ -21,6 +21,8 @@ words! {
         Provide,
         /// Write to the agent.
         Message,
+        /// Stop what the agent is doing right now, without ending the task.
+        Interrupt,
         /// Say yes at a gate.
         Approve,
         /// Send a phase back.
@@ -43,6 +45,7 @@ impl Action {
             Self::Answer => "answered",
             Self::Provide => "given what it asks for",
             Self::Message => "sent a message",
+            Self::Interrupt => "interrupted",
             Self::Approve => "approved",
             Self::RequestChanges => "sent back",
             Self::RequestReview => "stopped for a review",
@@ -55,8 +58,8 @@ impl Task {
     /// What a person may do now, the most likely first.
     pub fn actions(&self) -> Vec<Action> {
         use Action::{
-            Answer, Approve, Cancel, Delete, Edit, Execute, Message, Provide, RequestChanges,
-            RequestReview, Retry,
+            Answer, Approve, Cancel, Delete, Edit, Execute, Interrupt, Message, Provide,
+            RequestChanges, RequestReview, Retry,
         };
         let mut actions = match &self.status {
             Status::Draft => vec![Execute, Edit, Cancel, Delete],
@@ -65,7 +68,9 @@ impl Task {
             Status::Waiting(Waiting::Review { .. }) => {
                 vec![Approve, RequestChanges, Message, Edit, Cancel, Delete]
             }
-            Status::Waiting(Waiting::Credentials { .. } | Waiting::RateLimit { .. }) => {
+            Status::Waiting(
+                Waiting::Credentials { .. } | Waiting::RateLimit { .. } | Waiting::Message,
+            ) => {
                 vec![Retry, Message, Edit, Cancel, Delete]
             }
             Status::Waiting(Waiting::Question | Waiting::Dependency) => {
@@ -88,6 +93,9 @@ impl Task {
             && !self.review_requested
         {
             actions.insert(1, RequestReview);
+        }
+        if matches!(self.status, Status::Running(_)) && !self.interrupt_requested {
+            actions.insert(1, Interrupt);
         }
         actions
     }

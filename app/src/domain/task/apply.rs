@@ -1,11 +1,11 @@
 //! Folding events into the state. Total: a fact can't be refused.
 
 use super::{
-    Delivery, DependencyStatus, EventRecord, Feedback, FeedbackStatus, Message, Phase, PhaseStatus,
-    Review, ReviewStatus, Run, Status, StepStatus, Task, TaskEdit, TaskEvent, Tokens, Turn,
-    TurnOutcome, TurnPurpose, UsageDelta, Waiting,
+    DependencyStatus, EventRecord, Feedback, FeedbackStatus, Phase, PhaseStatus, Review,
+    ReviewStatus, Run, Status, StepStatus, Task, TaskEdit, TaskEvent, Tokens, Turn, TurnOutcome,
+    TurnPurpose, UsageDelta, Waiting,
 };
-use crate::domain::id::{FeedbackId, MessageId, ReviewId, SessionId};
+use crate::domain::id::{FeedbackId, ReviewId, SessionId};
 use crate::domain::money::Usd;
 use crate::domain::permission::GrantedRule;
 
@@ -68,6 +68,8 @@ impl Task {
             turn: None,
             parked: None,
             messages: Vec::new(),
+            interrupt_requested: false,
+            interrupted: Vec::new(),
             reviews: Vec::new(),
             questions: Vec::new(),
             rules: Vec::new(),
@@ -128,9 +130,14 @@ impl Task {
             | TaskEvent::DependencyRequested { .. }
             | TaskEvent::DependencyProvided { .. }
             | TaskEvent::DependencyDeclined { .. }
-            | TaskEvent::UsageRecorded { .. }
-            | TaskEvent::MessageSent { .. }
-            | TaskEvent::MessageDelivered { .. } => self.change_conversation(record),
+            | TaskEvent::UsageRecorded { .. } => self.change_conversation(record),
+            TaskEvent::MessageSent { .. }
+            | TaskEvent::MessageEdited { .. }
+            | TaskEvent::MessageCancelled { .. }
+            | TaskEvent::MessageDelivered { .. }
+            | TaskEvent::MessageLost { .. }
+            | TaskEvent::InterruptRequested {}
+            | TaskEvent::MessageAwaited {} => self.change_messages(record),
         }
     }
 
@@ -172,7 +179,10 @@ impl Task {
                 let message = message.clone();
                 self.status = Status::Waiting(Waiting::Credentials { message });
             }
-            TaskEvent::TaskRetried {} => self.failures = 0,
+            TaskEvent::TaskRetried {} => {
+                self.failures = 0;
+                self.forget_interrupt();
+            }
             TaskEvent::TaskCompleted {} => self.status = Status::Completed,
             TaskEvent::TaskFailed { reason } => {
                 self.status = Status::Failed {
@@ -286,20 +296,6 @@ impl Task {
                 self.settle_dependency(*id, DependencyStatus::Declined { at, by, reason });
             }
             TaskEvent::UsageRecorded { session, usage } => self.add_usage(*session, usage),
-            TaskEvent::MessageSent { message, text } => {
-                self.messages.push(Message {
-                    id: *message,
-                    text: text.clone(),
-                    sent_at: at,
-                    delivery: Delivery::Pending,
-                });
-            }
-            TaskEvent::MessageDelivered { message } => {
-                self.set_delivery(*message, Delivery::Delivered { at });
-                if let Some(turn) = &mut self.turn {
-                    turn.delivered.push(*message);
-                }
-            }
             _ => {}
         }
     }
@@ -347,6 +343,7 @@ impl Task {
             turn.delivered = parked.delivered;
         }
         self.parked = None;
+        self.interrupt_requested = false;
         self.mark_told(&turn.purpose, true);
         if let TurnPurpose::Step { phase, step } = &turn.purpose {
             self.with_step(*phase, step, |step| {
@@ -358,35 +355,32 @@ impl Task {
         self.turn = Some(turn);
     }
 
-    fn set_delivery(&mut self, id: MessageId, delivery: Delivery) {
-        if let Some(message) = self.messages.iter_mut().find(|known| known.id == id) {
-            message.delivery = delivery;
-        }
-    }
-
     fn end_turn(&mut self, outcome: &TurnOutcome) {
         let Some(turn) = self.turn.take() else { return };
+        let is_wanted = self.interrupt_requested;
+        self.interrupt_requested &= !self.ends_interrupt(outcome);
         match outcome {
             TurnOutcome::Completed => {
                 self.failures = 0;
                 self.limits = 0;
+                self.settle_interrupted();
                 self.settle_purpose(&turn.purpose, true);
             }
-            TurnOutcome::Unseen => self.settle_purpose(&turn.purpose, false),
-            TurnOutcome::Deferred => self.parked = Some(turn),
-            // What was written is said again: rather twice than never answered.
-            TurnOutcome::Interrupted | TurnOutcome::Failed { .. } => {
-                self.mark_told(&turn.purpose, false);
-                for message in turn.delivered {
-                    self.set_delivery(message, Delivery::Pending);
-                }
+            TurnOutcome::Unseen => {
+                self.settle_interrupted();
+                self.settle_purpose(&turn.purpose, false);
             }
+            TurnOutcome::Deferred => self.parked = Some(turn),
+            // Whoever interrupts the agent knows what it was told, and says what comes next.
+            TurnOutcome::Interrupted if is_wanted => self.keep_interrupted(turn),
+            // What was written is said again: rather twice than never answered.
+            TurnOutcome::Interrupted | TurnOutcome::Failed { .. } => self.take_back(turn),
         }
     }
 
     /// Marks what the turn was for as done. Of a turn that nobody saw the end of, a step counts
     /// only if it left its deliverable, a closing only if the agent reported the phase.
-    fn settle_purpose(&mut self, purpose: &TurnPurpose, seen: bool) {
+    pub(super) fn settle_purpose(&mut self, purpose: &TurnPurpose, seen: bool) {
         match purpose {
             TurnPurpose::Prompt => self.prompted = true,
             TurnPurpose::Messages { .. } | TurnPurpose::Answers { .. } => {}

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Answer, AskedQuestion, Check, DependencyKind, Given, NeededDependency, Priority,
-    ReminderLevel, RunEnd, TurnOutcome, TurnPurpose, UsageDelta,
+    Action, Answer, AskedQuestion, Check, DeliverAt, DependencyKind, Given, NeededDependency,
+    Priority, ReminderLevel, RunEnd, TurnOutcome, TurnPurpose, UsageDelta,
 };
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
@@ -106,7 +106,20 @@ pub enum TaskCommand {
     SendMessage {
         message: MessageId,
         text: Note,
+        deliver_at: DeliverAt,
     },
+    /// Change a message that the agent has not got yet; `None` leaves it as it is.
+    EditMessage {
+        message: MessageId,
+        text: Option<Note>,
+        deliver_at: Option<DeliverAt>,
+    },
+    /// Take a message back that the agent has not got yet.
+    CancelMessage {
+        message: MessageId,
+    },
+    /// End the running turn, or don't begin the next one.
+    Interrupt,
     AnswerQuestion {
         question: QuestionId,
         answer: Answer,
@@ -190,9 +203,18 @@ pub enum RunCommand {
         message: MessageId,
         purpose: TurnPurpose,
     },
+    /// The agent has taken up a message.
     DeliverMessage {
         message: MessageId,
+        /// How often its text had been changed.
+        revision: u32,
     },
+    /// The agent was killed before it had kept a message that it had taken up.
+    LoseMessage {
+        message: MessageId,
+    },
+    /// The agent was interrupted, and nobody has said yet how it goes on.
+    AwaitMessage,
     /// The call that asked these gets its answers.
     DeliverAnswers {
         questions: Vec<QuestionId>,
@@ -281,6 +303,15 @@ pub enum Refusal {
     /// No such dependency in this task.
     #[error("There is no such dependency.")]
     UnknownDependency,
+    /// No such message in this task.
+    #[error("There is no such message.")]
+    UnknownMessage,
+    /// The agent has it.
+    #[error("The agent has got this message already. Write another one.")]
+    MessageDelivered,
+    /// It was taken back before.
+    #[error("This message was cancelled. Write another one.")]
+    MessageCancelled,
     /// It was given before.
     #[error("This was already provided.")]
     AlreadyProvided,

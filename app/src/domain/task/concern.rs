@@ -133,7 +133,10 @@ impl Status {
             Self::Draft
             | Self::Queued { .. }
             | Self::Running(_)
-            | Self::Waiting(Waiting::Review { .. } | Waiting::Question | Waiting::Dependency)
+            // Whoever has interrupted the agent knows.
+            | Self::Waiting(
+                Waiting::Review { .. } | Waiting::Question | Waiting::Dependency | Waiting::Message,
+            )
             | Self::Cancelled => None,
         }
     }

@@ -1,10 +1,10 @@
 //! Judging commands: state and command in, events or a refusal out.
 
 use super::{
-    Action, Comment, FeedbackStatus, MAX_FEEDBACK, MAX_PENDING_MESSAGES, NewTask, Refusal, Review,
-    ReviewStatus, RunEnd, Status, Task, TaskCommand, TaskEdit, TaskEvent,
+    Action, Comment, FeedbackStatus, MAX_FEEDBACK, NewTask, Refusal, Review, ReviewStatus, RunEnd,
+    Status, Task, TaskCommand, TaskEdit, TaskEvent,
 };
-use crate::domain::id::{FeedbackId, MessageId, ReviewId};
+use crate::domain::id::{FeedbackId, ReviewId};
 use crate::domain::text::Note;
 
 /// What goes back with comments alone.
@@ -34,7 +34,18 @@ impl Task {
             TaskCommand::Cancel => self.cancel(),
             TaskCommand::Retry => self.retry(),
             TaskCommand::Archive => self.archive(),
-            TaskCommand::SendMessage { message, text } => self.send_message(message, text),
+            TaskCommand::SendMessage {
+                message,
+                text,
+                deliver_at,
+            } => self.send_message(message, text, deliver_at),
+            TaskCommand::EditMessage {
+                message,
+                text,
+                deliver_at,
+            } => self.edit_message(message, text, deliver_at),
+            TaskCommand::CancelMessage { message } => self.cancel_message(message),
+            TaskCommand::Interrupt => self.interrupt(),
             TaskCommand::AnswerQuestion {
                 question,
                 answer,
@@ -137,26 +148,6 @@ impl Task {
     fn archive(&self) -> Decision {
         self.allow(Action::Delete)?;
         Ok(vec![TaskEvent::TaskArchived {}])
-    }
-
-    fn send_message(&self, message: MessageId, text: Note) -> Decision {
-        if self.messages.iter().any(|known| known.id == message) {
-            return Ok(Vec::new());
-        }
-        self.allow(Action::Message)?;
-        if self.pending_messages().count() >= MAX_PENDING_MESSAGES {
-            let what = "undelivered messages";
-            return Err(Refusal::TooMany {
-                limit: MAX_PENDING_MESSAGES,
-                what,
-            });
-        }
-        let mut events = vec![TaskEvent::MessageSent { message, text }];
-        // A finished conversation is taken up again.
-        if self.status == Status::Completed {
-            events.push(queued());
-        }
-        Ok(events)
     }
 
     fn request_review(&self) -> Decision {

@@ -53,11 +53,11 @@ impl Task {
                 _ => Err(Refusal::OutOfTurn("a phase")),
             },
             RunCommand::StartTurn { message, purpose } => self.start_turn(message, purpose),
-            RunCommand::DeliverMessage { message } => {
-                let known = self.pending_messages().find(|known| known.id == message);
-                let delivered = known.map(|_| TaskEvent::MessageDelivered { message });
-                Ok(delivered.into_iter().collect())
+            RunCommand::DeliverMessage { message, revision } => {
+                Ok(self.deliver_message(message, revision))
             }
+            RunCommand::LoseMessage { message } => Ok(self.lose_message(message)),
+            RunCommand::AwaitMessage => self.await_message(),
             RunCommand::DeliverAnswers {
                 questions,
                 dependencies,
@@ -291,7 +291,9 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         RunCommand::Verify { .. } => Some("a verification"),
         RunCommand::OpenReview { .. } => Some("a review"),
         RunCommand::Complete => Some("the end of the task"),
+        RunCommand::AwaitMessage => Some("a message"),
         RunCommand::DeliverMessage { .. }
+        | RunCommand::LoseMessage { .. }
         | RunCommand::DeliverAnswers { .. }
         | RunCommand::ReportStep { .. }
         | RunCommand::ReportPhase { .. }

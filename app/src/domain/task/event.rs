@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Answer, DependencyKind, Given, Priority, ReminderLevel, TaskEdit, Tokens};
+use super::{Answer, DeliverAt, DependencyKind, Given, Priority, ReminderLevel, TaskEdit, Tokens};
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
     SessionId, TaskId,
@@ -246,9 +246,29 @@ pub enum TaskEvent {
         usage: UsageDelta,
     },
     /// A person wrote to the agent.
-    MessageSent { message: MessageId, text: Note },
+    MessageSent {
+        message: MessageId,
+        text: Note,
+        #[serde(default, skip_serializing_if = "DeliverAt::is_usual")]
+        deliver_at: DeliverAt,
+    },
+    /// A person changed a message that the agent had not got yet.
+    MessageEdited {
+        message: MessageId,
+        text: Note,
+        #[serde(default, skip_serializing_if = "DeliverAt::is_usual")]
+        deliver_at: DeliverAt,
+    },
+    /// A person took a message back that the agent had not got yet.
+    MessageCancelled { message: MessageId },
     /// The agent has got the message.
     MessageDelivered { message: MessageId },
+    /// The agent was killed before it had kept the message: it gets it again.
+    MessageLost { message: MessageId },
+    /// A person wants the agent to stop what it is doing.
+    InterruptRequested {},
+    /// The agent was interrupted; it goes on when a person says how.
+    MessageAwaited {},
     /// The account's limit is reached; the task goes on by itself later.
     RateLimited { until: DateTime<Utc> },
     /// Claude refused the credentials; a person has to see to it.

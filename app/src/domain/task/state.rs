@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::phase::{Phase, PhaseStatus, StepStatus, Verification};
-use super::{Dependency, EventRecord, Priority, Question, ReminderLevel, Tokens, TurnPurpose};
+use super::{
+    Dependency, EventRecord, Message, Priority, Question, ReminderLevel, Tokens, TurnPurpose,
+};
 use crate::domain::id::{FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
 use crate::domain::money::Usd;
 use crate::domain::permission::{GrantedRule, PermissionMode};
@@ -47,6 +49,12 @@ pub struct Task {
     /// The turn that was sent and has not ended, even if the process that served it is gone.
     pub turn: Option<Turn>,
     pub messages: Vec<Message>,
+    /// A person wants the agent to stop, and nothing was said since.
+    #[serde(default)]
+    pub interrupt_requested: bool,
+    /// Turns that a person has interrupted, until the agent has answered what was said then.
+    #[serde(default)]
+    pub interrupted: Vec<Turn>,
     pub reviews: Vec<Review>,
     /// The turn that ended to wait for a person. It goes on, under the same message, once that
     /// person has answered.
@@ -108,6 +116,7 @@ words! {
         Dependency,
         RateLimit,
         Credentials,
+        Message,
     }
 
     /// What came of a review, by its name on the wire.
@@ -130,11 +139,19 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Waiting {
-    Review { review: ReviewId },
+    Review {
+        review: ReviewId,
+    },
     Question,
     Dependency,
-    RateLimit { until: DateTime<Utc> },
-    Credentials { message: String },
+    RateLimit {
+        until: DateTime<Utc>,
+    },
+    Credentials {
+        message: String,
+    },
+    /// The agent was interrupted.
+    Message,
 }
 
 /// A user message to the agent whose answer has not ended.
@@ -146,23 +163,6 @@ pub struct Turn {
     /// What a person wrote and the agent got in the course of it.
     #[serde(default)]
     pub delivered: Vec<MessageId>,
-}
-
-/// What a person wrote to the agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    pub id: MessageId,
-    pub text: Note,
-    pub sent_at: DateTime<Utc>,
-    pub delivery: Delivery,
-}
-
-/// Whether the agent has got a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Delivery {
-    Pending,
-    Delivered { at: DateTime<Utc> },
 }
 
 /// One round of a gate.
@@ -282,13 +282,6 @@ impl Task {
         }
     }
 
-    /// Messages that the agent has not got yet, oldest first.
-    pub fn pending_messages(&self) -> impl Iterator<Item = &Message> {
-        self.messages
-            .iter()
-            .filter(|message| message.delivery == Delivery::Pending)
-    }
-
     /// The review that waits for a decision.
     pub fn open_review(&self) -> Option<&Review> {
         self.reviews
@@ -383,6 +376,7 @@ impl Status {
             Self::Waiting(Waiting::Dependency) => "waiting for a dependency",
             Self::Waiting(Waiting::RateLimit { .. }) => "waiting for the account's limit to end",
             Self::Waiting(Waiting::Credentials { .. }) => "waiting for usable credentials",
+            Self::Waiting(Waiting::Message) => "interrupted and waiting for a message",
             Self::Queued { .. } => "queued",
             Self::Running(_) => "running",
             Self::Completed => "completed",
@@ -401,6 +395,7 @@ impl Waiting {
             Self::Dependency => WaitingReason::Dependency,
             Self::RateLimit { .. } => WaitingReason::RateLimit,
             Self::Credentials { .. } => WaitingReason::Credentials,
+            Self::Message => WaitingReason::Message,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod contract;
 mod dependencies;
+mod messages;
 mod orders;
 mod permissions;
 mod properties;
@@ -252,6 +253,7 @@ impl Story {
                     review: REVIEW,
                     head: "head".to_owned(),
                 }),
+                Work::AwaitMessage => self.run(RunCommand::AwaitMessage),
                 Work::Complete => self.run(RunCommand::Complete),
             };
         }

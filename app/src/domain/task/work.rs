@@ -16,6 +16,8 @@ pub enum Work {
     Verify { phase: u32 },
     /// Ask a person for the review that was requested in between.
     OpenReview { phase: u32 },
+    /// Wait for a person to say how an agent that was interrupted goes on.
+    AwaitMessage,
     /// Nothing is left to do.
     Complete,
     /// The task isn't running.
@@ -30,6 +32,9 @@ impl Task {
         }
         if let Some(parked) = &self.parked {
             return Work::Turn(parked.purpose.clone());
+        }
+        if let Some(next) = self.next_after_interrupt() {
+            return next;
         }
         if self.is_conversation() {
             self.next_in_conversation()
@@ -88,10 +93,5 @@ impl Task {
             return Work::Turn(TurnPurpose::Verification { phase: number });
         }
         Work::Verify { phase: number }
-    }
-
-    fn next_messages(&self) -> Option<Work> {
-        let messages: Vec<_> = self.pending_messages().map(|message| message.id).collect();
-        (!messages.is_empty()).then_some(Work::Turn(TurnPurpose::Messages { messages }))
     }
 }

@@ -160,7 +160,12 @@ impl Own {
             | TaskEvent::ErrorReported { .. }
             | TaskEvent::CheckpointCreated { .. }
             | TaskEvent::MessageSent { .. }
+            | TaskEvent::MessageEdited { .. }
+            | TaskEvent::MessageCancelled { .. }
             | TaskEvent::MessageDelivered { .. }
+            | TaskEvent::MessageLost { .. }
+            | TaskEvent::InterruptRequested {}
+            | TaskEvent::MessageAwaited {}
             | TaskEvent::AnswersDelivered { .. }
             | TaskEvent::PermissionGranted { .. }
             | TaskEvent::PermissionRevoked { .. }

@@ -177,6 +177,7 @@ impl<'a> Hand<'a> {
                     let head = "1".repeat(40);
                     self.run(RunCommand::OpenReview { review, head }).await
                 }
+                Work::AwaitMessage => self.run(RunCommand::AwaitMessage).await,
                 Work::Complete => self.run(RunCommand::Complete).await,
             };
         }

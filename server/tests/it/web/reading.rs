@@ -175,6 +175,7 @@ async fn the_api_describes_all_of_itself() {
     DELETE /api/push/subscriptions/{id}
     DELETE /api/secrets/{name}
     DELETE /api/tasks/{id}
+    DELETE /api/tasks/{id}/messages/{message}
     DELETE /api/tasks/{id}/permissions/{rule}
     GET /api/guides
     GET /api/guides/{path}
@@ -217,6 +218,7 @@ async fn the_api_describes_all_of_itself() {
     PATCH /api/reviews/{id}/request-changes
     PATCH /api/settings
     PATCH /api/tasks/{id}
+    PATCH /api/tasks/{id}/messages/{message}
     POST /api/dependencies/{id}/provide
     POST /api/notifications/read
     POST /api/notifications/{id}/read
@@ -228,6 +230,7 @@ async fn the_api_describes_all_of_itself() {
     POST /api/tasks
     POST /api/tasks/{id}/cancel
     POST /api/tasks/{id}/execute
+    POST /api/tasks/{id}/interrupt
     POST /api/tasks/{id}/messages
     POST /api/tasks/{id}/permissions
     POST /api/tasks/{id}/retry

@@ -55,8 +55,18 @@ fn of_tasks() -> Vec<TaskEvent> {
         TaskEvent::MessageSent {
             message: MESSAGE,
             text: note("Hello"),
+            deliver_at: DeliverAt::ToolResult,
         },
+        TaskEvent::MessageEdited {
+            message: MESSAGE,
+            text: note("Hello again"),
+            deliver_at: DeliverAt::OwnTurn,
+        },
+        TaskEvent::MessageCancelled { message: MESSAGE },
         TaskEvent::MessageDelivered { message: MESSAGE },
+        TaskEvent::MessageLost { message: MESSAGE },
+        TaskEvent::InterruptRequested {},
+        TaskEvent::MessageAwaited {},
     ]
 }
 
@@ -379,6 +389,31 @@ fn task_archived() {
 #[test]
 fn message_sent() {
     insta::assert_snapshot!(stored("MessageSent"), @r#"{"type":"MessageSent","data":{"message":"00000000-0000-0000-0000-00000000003e","text":"Hello"}}"#);
+}
+
+#[test]
+fn message_edited() {
+    insta::assert_snapshot!(stored("MessageEdited"), @r#"{"type":"MessageEdited","data":{"message":"00000000-0000-0000-0000-00000000003e","text":"Hello again","deliver_at":"own_turn"}}"#);
+}
+
+#[test]
+fn message_cancelled() {
+    insta::assert_snapshot!(stored("MessageCancelled"), @r#"{"type":"MessageCancelled","data":{"message":"00000000-0000-0000-0000-00000000003e"}}"#);
+}
+
+#[test]
+fn message_lost() {
+    insta::assert_snapshot!(stored("MessageLost"), @r#"{"type":"MessageLost","data":{"message":"00000000-0000-0000-0000-00000000003e"}}"#);
+}
+
+#[test]
+fn interrupt_requested() {
+    insta::assert_snapshot!(stored("InterruptRequested"), @r#"{"type":"InterruptRequested","data":{}}"#);
+}
+
+#[test]
+fn message_awaited() {
+    insta::assert_snapshot!(stored("MessageAwaited"), @r#"{"type":"MessageAwaited","data":{}}"#);
 }
 
 #[test]

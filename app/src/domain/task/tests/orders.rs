@@ -13,6 +13,7 @@ fn send(text: &str) -> TaskCommand {
     TaskCommand::SendMessage {
         message: MESSAGE,
         text: note(text),
+        deliver_at: DeliverAt::ToolResult,
     }
 }
 
@@ -119,6 +120,7 @@ fn a_message_is_taken_once_and_while_somebody_will_read_it() {
     let other = TaskCommand::SendMessage {
         message: MessageId::from_uuid(Uuid::from_u128(1)),
         text: note("Hello"),
+        deliver_at: DeliverAt::ToolResult,
     };
     assert!(is_not_allowed(&off.refused(other)));
 }
@@ -130,6 +132,7 @@ fn no_more_messages_are_kept_than_an_agent_can_be_told() {
         story = story.then(TaskCommand::SendMessage {
             message: MessageId::from_uuid(Uuid::from_u128(0x1_0000 + number)),
             text: note("More"),
+            deliver_at: DeliverAt::ToolResult,
         });
     }
     let refused = story.refused(send("Too much"));

@@ -10,7 +10,7 @@ use super::*;
 type Choice = (u8, u8);
 
 fn choices() -> impl Strategy<Value = Vec<Choice>> {
-    prop::collection::vec((0..44_u8, any::<u8>()), 0..120)
+    prop::collection::vec((0..49_u8, any::<u8>()), 0..120)
 }
 
 fn workflow(kind: u8) -> Workflow {
@@ -35,6 +35,11 @@ fn any_review(task: &Task, pick: u8) -> ReviewId {
     known.map_or(REVIEW, |review| review.id)
 }
 
+fn any_message(task: &Task, pick: u8) -> MessageId {
+    let known = task.messages.iter().rev().nth(usize::from(pick % 3));
+    known.map_or(MESSAGE, |message| message.id)
+}
+
 fn comment(pick: u8) -> Comment {
     Comment {
         file: pick.is_multiple_of(2).then(|| "docs/a.md".to_owned()),
@@ -56,6 +61,19 @@ fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
         4 => TaskCommand::SendMessage {
             message: MessageId::from_uuid(Uuid::from_u128(fresh)),
             text: note("Hello"),
+            deliver_at: match pick % 3 {
+                0 => DeliverAt::OwnTurn,
+                _ => DeliverAt::ToolResult,
+            },
+        },
+        43 => TaskCommand::Interrupt,
+        44 => TaskCommand::CancelMessage {
+            message: any_message(task, pick),
+        },
+        45 => TaskCommand::EditMessage {
+            message: any_message(task, pick),
+            text: pick.is_multiple_of(2).then(|| note("Changed")),
+            deliver_at: pick.is_multiple_of(3).then_some(DeliverAt::OwnTurn),
         },
         5 => TaskCommand::AddFeedback {
             review,
@@ -153,6 +171,7 @@ fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
         },
         20 => RunCommand::DeliverMessage {
             message: task.messages.last().map_or(MESSAGE, |message| message.id),
+            revision: task.messages.last().map_or(0, |message| message.revision),
         },
         21 => RunCommand::EndTurn {
             message,
@@ -177,6 +196,18 @@ fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
             usage: None,
             present: Vec::new(),
             asked: needing(fresh, pick),
+        },
+        46 => RunCommand::LoseMessage {
+            message: any_message(task, pick),
+        },
+        47 => RunCommand::AwaitMessage,
+        // What was interrupted, if somebody wanted that.
+        48 => RunCommand::EndTurn {
+            message,
+            outcome: TurnOutcome::Interrupted,
+            usage: None,
+            present: Vec::new(),
+            asked: Vec::new(),
         },
         22 => verify(
             pick.is_multiple_of(2),
@@ -254,13 +285,14 @@ fn next(task: &Task, fresh: u128, pick: u8) -> RunCommand {
             review,
             head: "head".to_owned(),
         },
+        Work::AwaitMessage => RunCommand::AwaitMessage,
         Work::Complete | Work::Nothing => RunCommand::Complete,
     }
 }
 
 fn command(task: &Task, fresh: u128, epoch: u64, (kind, pick): Choice) -> TaskCommand {
     match kind {
-        0..=14 | 27 | 28 | 40 | 41 => order(task, fresh, kind, pick),
+        0..=14 | 27 | 28 | 40 | 41 | 43..=45 => order(task, fresh, kind, pick),
         24..=26 => TaskCommand::StartRun {
             run: run_id(epoch),
             epoch,
@@ -313,31 +345,47 @@ fn holder(records: &[EventRecord]) -> Option<RunId> {
     holder
 }
 
-/// What was written and is not known to be read: never delivered, or in the course of a turn that
-/// came to nothing. From the events alone.
+/// What was written and is not known to be read: neither delivered nor cancelled, delivered in the
+/// course of a turn that came to nothing, or lost. Of a turn that a person has interrupted it counts as
+/// read, unless the agent is to go on where it was. From the events alone.
 fn unanswered(records: &[EventRecord]) -> BTreeSet<u128> {
     let number = |message: &MessageId| message.as_uuid().as_u128();
-    let mut open = BTreeSet::new();
+    let (mut open, mut kept) = (BTreeSet::new(), Vec::new());
     let mut in_turn = None::<Vec<u128>>;
+    let mut is_wanted = false;
     for record in records {
         match &record.event {
-            TaskEvent::MessageSent { message, .. } => {
+            TaskEvent::MessageSent { message, .. } | TaskEvent::MessageLost { message } => {
                 open.insert(number(message));
+                if let Some(delivered) = &mut in_turn {
+                    delivered.retain(|known| *known != number(message));
+                }
+            }
+            TaskEvent::MessageCancelled { message } => {
+                open.remove(&number(message));
             }
             TaskEvent::MessageDelivered { message } => {
-                open.remove(&number(message));
-                if let Some(delivered) = &mut in_turn {
+                let was_open = open.remove(&number(message));
+                if let Some(delivered) = in_turn.as_mut().filter(|_| was_open) {
                     delivered.push(number(message));
                 }
             }
-            TaskEvent::TurnStarted { .. } => in_turn = Some(Vec::new()),
+            TaskEvent::InterruptRequested {} => is_wanted = true,
+            TaskEvent::TaskRetried {} => {
+                is_wanted = false;
+                open.extend(std::mem::take(&mut kept));
+            }
+            TaskEvent::TurnStarted { .. } => {
+                in_turn = Some(Vec::new());
+                is_wanted = false;
+            }
             TaskEvent::TurnEnded { outcome, .. } => {
                 let delivered = in_turn.take().unwrap_or_default();
-                if matches!(
-                    outcome,
-                    TurnOutcome::Interrupted | TurnOutcome::Failed { .. }
-                ) {
-                    open.extend(delivered);
+                match outcome {
+                    TurnOutcome::Interrupted if is_wanted => kept.extend(delivered),
+                    TurnOutcome::Interrupted | TurnOutcome::Failed { .. } => open.extend(delivered),
+                    TurnOutcome::Completed | TurnOutcome::Unseen => kept.clear(),
+                    TurnOutcome::Deferred => {}
                 }
             }
             _ => {}
@@ -388,8 +436,10 @@ fn attempts(task: &Task) -> Vec<(Action, TaskCommand)> {
             TaskCommand::SendMessage {
                 message: MessageId::from_uuid(Uuid::max()),
                 text: note("Hello"),
+                deliver_at: DeliverAt::ToolResult,
             },
         ),
+        (Action::Interrupt, TaskCommand::Interrupt),
         (
             Action::Approve,
             TaskCommand::Approve {
@@ -503,7 +553,8 @@ proptest! {
                     story.finish(epoch)
                 }
                 Status::Waiting(Waiting::Review { .. }) => story.then(TaskCommand::Approve { review, comment: None }),
-                Status::Waiting(Waiting::RateLimit { .. } | Waiting::Credentials { .. }) | Status::Failed { .. } => {
+                Status::Waiting(Waiting::RateLimit { .. } | Waiting::Credentials { .. } | Waiting::Message)
+                | Status::Failed { .. } => {
                     story.then(TaskCommand::Retry)
                 }
                 Status::Waiting(Waiting::Question) => {
@@ -533,6 +584,32 @@ proptest! {
             let completes = events.contains(&TaskEvent::TaskCompleted {});
             if completes {
                 prop_assert_eq!(unanswered(&story.records), BTreeSet::new());
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn what_is_cancelled_or_interrupted_is_not_begun_again_by_itself(kind in any::<u8>(), choices in choices()) {
+        let mut is_held = false;
+        play(kind, choices, |story, command, decision| {
+            let Ok(events) = decision else { return Ok(()) };
+            for event in events {
+                match event {
+                    TaskEvent::MessageAwaited {} => is_held = true,
+                    TaskEvent::TaskRetried {} => is_held = false,
+                    // A message that was cancelled in time doesn't let the agent go on.
+                    TaskEvent::TurnStarted { purpose, .. } if is_held => {
+                        prop_assert!(matches!(purpose, TurnPurpose::Messages { .. })
+                            || story.task().pending_messages().next().is_some(), "{command:?}");
+                        is_held = false;
+                    }
+                    TaskEvent::MessageDelivered { message } => {
+                        let known = story.task().message(*message);
+                        prop_assert!(known.is_some_and(|known| known.status() != MessageStatus::Delivered));
+                    }
+                    _ => {}
+                }
             }
             Ok(())
         })?;

@@ -278,6 +278,7 @@ fn messages_are_handed_over_in_a_turn_of_their_own() {
         .then(TaskCommand::SendMessage {
             message: MESSAGE,
             text: note("Please hurry."),
+            deliver_at: DeliverAt::ToolResult,
         });
     let purpose = TurnPurpose::Messages {
         messages: vec![MESSAGE],
@@ -287,7 +288,10 @@ fn messages_are_handed_over_in_a_turn_of_their_own() {
     let turn = RunCommand::StartTurn { message, purpose };
     let expected = ["TurnStarted", "MessageDelivered"];
     assert_eq!(story.names(from(RUN, turn)), expected);
-    let deliver = RunCommand::DeliverMessage { message: MESSAGE };
+    let deliver = RunCommand::DeliverMessage {
+        message: MESSAGE,
+        revision: 0,
+    };
     let story = story.run(deliver.clone());
     assert_eq!(story.names(from(RUN, deliver)), Vec::<String>::new());
 }
@@ -401,6 +405,7 @@ fn a_message_whose_turn_came_to_nothing_is_said_again() {
         .then(TaskCommand::SendMessage {
             message: MESSAGE,
             text: note("Please hurry."),
+            deliver_at: DeliverAt::ToolResult,
         });
     let message = MessageId::from_uuid(Uuid::from_u128(5));
     let after = |outcome| {
@@ -453,8 +458,12 @@ fn a_message_that_reached_a_failing_turn_in_its_course_is_said_again() {
         .then(TaskCommand::SendMessage {
             message: MESSAGE,
             text: note("Please hurry."),
+            deliver_at: DeliverAt::ToolResult,
         })
-        .run(RunCommand::DeliverMessage { message: MESSAGE });
+        .run(RunCommand::DeliverMessage {
+            message: MESSAGE,
+            revision: 0,
+        });
     assert_eq!(story.task().pending_messages().count(), 0);
     let answered = story.clone().run(end_turn(turn, TurnOutcome::Completed));
     assert_eq!(answered.task().pending_messages().count(), 0);

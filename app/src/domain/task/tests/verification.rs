@@ -190,6 +190,7 @@ fn whoever_works_on_voids_what_is_being_verified() {
         .then(TaskCommand::SendMessage {
             message: MESSAGE,
             text: note("Please hurry."),
+            deliver_at: DeliverAt::ToolResult,
         });
     let messages = TurnPurpose::Messages {
         messages: vec![MESSAGE],
@@ -225,6 +226,7 @@ fn a_message_written_while_the_last_phase_is_verified_is_answered_before_the_end
         .then(TaskCommand::SendMessage {
             message: MESSAGE,
             text: note("One more thing."),
+            deliver_at: DeliverAt::ToolResult,
         })
         .run(conclude(message, Ok(vec![criterion(true)])));
     assert_eq!(story.status(), "running");
