@@ -293,6 +293,7 @@ fn message(delivery: &Delivery) -> String {
         ConcernKind::Dependency => "An agent needs something",
         ConcernKind::Completed => "A task is completed",
         ConcernKind::Failed => "A task has failed",
+        ConcernKind::Interrupted => "An interrupted agent waits",
         ConcernKind::Limit => "The account's limit is reached",
         ConcernKind::Error => "Claude refused the credentials",
     };

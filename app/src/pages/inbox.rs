@@ -190,6 +190,7 @@ fn PushKinds() -> impl IntoView {
             ConcernKind::Dependency => "Dependencies",
             ConcernKind::Completed => "Completed tasks",
             ConcernKind::Failed => "Failed tasks",
+            ConcernKind::Interrupted => "Interrupted agents",
             ConcernKind::Limit => "Rate limits",
             ConcernKind::Error => "Refused credentials",
         };

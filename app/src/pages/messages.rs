@@ -8,9 +8,9 @@ use crate::api::{MessageView, TaskView};
 use crate::components::clock::Time;
 use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
-use crate::components::number::counted;
 use crate::components::toast::Toasts;
 use crate::domain::task::{Action, DeliverAt, MessageStatus, StatusName, WaitingReason};
+use crate::number::counted;
 use crate::reactive::{effect, list, memo, part, rows};
 
 /// When the agent gets what is queued.

@@ -98,6 +98,7 @@ pub const fn look(kind: ConcernKind) -> (Icon, &'static str, &'static str) {
         ConcernKind::Dependency => (Icon::Key, "Dependency", "waiting"),
         ConcernKind::Completed => (Icon::Check, "Completed", "completed"),
         ConcernKind::Failed => (Icon::Cross, "Failed", "failed"),
+        ConcernKind::Interrupted => (Icon::Message, "Interrupted", "waiting"),
         ConcernKind::Limit => (Icon::Hourglass, "Rate limit", "waiting"),
         ConcernKind::Error => (Icon::Key, "Credentials", "failed"),
     }

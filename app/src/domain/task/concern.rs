@@ -27,6 +27,8 @@ words! {
         Completed,
         /// The task can't go on.
         Failed,
+        /// A person has stopped the agent, which waits for a message or for a word to go on.
+        Interrupted,
         /// The account's limit is reached.
         Limit,
         /// Claude refused the credentials.
@@ -36,12 +38,13 @@ words! {
 
 impl ConcernKind {
     /// Those that a person has to do something about.
-    pub const NEEDS_YOU: [Self; 6] = [
+    pub const NEEDS_YOU: [Self; 7] = [
         Self::Review,
         Self::Question,
         Self::Permission,
         Self::Dependency,
         Self::Failed,
+        Self::Interrupted,
         Self::Error,
     ];
 }
@@ -128,15 +131,13 @@ impl Status {
         match self {
             Self::Completed => Some((ConcernKind::Completed, "")),
             Self::Failed { reason } => Some((ConcernKind::Failed, reason)),
+            Self::Waiting(Waiting::Message) => Some((ConcernKind::Interrupted, "")),
             Self::Waiting(Waiting::RateLimit { .. }) => Some((ConcernKind::Limit, "")),
             Self::Waiting(Waiting::Credentials { message }) => Some((ConcernKind::Error, message)),
             Self::Draft
             | Self::Queued { .. }
             | Self::Running(_)
-            // Whoever has interrupted the agent knows.
-            | Self::Waiting(
-                Waiting::Review { .. } | Waiting::Question | Waiting::Dependency | Waiting::Message,
-            )
+            | Self::Waiting(Waiting::Review { .. } | Waiting::Question | Waiting::Dependency)
             | Self::Cancelled => None,
         }
     }
