@@ -8,6 +8,7 @@ mod connection;
 mod event;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use leptos::prelude::*;
 
@@ -17,7 +18,11 @@ use crate::api::TaskView;
 use crate::components::pill::Look;
 use crate::domain::id::TaskId;
 #[cfg(feature = "hydrate")]
-use crate::{domain::log::LogLine, reactive::effect};
+use crate::domain::log::LogLine;
+use crate::reactive::effect;
+
+/// How often what follows from many tasks is loaded anew at most.
+const PACE: Duration = Duration::from_millis(800);
 
 /// What a page follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +149,29 @@ impl Live {
         on_cleanup(move || {
             self.listeners
                 .try_update_value(|listeners| listeners.retain(|(other, _)| *other != id));
+        });
+    }
+
+    /// Calls `load` when tasks have moved; however fast they do, at a steady pace.
+    pub fn after_moves(self, load: impl Fn() + Copy + Send + Sync + 'static) {
+        effect(move || {
+            let is_due = StoredValue::new(false);
+            self.subscribe(move |event| {
+                let moved = matches!(
+                    event,
+                    LiveEvent::Status(_) | LiveEvent::Gone(_) | LiveEvent::Reset
+                );
+                if moved && !is_due.get_value() {
+                    is_due.set_value(true);
+                    let due = move || {
+                        // Gone with the page.
+                        if is_due.try_set_value(false).is_none() {
+                            load();
+                        }
+                    };
+                    set_timeout(due, PACE);
+                }
+            });
         });
     }
 

@@ -121,11 +121,13 @@ impl Store {
              FROM jobs WHERE kind = 'run' AND state IN ('queued', 'leased') AND {READY}",
             clock(backend)
         );
-        let row = self
-            .reader()
-            .query_one_raw(statement(backend, sql, []))
-            .await?;
-        let due: Option<i64> = match row {
+        self.until(sql).await
+    }
+
+    /// The time until the earliest of some rows is due, selected as `due_ms`.
+    async fn until(&self, sql: String) -> Result<Option<Duration>, StoreError> {
+        let asked = statement(self.backend(), sql, []);
+        let due: Option<i64> = match self.reader().query_one_raw(asked).await? {
             Some(row) => row.try_get("", "due_ms")?,
             None => None,
         };

@@ -1,7 +1,5 @@
 //! What surrounds every page: the rail, the state of the installation, the connection.
 
-use std::time::Duration;
-
 use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
@@ -9,13 +7,10 @@ use leptos_router::hooks::use_location;
 use super::icon::{Glyph, Icon};
 use crate::api::Overview;
 use crate::fault::Fault;
-use crate::live::{Live, LiveEvent};
+use crate::live::Live;
 use crate::reactive::{effect, part};
 use crate::resource::{Resource, resource};
 use crate::wire::Json;
-
-/// How often the state of the installation is asked for at most.
-const PACE: Duration = Duration::from_millis(800);
 
 /// The state of the installation.
 #[server(prefix = "/sfn", endpoint = "overview", input = Json, output = Json)]
@@ -49,24 +44,7 @@ impl Installation {
 pub fn Frame(children: Children) -> impl IntoView {
     let installation = expect_context::<Installation>();
     let live = expect_context::<Live>();
-    effect(move || {
-        // However fast tasks move, the rail follows at a steady pace.
-        let is_due = StoredValue::new(false);
-        live.subscribe(move |event| {
-            let moved = matches!(
-                event,
-                LiveEvent::Status(_) | LiveEvent::Gone(_) | LiveEvent::Reset
-            );
-            if moved && !is_due.get_value() {
-                is_due.set_value(true);
-                let refresh = move || {
-                    is_due.try_set_value(false);
-                    installation.0.refetch();
-                };
-                set_timeout(refresh, PACE);
-            }
-        });
-    });
+    live.after_moves(move || installation.0.refetch());
     view! {
         <a class="skip-link" href="#main">"Skip to the content"</a>
         <div class="connection-lost" role="status" hidden=move || !live.is_lost()>

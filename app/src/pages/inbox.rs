@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::needs_you::{PAGE_SIZE, after_events, look};
+use super::needs_you::{PAGE_SIZE, look};
 use crate::api::{NotificationQuery, NotificationView, Page as ApiPage, ReadCount};
 use crate::components::clock::Time;
 use crate::components::faults::fault_panels;
@@ -48,7 +48,7 @@ pub fn InboxPage() -> impl IntoView {
     };
     let told = resource(query, list_notifications);
     // Newest first, and nothing is typed here: the list may be drawn again.
-    after_events(move || told.refetch());
+    live.after_moves(move || told.refetch());
     let mark = Posting::<MarkRead>::new();
     let installation = expect_context::<Installation>();
     effect(move || {

@@ -1,7 +1,5 @@
 //! All that waits for a person, answerable in one place.
 
-use std::time::Duration;
-
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -20,16 +18,13 @@ use crate::components::page::{Crumb, Page};
 use crate::components::toast::Toasts;
 use crate::domain::task::{Action as TaskAction, ConcernKind, DependencyState};
 use crate::fault::Fault;
-use crate::live::{Follow, Live, LiveEvent};
+use crate::live::{Follow, Live};
 use crate::reactive::{effect, part, rows, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
 /// So much is shown at once.
 pub const PAGE_SIZE: u32 = 50;
-
-/// How often the list is loaded anew at most.
-const PACE: Duration = Duration::from_millis(800);
 
 /// A page of what waits, what waits for longest first.
 #[server(prefix = "/sfn", endpoint = "needs-you", input = Json, output = Json)]
@@ -65,30 +60,6 @@ pub fn NeedsYouPage() -> impl IntoView {
     .into_any()
 }
 
-/// Calls `load` when tasks have moved, at a steady pace.
-pub fn after_events(load: impl Fn() + Copy + Send + Sync + 'static) {
-    let live = expect_context::<Live>();
-    effect(move || {
-        let is_due = StoredValue::new(false);
-        live.subscribe(move |event| {
-            let moved = matches!(
-                event,
-                LiveEvent::Status(_) | LiveEvent::Gone(_) | LiveEvent::Reset
-            );
-            if moved && !is_due.get_value() {
-                is_due.set_value(true);
-                let due = move || {
-                    // Gone with the page.
-                    if is_due.try_set_value(false).is_none() {
-                        load();
-                    }
-                };
-                set_timeout(due, PACE);
-            }
-        });
-    });
-}
-
 /// How a kind of concern is shown: its icon, its word, its colours.
 pub const fn look(kind: ConcernKind) -> (Icon, &'static str, &'static str) {
     match kind {
@@ -119,7 +90,8 @@ fn Needs(page: NeedsYou, cursor: Option<String>) -> impl IntoView {
         let cursor = cursor.clone();
         move |(): &()| load_needs(cursor.clone())
     });
-    after_events(move || {
+    let live = expect_context::<Live>();
+    live.after_moves(move || {
         load.dispatch(());
     });
     effect(move || {

@@ -278,6 +278,8 @@ fn InputField(
                 placeholder=placeholder
                 disabled=disabled
                 min=(kind == "number").then_some("0")
+                autocomplete=(kind == "password").then_some("off")
+                spellcheck=(kind == "password").then_some("false")
                 aria-describedby=format!("{name}-hint {name}-fault")
                 aria-invalid=wrong
             />
@@ -294,21 +296,5 @@ fn SecretField(
     hint: &'static str,
     disabled: bool,
 ) -> impl IntoView {
-    let wrong = invalid(name);
-    view! {
-        <Field name label hint>
-            <input
-                id=name
-                name=format!("form[{name}]")
-                class="input"
-                type="password"
-                autocomplete="off"
-                spellcheck="false"
-                disabled=disabled
-                aria-describedby=format!("{name}-hint {name}-fault")
-                aria-invalid=wrong
-            />
-        </Field>
-    }
-    .into_any()
+    view! { <InputField name label hint value=String::new() kind="password" disabled /> }.into_any()
 }

@@ -93,15 +93,7 @@ impl Store {
             "SELECT MIN(due_at_ms) - {} AS due_ms FROM push_deliveries",
             clock(backend)
         );
-        let row = self
-            .reader()
-            .query_one_raw(statement(backend, sql, []))
-            .await?;
-        let due: Option<i64> = match row {
-            Some(row) => row.try_get("", "due_ms")?,
-            None => None,
-        };
-        Ok(due.map(|due| Duration::from_millis(counted(due))))
+        self.until(sql).await
     }
 
     /// Removes a message: delivered, or given up.
