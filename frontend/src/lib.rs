@@ -9,7 +9,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    Executor::init_wasm_bindgen().expect("nobody else has begun");
+    if Executor::init_wasm_bindgen().is_err() {
+        // The page is live already.
+        return;
+    }
     spawn_local(async {
         let path = location().pathname().unwrap_or_default();
         if app::fetch(&path).await.is_err() {
