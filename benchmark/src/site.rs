@@ -16,7 +16,7 @@ const MAIN: &str = "app_bg.wasm";
 const PAGES: [(&str, &[&str]); 5] = [
     ("the list of tasks", &[]),
     ("a small page (new task, guides)", &["small"]),
-    ("a task", &["task"]),
+    ("a task", &["task", "activity"]),
     ("a task's review", &["task", "review"]),
     ("a task's other tabs", &["task", "tabs"]),
 ];

@@ -18,6 +18,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
+use super::activity::Activity;
 use super::changes::Changes;
 use super::files::Files;
 use super::guides::{GuidePage, GuidesPage};
@@ -39,6 +40,11 @@ type Drawn = Result<AnyView, SplitLoaderError>;
 #[wasm_split(task, wasm_split_path = leptos::wasm_split, preload(fetch_task), fallible)]
 fn draw_task() -> Drawn {
     Ok(view! { <TaskPage /> }.into_any())
+}
+
+#[wasm_split(activity, wasm_split_path = leptos::wasm_split, preload(fetch_activity), fallible)]
+fn draw_activity(state: TaskState) -> Drawn {
+    Ok(view! { <Activity state /> }.into_any())
 }
 
 #[wasm_split(review, wasm_split_path = leptos::wasm_split, preload(fetch_review), fallible)]
@@ -123,7 +129,12 @@ pub fn guide_page() -> AnyView {
     lazily(fetch_small, || draw_small(SmallPage::Guide))
 }
 
-/// The task page's review.
+/// What the task page's agent does and says.
+pub fn activity(state: TaskState) -> AnyView {
+    lazily(fetch_activity, move || draw_activity(state))
+}
+
+/// Its review.
 pub fn review(state: TaskState) -> AnyView {
     lazily(fetch_review, move || draw_review(state))
 }
@@ -157,7 +168,7 @@ pub async fn fetch(path: &str) -> Fetched {
     match (parts.next(), parts.next(), parts.next()) {
         (Some("guides" | "inbox" | "needs-you" | "settings"), ..)
         | (Some("tasks"), Some("new"), None) => fetch_small().await,
-        (Some("tasks"), Some(_), None) => fetch_task().await,
+        (Some("tasks"), Some(_), None) => both(fetch_task, fetch_activity).await,
         (Some("tasks"), Some(_), Some("review")) => both(fetch_task, fetch_review).await,
         (Some("tasks"), Some(_), Some(_)) => both(fetch_task, fetch_tabs).await,
         _ => Ok(()),
@@ -168,6 +179,7 @@ pub async fn fetch(path: &str) -> Fetched {
 pub async fn fetch_rest() {
     // What fails here is asked for again when it is needed, and told of then.
     fetch_task().await.ok();
+    fetch_activity().await.ok();
     fetch_review().await.ok();
     fetch_tabs().await.ok();
     fetch_small().await.ok();

@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::activity::Activity;
 use super::lazy;
 use super::not_found::NotFoundPage;
 use super::task_attention::Attention;
@@ -160,7 +159,7 @@ fn Task(loaded: TaskDetail, tab: Memo<Option<Tab>>, reload: Callback<()>) -> imp
     let task_title = state.task.with_untracked(|task| task.title.clone());
     let content = move || {
         tab.get().map(|tab| match tab {
-            Tab::Activity => view! { <Activity state /> }.into_any(),
+            Tab::Activity => lazy::activity(state),
             Tab::Review => lazy::review(state),
             Tab::Files => lazy::files(state),
             Tab::Changes => lazy::changes(state),
