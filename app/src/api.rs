@@ -15,7 +15,8 @@ pub use notification::{
 };
 pub use request::{
     Approval, CreateTask, Decided, DiffQuery, EditMessage, EditTask, EventQuery, GivenAnswer,
-    LogFilter, LogMatchQuery, LogQuery, MessageText, ProvideDependency, SecretText, TaskQuery,
+    LogFilter, LogMatchQuery, LogQuery, MessageText, PauseTask, ProvideDependency, SecretText,
+    TaskQuery,
 };
 pub use settings::{
     AccountCheck, AccountState, Change, EditSettings, NewSecret, SecretSettingView, SecretValue,

@@ -17,7 +17,7 @@ use crate::domain::id::{
     DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
 };
 use crate::domain::permission::{GrantedRule, PermissionRule};
-use crate::domain::task::{ChangeRequest, Comment, TaskEdit};
+use crate::domain::task::{ChangeRequest, Comment, PauseAt, TaskEdit};
 use crate::domain::text::Note;
 use crate::fault::Fault;
 
@@ -50,6 +50,8 @@ pub trait Backend: Send + Sync {
     async fn execute(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn cancel(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn retry(&self, id: TaskId) -> Result<TaskView, Fault>;
+    async fn pause(&self, id: TaskId, at: PauseAt) -> Result<TaskView, Fault>;
+    async fn resume(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn interrupt(&self, id: TaskId) -> Result<TaskView, Fault>;
     async fn send_message(&self, id: TaskId, message: MessageText) -> Result<MessageView, Fault>;
     async fn edit_message(

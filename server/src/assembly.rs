@@ -157,6 +157,7 @@ fn options(config: &Config, program: PathBuf) -> Options {
         program,
         lease: config.agents.lease,
         renew: config.agents.lease / 3,
+        stands_still: config.agents.pause,
         owner: Uuid::now_v7().to_string(),
         // The lock on the data directory holds for the database in it, and for no other.
         alone: matches!(config.storage.database, Database::Sqlite { .. }),

@@ -242,7 +242,7 @@ impl Place {
             Status::Waiting(Waiting::RateLimit { until }) => Self::Queued {
                 not_before_ms: ms(*until),
             },
-            Status::Running(_) => Self::Held,
+            _ if task.run().is_some() => Self::Held,
             _ => Self::Idle,
         }
     }

@@ -14,6 +14,7 @@ mod live;
 mod messages;
 pub mod model;
 mod outcome;
+mod pause;
 mod run;
 mod serve;
 mod session;
@@ -94,6 +95,8 @@ pub struct Options {
     pub renew: Duration,
     /// Names this process in the claims.
     pub owner: String,
+    /// How long the processes of a paused agent stand still before they are ended.
+    pub stands_still: Duration,
     /// No other process uses the database: leases that are left there are of dead ones.
     pub alone: bool,
 }

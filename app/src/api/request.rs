@@ -7,7 +7,7 @@ use crate::domain::id::TaskId;
 use crate::domain::log::{LogKind, LogLine, ToolResult};
 use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
-use crate::domain::task::{Answer, DeliverAt, Priority, TaskEdit};
+use crate::domain::task::{Answer, DeliverAt, PauseAt, Priority, TaskEdit};
 use crate::domain::text::{Description, ModelName, Note, Title};
 use crate::domain::word::words;
 use crate::wire::from_json;
@@ -47,6 +47,15 @@ pub struct CreateTask {
     /// Queue it at once instead of leaving a draft.
     #[serde(default)]
     pub start: bool,
+}
+
+/// When a task is to be held up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct PauseTask {
+    /// At once unless given.
+    pub at: PauseAt,
 }
 
 /// What to change about a task; what is left out stays as it is.

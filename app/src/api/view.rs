@@ -31,7 +31,7 @@ pub struct TaskView {
     pub description: String,
     pub status: StatusName,
     pub waiting_reason: Option<WaitingReason>,
-    /// Why it failed or what it waits for, in words.
+    /// Why it failed, what it waits for, or what it was waiting for when it was paused, in words.
     pub reason: Option<String>,
     /// When it goes on by itself, if it waits for a time.
     pub resumes_at: Option<DateTime<Utc>>,
@@ -118,6 +118,9 @@ fn reason(status: &Status) -> Option<String> {
     match status {
         Status::Failed { reason } => Some(reason.clone()),
         Status::Waiting(Waiting::Credentials { message }) => Some(message.clone()),
+        Status::Paused { before } if matches!(**before, Status::Waiting(_)) => {
+            Some(format!("It was {}.", before.phrase()))
+        }
         _ => None,
     }
 }

@@ -30,6 +30,7 @@ pub enum Icon {
     Monitor,
     Moon,
     Nodes,
+    Pause,
     Pencil,
     People,
     Play,
@@ -104,6 +105,7 @@ impl Icon {
             Self::Monitor => "M3 4h18v12H3zM8 20h8M12 16v4",
             Self::Moon => "M12 3a6 6 0 0 0 9 9 9 9 0 1 1-9-9z",
             Self::Nodes => "M3 3h6v6H3zM15 15h6v6h-6zM9 6h4a3 3 0 0 1 3 3v6",
+            Self::Pause => "M9 5v14M15 5v14",
             Self::Pencil => "M17 3a2.85 2.83 0 1 1 4 4L7.5 20.5 2 22l1.5-5.500z",
             Self::People => {
                 "M16 21v-2a4 4 0 0 0-4-4H6a4 4 0 0 0-4 4v2M9 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM22 21v-2a4 4 0 0 0-3-3.900M16 3.100a4 4 0 0 1 0 7.8"

@@ -25,6 +25,7 @@ impl Look {
             StatusName::Draft => ("draft", Icon::Pencil, "Draft"),
             StatusName::Queued => ("queued", Icon::Clock, "Queued"),
             StatusName::Running => ("running", Icon::Play, "Running"),
+            StatusName::Paused => ("paused", Icon::Pause, "Paused"),
             StatusName::Waiting => return Self::waiting(task.waiting_reason),
             StatusName::Completed => ("completed", Icon::Check, "Completed"),
             StatusName::Failed => ("failed", Icon::Cross, "Failed"),

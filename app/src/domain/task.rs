@@ -15,6 +15,7 @@ mod decide_verification;
 mod dependency;
 mod event;
 mod message;
+mod pause;
 mod permission;
 mod phase;
 mod question;
@@ -36,6 +37,7 @@ pub use event::{
     TurnOutcome, TurnPurpose, UsageDelta, Via,
 };
 pub use message::{DeliverAt, Delivery, Message, MessageStatus};
+pub use pause::PauseAt;
 pub use phase::{Inspection, Phase, PhaseStatus, Step, StepStatus, Verification};
 pub use question::{
     Answer, AnswerError, MAX_ANSWER_BYTES, MAX_ANSWER_PARTS, Question, QuestionState,

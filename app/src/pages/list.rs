@@ -29,10 +29,11 @@ pub async fn list_tasks(#[server(default)] query: TaskQuery) -> Result<ApiPage<T
 }
 
 /// The filters by status, as the address names them.
-const STATUSES: [(&str, &str); 7] = [
+const STATUSES: [(&str, &str); 8] = [
     ("", "All"),
     ("needs_you", "Needs you"),
     ("active", "Active"),
+    ("paused", "Paused"),
     ("draft", "Drafts"),
     ("completed", "Completed"),
     ("failed", "Failed"),

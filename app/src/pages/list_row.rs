@@ -87,7 +87,9 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
     let act = Posting::<ActOnTask>::new();
     effect(move || match act.answer() {
         Some(Ok(changed)) => {
-            toasts.done(format!("“{}” is queued", changed.title));
+            let goes_on = act.chosen().get_untracked().as_deref() == Some("resume");
+            let done = if goes_on { "goes on" } else { "is queued" };
+            toasts.done(format!("“{}” {done}", changed.title));
             task.set(changed);
         }
         Some(Err(fault)) => toasts.failed(&fault),
@@ -121,6 +123,7 @@ fn RowAction(task: RwSignal<TaskView>) -> impl IntoView {
         .into_any(),
         Some(Action::Execute) => form(Action::Execute, "Start"),
         Some(Action::Retry) => form(Action::Retry, retry),
+        Some(Action::Resume) => form(Action::Resume, "Resume"),
         _ => ().into_any(),
     }
     };

@@ -27,6 +27,7 @@ fn delivery(task: &TaskView) -> &'static str {
             Some(WaitingReason::Question | WaitingReason::Dependency | WaitingReason::Message)
             | None => "The agent gets it once the task goes on.",
         },
+        StatusName::Paused => "The agent gets it once the task is resumed.",
         StatusName::Completed => "The conversation goes on with it.",
         StatusName::Draft | StatusName::Failed | StatusName::Cancelled => {
             "The agent has not got it."

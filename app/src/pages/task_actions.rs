@@ -6,15 +6,19 @@ use leptos::prelude::*;
 use crate::api::MessageText;
 use crate::api::{MessageView, TaskView};
 use crate::domain::id::{MessageId, TaskId};
-use crate::domain::task::{Action, DeliverAt};
+use crate::domain::task::{Action, DeliverAt, PauseAt};
 #[cfg(feature = "ssr")]
 use crate::domain::text::{Note, TextError};
 use crate::fault::Fault;
 use crate::wire::Json;
 
-/// Starts, cancels, retries or interrupts a task, or asks for a review.
+/// Starts, pauses, resumes, cancels, retries or interrupts a task, or asks for a review.
 #[server(prefix = "/sfn", endpoint = "tasks/act", output = Json)]
-pub async fn act_on_task(id: TaskId, action: Action) -> Result<TaskView, Fault> {
+pub async fn act_on_task(
+    id: TaskId,
+    action: Action,
+    #[server(default)] at: PauseAt,
+) -> Result<TaskView, Fault> {
     let backend = crate::backend::backend()?;
     let changed = match action {
         Action::Execute => backend.execute(id).await,
@@ -22,6 +26,8 @@ pub async fn act_on_task(id: TaskId, action: Action) -> Result<TaskView, Fault> 
         Action::Retry => backend.retry(id).await,
         Action::RequestReview => backend.request_review(id).await,
         Action::Interrupt => backend.interrupt(id).await,
+        Action::Pause => backend.pause(id, at).await,
+        Action::Resume => backend.resume(id).await,
         Action::Edit
         | Action::Answer
         | Action::Provide

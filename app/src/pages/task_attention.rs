@@ -9,7 +9,7 @@ use super::task_state::TaskState;
 use crate::api::{DependencyView, QuestionView, ReviewView};
 use crate::components::clock::Time;
 use crate::components::icon::{Glyph, Icon};
-use crate::domain::task::{DependencyState, QuestionState, StatusName, WaitingReason};
+use crate::domain::task::{Action, DependencyState, QuestionState, StatusName, WaitingReason};
 use crate::reactive::{effect, memo, part};
 
 /// The card of what is open: a review, questions, dependencies, a failure.
@@ -27,7 +27,7 @@ pub fn Attention(
             Some(WaitingReason::Dependency) => Some(WaitingReason::Question),
             reason => reason,
         };
-        (status, reason)
+        (status, reason, state.allows(Action::Resume))
     });
     // Set on the card and not on its forms, which go with what they are about.
     let has_sent = StoredValue::new(false);
@@ -45,17 +45,19 @@ pub fn Attention(
     });
     let card = move || {
         match kind.get() {
-        (_, Some(WaitingReason::Review)) if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
-        (_, Some(WaitingReason::Question)) => view! { <Asks state /> }.into_any(),
-        (StatusName::Failed, _) => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
-        (_, Some(WaitingReason::Credentials)) => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /> <a class="link" href="/settings">"Look at the settings"</a></Card> }.into_any(),
-        (_, Some(WaitingReason::Message)) => view! {
+        (_, Some(WaitingReason::Review), _) if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
+        (_, Some(WaitingReason::Question), _) => view! { <Asks state /> }.into_any(),
+        (StatusName::Failed, _, _) => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
+        (_, Some(WaitingReason::Credentials), _) => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /> <a class="link" href="/settings">"Look at the settings"</a></Card> }.into_any(),
+        (_, Some(WaitingReason::Message), _) => view! {
             <Card tone="waiting" icon=Icon::Message title="You have interrupted the agent">
                 <p>"It goes on with "<a class="link" href=format!("/tasks/{}#message", state.id)>"your message"</a>", or, if you let it go on, where it was."</p>
             </Card>
         }
         .into_any(),
-        (_, Some(WaitingReason::RateLimit)) => view! { <RateLimit state /> }.into_any(),
+        (_, Some(WaitingReason::RateLimit), _) => view! { <RateLimit state /> }.into_any(),
+        (StatusName::Paused, _, _) => view! { <Held state /> }.into_any(),
+        (StatusName::Running, _, true) => view! { <StopsSoon /> }.into_any(),
         _ => ().into_any(),
     }
     };
@@ -92,6 +94,37 @@ fn Card(tone: &'static str, icon: Icon, title: &'static str, children: Children)
 fn Reason(state: TaskState) -> impl IntoView {
     let reason = move || state.task.with(|task| task.reason.clone());
     view! { <p class="attention-text">{part(reason)}</p> }
+}
+
+/// What a paused task was waiting for stays open, and can be answered.
+#[component]
+fn Held(state: TaskState) -> impl IntoView {
+    let before = move || state.task.with(|task| task.reason.clone());
+    let review = move || {
+        state.open_review().map(|_| {
+            view! { <a class="btn btn-sm" href=format!("/tasks/{}/review", state.id)>"Open the review"</a> }
+        })
+    };
+    view! {
+        <Card tone="paused" icon=Icon::Pause title="This task is paused">
+            <div class="attention-row">
+                <p class="attention-text">"Nothing happens until you resume it. " {part(before)}</p>
+                {part(review)}
+            </div>
+        </Card>
+        <Asks state />
+    }
+    .into_any()
+}
+
+#[component]
+fn StopsSoon() -> impl IntoView {
+    view! {
+        <Card tone="paused" icon=Icon::Pause title="The task is going to pause">
+            <p>"It stops as soon as the agent's turn has ended."</p>
+        </Card>
+    }
+    .into_any()
 }
 
 #[component]

@@ -7,6 +7,7 @@ use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 
 use super::list_row::{retry_word, type_name};
 use super::task_actions::{ActOnTask, DeleteTask};
+use super::task_pause::{PauseButton, PauseItem};
 use super::task_state::TaskState;
 use crate::api::{PhaseView, SCRIPTED_MODEL, TaskView};
 use crate::components::clock::Time;
@@ -37,6 +38,7 @@ pub fn TaskHeader(state: TaskState) -> impl IntoView {
             <div class="task-head-actions">
                 <PrimaryAction state act />
                 <Interrupt state act />
+                <PauseButton state act />
                 <ActionMenu state act />
             </div>
         </header>
@@ -83,6 +85,9 @@ fn task_action(state: TaskState) -> Posting<ActOnTask> {
                 }
                 Some(Action::Interrupt) => "The agent is told to stop",
                 Some(Action::Cancel) => "The task is cancelled; its work is kept",
+                Some(Action::Pause) if task.status == StatusName::Paused => "The task is paused",
+                Some(Action::Pause) => "The task stops at the end of the agent's turn",
+                Some(Action::Resume) => "The task goes on",
                 _ => "The task is queued",
             });
             state.update_task(task);
@@ -155,6 +160,7 @@ fn PrimaryAction(state: TaskState, act: Posting<ActOnTask>) -> impl IntoView {
         match first {
         Some(Action::Execute) => form(Action::Execute, Icon::Play, "Start"),
         Some(Action::Retry) => form(Action::Retry, Icon::Play, retry),
+        Some(Action::Resume) => form(Action::Resume, Icon::Play, "Resume"),
         Some(Action::Approve) => view! {
             <a class="btn btn-accent" href=format!("/tasks/{id}/review")><Glyph icon=Icon::Eye /> "Review"</a>
         }
@@ -217,7 +223,7 @@ fn ActionMenu(state: TaskState, act: Posting<ActOnTask>) -> impl IntoView {
         <details node_ref=menu class="menu-box">
             <summary class="btn" aria-label="More actions"><Glyph icon=Icon::Dots /></summary>
             <ul class="menu-list" on:click=fold>
-                {part(request_review)} {part(cancel)} {part(delete)}
+                {part(request_review)} <PauseItem state act /> {part(cancel)} {part(delete)}
                 <li><a href=format!("/api/tasks/{id}") rel="external"><Glyph icon=Icon::File /> "Show as JSON"</a></li>
             </ul>
         </details>

@@ -159,11 +159,11 @@ impl TaskState {
 
     /// What was asked is settled as soon as the task no longer waits for it.
     fn drop_answered(self) {
-        let reason = self.task.with_untracked(|task| task.waiting_reason);
-        let waits = matches!(
-            reason,
-            Some(WaitingReason::Question | WaitingReason::Dependency)
-        );
+        let waits = self.task.with_untracked(|task| {
+            let reason = task.waiting_reason;
+            let asked = Some(WaitingReason::Question) == reason;
+            asked || Some(WaitingReason::Dependency) == reason || task.status == StatusName::Paused
+        });
         if !waits && !self.questions.with_untracked(Vec::is_empty) {
             self.questions.set(Vec::new());
         }

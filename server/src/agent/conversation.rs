@@ -67,6 +67,7 @@ enum Stage {
 /// What has happened.
 enum Step {
     Stop(Duration),
+    Hold(bool),
     Escalate,
     Ended(Option<ExitStatus>),
     Deliver,
@@ -103,6 +104,8 @@ pub(super) struct Conversation {
     events: mpsc::Sender<AgentEvent>,
     commands: Option<mpsc::Receiver<Command>>,
     stop: watch::Receiver<Option<Duration>>,
+    /// Whether every process is to stand still.
+    hold: watch::Receiver<bool>,
     stdin: Option<mpsc::Sender<String>>,
     stdout: Option<mpsc::Receiver<Vec<Line>>>,
     stderr: Option<mpsc::Receiver<Vec<Line>>>,
@@ -125,9 +128,8 @@ impl Conversation {
         tree: ProcessTree,
         sandboxed: bool,
         hearing: Hearing,
-        events: mpsc::Sender<AgentEvent>,
-        commands: mpsc::Receiver<Command>,
-        stop: watch::Receiver<Option<Duration>>,
+        (events, commands): (mpsc::Sender<AgentEvent>, mpsc::Receiver<Command>),
+        (stop, hold): (watch::Receiver<Option<Duration>>, watch::Receiver<bool>),
     ) -> Self {
         let mut pipes = JoinSet::new();
         let stdin = child.stdin.take().map(|pipe| {
@@ -153,6 +155,7 @@ impl Conversation {
             events,
             commands: Some(commands),
             stop,
+            hold,
             stdin,
             stdout,
             stderr,
@@ -176,6 +179,7 @@ impl Conversation {
             match self.next_step().await {
                 Step::Ended(status) => break status,
                 Step::Stop(grace) => self.stop(grace).await,
+                Step::Hold(is_held) => self.hold(is_held).await,
                 Step::Escalate => self.escalate().await,
                 // A session that does not listen any more has given the process up.
                 Step::Deserted => {
@@ -220,6 +224,9 @@ impl Conversation {
             Ok(grace) = requested(&mut self.stop), if self.stage == Stage::Running => {
                 Step::Stop(grace)
             }
+            Ok(()) = self.hold.changed(), if self.stage == Stage::Running => {
+                Step::Hold(*self.hold.borrow())
+            }
             () = sleep_until(self.deadline), if self.stage > Stage::Running => Step::Escalate,
             status = self.child.wait() => Step::Ended(status.ok()),
             permit = self.events.reserve(), if !self.outgoing.is_empty() => match permit {
@@ -237,7 +244,8 @@ impl Conversation {
     /// to end by itself, the rest for it to obey SIGTERM.
     async fn stop(&mut self, grace: Duration) {
         self.grace = grace;
-        if grace.is_zero() {
+        // One that stands still can't end by itself, and must not go on.
+        if grace.is_zero() || *self.hold.borrow() {
             return self.kill().await;
         }
         if !self.in_turn {
@@ -247,6 +255,14 @@ impl Conversation {
         self.deadline = Instant::now() + grace.mul_f64(0.4);
         let line = stdin::interrupt("stop");
         self.say(line);
+    }
+
+    async fn hold(&mut self, is_held: bool) {
+        if is_held {
+            self.tree.hold().await;
+        } else {
+            self.tree.release();
+        }
     }
 
     async fn escalate(&mut self) {

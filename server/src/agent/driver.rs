@@ -71,6 +71,7 @@ pub struct Agent {
 pub struct AgentControl {
     commands: mpsc::Sender<Command>,
     stop: watch::Sender<Option<Duration>>,
+    hold: watch::Sender<bool>,
 }
 
 /// Why an agent could not be started.
@@ -234,9 +235,16 @@ impl Launcher {
         let (sender, events) = mpsc::channel(EVENTS);
         let (commands, inbox) = mpsc::channel(16);
         let (stop, stopped) = watch::channel(None);
+        let (hold, wanted) = watch::channel(false);
         let sandboxed = self.sandbox.is_sandboxed();
-        let conversation =
-            Conversation::new(child, tree, sandboxed, hearing, sender, inbox, stopped);
+        let conversation = Conversation::new(
+            child,
+            tree,
+            sandboxed,
+            hearing,
+            (sender, inbox),
+            (stopped, wanted),
+        );
         let work = async move {
             let farewell = conversation.run().await;
             // Whoever hears of the end may start the next process in the same folders.
@@ -248,7 +256,11 @@ impl Launcher {
         Agent {
             events,
             early: VecDeque::new(),
-            control: AgentControl { commands, stop },
+            control: AgentControl {
+                commands,
+                stop,
+                hold,
+            },
         }
     }
 }
@@ -437,6 +449,12 @@ impl AgentControl {
             .send(Command::CloseStdin)
             .await
             .map_err(|_| ControlError::Ended)
+    }
+
+    /// Has every process of the agent stand still where it is, or go on. One that stands still and is
+    /// to end is killed.
+    pub fn hold(&self, is_held: bool) {
+        self.hold.send_replace(is_held);
     }
 
     /// Ends the process within `grace`: the turn is interrupted, stdin closed, then SIGTERM and at

@@ -103,6 +103,34 @@ impl ProcessTree {
         }
     }
 
+    /// Stops every process where it is, and waits until all of them stand still. One that is just
+    /// being made is found when it is looked again.
+    pub async fn hold(&self) {
+        let deadline = Instant::now() + VANISH_LIMIT;
+        loop {
+            let mut members = self.members(&BTreeSet::new());
+            members.retain(is_moving);
+            if members.is_empty() {
+                return;
+            }
+            for member in &members {
+                send(member.pid, Signal::STOP);
+            }
+            if Instant::now() > deadline {
+                tracing::warn!(mark = self.mark, "processes of an agent don't stand still");
+                return;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Lets every process go on.
+    pub fn release(&self) {
+        for member in self.members(&BTreeSet::new()) {
+            send(member.pid, Signal::CONT);
+        }
+    }
+
     /// Every living process of the agent, among them those of `seen` that still live.
     fn members(&self, seen: &BTreeSet<Member>) -> BTreeSet<Member> {
         let processes = processes();
@@ -162,6 +190,13 @@ fn living(processes: &[(i32, Stat)]) -> impl Iterator<Item = Member> {
     alive.map(|(pid, stat)| Member {
         pid: *pid,
         started: stat.started,
+    })
+}
+
+/// Whether a process is there and does not stand still.
+fn is_moving(member: &Member) -> bool {
+    stat(member.pid).is_some_and(|stat| {
+        stat.started == member.started && !matches!(stat.state, 'T' | 't' | 'Z' | 'X')
     })
 }
 
@@ -232,6 +267,41 @@ mod tests {
         child.wait().await.unwrap();
         assert!(killed >= 4, "{killed}");
         assert_eq!(kill_marked(&mark).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_tree_that_is_held_stands_still_and_goes_on() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let ticks = folder.path().join("ticks");
+        let script = format!(
+            "setsid sh -c 'while :; do echo tick >> {0}; sleep 0.02; done' & wait",
+            ticks.display()
+        );
+        let mark = format!("test.{}", uuid::Uuid::new_v4());
+        let mut child = Command::new("sh")
+            .args(["-c", &script])
+            .env(MARK, &mark)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let tree = ProcessTree::new(child.id().unwrap(), mark).unwrap();
+        let count = || fs::read_to_string(&ticks).unwrap_or_default().len();
+        while count() == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+        tree.hold().await;
+        let held = count();
+        sleep(Duration::from_millis(300)).await;
+        assert_eq!(count(), held, "it stands still");
+        tree.release();
+        while count() == held {
+            sleep(Duration::from_millis(5)).await;
+        }
+        // What stands still can be killed.
+        tree.hold().await;
+        assert!(tree.kill().await >= 2);
+        child.wait().await.unwrap();
     }
 
     #[tokio::test]

@@ -89,6 +89,8 @@ pub struct Agents {
     pub sandbox: SandboxChoice,
     /// How long a claim on a task holds without being renewed; renewed three times as often.
     pub lease: Duration,
+    /// How long the processes of a paused agent stand still before they are ended.
+    pub pause: Duration,
 }
 
 impl Default for Agents {
@@ -102,6 +104,7 @@ impl Default for Agents {
             guide_dir: None,
             sandbox: SandboxChoice::default(),
             lease: Duration::from_secs(15),
+            pause: Duration::from_mins(1),
         }
     }
 }
@@ -338,7 +341,8 @@ fn agents(sources: &Sources) -> Result<Agents, ConfigError> {
         git_credentials_file: git_credentials(sources)?,
         guide_dir: path(sources, "guide_dir")?,
         sandbox: one_of(sources, "sandbox", "bwrap, none or auto")?.unwrap_or(defaults.sandbox),
-        lease: lease(sources)?.unwrap_or(defaults.lease),
+        lease: seconds(sources, "lease_seconds", 2, 300)?.unwrap_or(defaults.lease),
+        pause: seconds(sources, "pause_seconds", 1, 300)?.unwrap_or(defaults.pause),
     })
 }
 
@@ -363,11 +367,17 @@ fn claude_bins(sources: &Sources) -> Result<Vec<PathBuf>, ConfigError> {
     Ok(sources.on_path("claude").chain(installed).collect())
 }
 
-fn lease(sources: &Sources) -> Result<Option<Duration>, ConfigError> {
-    let seconds: Option<u64> = parsed(sources, "lease_seconds")?;
-    match (seconds, sources.get("lease_seconds")) {
-        (Some(seconds), Some((_, origin))) if !(2..=300).contains(&seconds) => {
-            Err(ConfigError::malformed(origin, "must be between 2 and 300"))
+fn seconds(
+    sources: &Sources,
+    key: &'static str,
+    least: u64,
+    most: u64,
+) -> Result<Option<Duration>, ConfigError> {
+    let seconds: Option<u64> = parsed(sources, key)?;
+    match (seconds, sources.get(key)) {
+        (Some(seconds), Some((_, origin))) if !(least..=most).contains(&seconds) => {
+            let reason = format!("must be between {least} and {most}");
+            Err(ConfigError::malformed(origin, reason))
         }
         (seconds, _) => Ok(seconds.map(Duration::from_secs)),
     }

@@ -2,8 +2,8 @@
 
 use app::api::{
     CreateTask, DependencyView, EditMessage, EditTask, EventQuery, EventView, LogMatchQuery,
-    LogMatches, LogPage, LogQuery, MessageText, MessageView, Page, PhaseView, QuestionView,
-    TaskDetail, TaskQuery, TaskStatus, TaskView,
+    LogMatches, LogPage, LogQuery, MessageText, MessageView, Page, PauseTask, PhaseView,
+    QuestionView, TaskDetail, TaskQuery, TaskStatus, TaskView,
 };
 use app::domain::id::{MessageId, TaskId};
 use axum::Json;
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{Answer, Id, Input, Params};
+use super::extract::{Answer, Id, Input, OptionalInput, Params};
 use super::openapi::{Problems, Repeatable};
 use crate::error::Error;
 use crate::service::Service;
@@ -27,6 +27,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(execute))
         .routes(routes!(cancel))
         .routes(routes!(retry))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
         .routes(routes!(messages, send_message))
         .routes(routes!(edit_message, cancel_message))
         .routes(routes!(interrupt))
@@ -122,6 +124,25 @@ async fn cancel(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
     responses((status = 200, body = TaskView), Problems))]
 async fn retry(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
     Ok(Json(service.retry_task(id).await?))
+}
+
+/// Holds a task up: what the agent is doing stands still at once, or the task stops when the agent's
+/// turn has ended. What the task was waiting for stays open.
+#[utoipa::path(post, path = "/api/tasks/{id}/pause", tag = "tasks", params(("id" = TaskId, Path), Repeatable),
+    request_body = Option<PauseTask>, responses((status = 200, body = TaskView), Problems))]
+async fn pause(
+    service: Service,
+    Id(id): Id<TaskId>,
+    OptionalInput(pause): OptionalInput<PauseTask>,
+) -> Answer<TaskView> {
+    Ok(Json(service.pause_task(id, pause.at).await?))
+}
+
+/// Lets a paused task go on where it was, or takes back that it stops at the end of the turn.
+#[utoipa::path(post, path = "/api/tasks/{id}/resume", tag = "tasks", params(("id" = TaskId, Path), Repeatable),
+    responses((status = 200, body = TaskView), Problems))]
+async fn resume(service: Service, Id(id): Id<TaskId>) -> Answer<TaskView> {
+    Ok(Json(service.resume_task(id).await?))
 }
 
 /// What people wrote to the agent, oldest first: all that is queued, and the last 100 of the others.

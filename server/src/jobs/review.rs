@@ -102,7 +102,8 @@ pub(super) async fn follow(
         return Ok(());
     };
     if was != Some(review) {
-        set(tx, after, REMINDER, review, true).await?;
+        let is_last = after.reminded(review) == ReminderLevel::ALL.last().copied();
+        set(tx, after, REMINDER, review, !is_last).await?;
         return set(tx, after, APPROVAL, review, after.auto_approve).await;
     }
     let auto_approve = before.is_some_and(|before| before.auto_approve);
@@ -149,9 +150,9 @@ async fn set(
 ) -> Result<(), StoreError> {
     let sql = format!(
         "INSERT INTO jobs (kind, task_id, team_id, owner_id, state, priority, not_before_ms, queued_at_ms, \
-         attempt, lease_epoch, lease_until_ms, subject) VALUES ($1, $2, $3, $4, $5, 0, 0, {}, 0, 0, 0, $6) \
+         attempt, lease_epoch, lease_until_ms, subject) VALUES ($1, $2, $3, $4, $5, 0, 0, {}, $7, 0, 0, $6) \
          ON CONFLICT (kind, task_id) DO UPDATE SET state = excluded.state, subject = excluded.subject, \
-         queued_at_ms = excluded.queued_at_ms, attempt = 0",
+         queued_at_ms = excluded.queued_at_ms, attempt = excluded.attempt",
         clock(tx.get_database_backend())
     );
     let values = [
@@ -161,6 +162,8 @@ async fn set(
         LOCAL_OWNER.into(),
         state(is_running).into(),
         review.as_uuid().into(),
+        // After a pause it is the same review again.
+        attempt(task.reminded(review)).into(),
     ];
     run(tx, sql, values).await
 }

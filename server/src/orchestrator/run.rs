@@ -50,6 +50,8 @@ pub enum Ending {
     Settled,
     /// The server is shutting down.
     Shutdown,
+    /// A person holds the task up.
+    Paused,
     /// The account's limit is reached.
     Limited { until: DateTime<Utc> },
     /// There are no credentials that work.
@@ -135,6 +137,10 @@ impl Run {
             Ending::Limited { until } => RunCommand::Limit { until },
             Ending::Refused { message } => RunCommand::RefuseCredentials { message },
             Ending::Impossible { reason } => RunCommand::GiveUp { reason },
+            Ending::Paused => RunCommand::End {
+                end: RunEnd::Settled,
+                retry_at: now,
+            },
             Ending::Shutdown => RunCommand::End {
                 end: RunEnd::Shutdown,
                 retry_at: now,
@@ -213,6 +219,9 @@ impl Run {
         if task.run().is_none_or(|run| run.id != self.id) {
             return Ok(ControlFlow::Break(Ending::Settled));
         }
+        if task.status.is_paused() {
+            return Ok(ControlFlow::Break(Ending::Paused));
+        }
         match (&task.turn, task.next_work()) {
             (Some(turn), _) if task.interrupt_requested => {
                 self.end_interrupted(task, turn.message).await
@@ -272,6 +281,7 @@ impl Run {
                 RunCommand::Complete
             }
             Work::AwaitMessage => RunCommand::AwaitMessage,
+            Work::Pause => RunCommand::Pause,
             Work::Turn(_) | Work::Nothing => return Ok(ControlFlow::Break(Ending::Settled)),
         };
         self.say(command).await.map(ControlFlow::Continue)

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::asked;
 use super::inspection;
 use super::outcome::{self, Verdict};
+use super::pause::Hold;
 use super::run::{Ending, Next, Run, RunError};
 use super::serve::said;
 use super::session::Session;
@@ -57,6 +58,8 @@ pub(super) struct Turn {
     stops_by: Option<Instant>,
     /// The agent was told to stop.
     is_stopping: bool,
+    /// A person holds the agent up.
+    pub(super) held: Option<Hold>,
 }
 
 impl Turn {
@@ -75,7 +78,20 @@ impl Turn {
             is_begun: false,
             stops_by: None,
             is_stopping: false,
+            held: None,
         }
+    }
+
+    /// Puts off whatever has to happen in time.
+    pub(super) fn grant(&mut self, time: Duration) {
+        for by in [&mut self.begins_by, &mut self.stops_by] {
+            *by = by.map(|by| by + time);
+        }
+    }
+
+    /// The moment, unless the agent is held up: nothing can be expected of it then.
+    fn expected(&self, by: Option<Instant>) -> Option<Instant> {
+        by.filter(|_| self.held.is_none())
     }
 }
 
@@ -121,6 +137,7 @@ impl Run {
             Attended::Ending(ending) => Ok(ControlFlow::Break(ending)),
             Attended::Silence => self.end_unseen(task, turn).await,
             Attended::Stopped => self.end_interrupted(task, turn.message).await,
+            Attended::Held => Ok(ControlFlow::Break(Ending::Paused)),
         }
     }
 
@@ -207,7 +224,7 @@ impl Run {
             let events = Some(head.borrow_and_update().events);
             if known != events || heads.is_overdue(looked) {
                 (known, looked) = (events, Instant::now());
-                let Some(task) = self.still_ours(session).await? else {
+                let Some(task) = self.still_ours(session, turn).await? else {
                     return Ok(Attended::Ending(Ending::Settled));
                 };
                 if task.interrupt_requested && turn.stops_by.is_none() {
@@ -223,10 +240,11 @@ impl Run {
                 () = self.stop.cancelled() => return Ok(Attended::Ending(Ending::Shutdown)),
                 () = heads.call(&mut head) => {}
                 Some(call) = session.calls.next() => self.serve(session, call).await?,
-                () = overdue(turn.begins_by) => {
+                () = overdue(turn.held.map(|hold| hold.until)) => return Ok(Attended::Held),
+                () = overdue(turn.expected(turn.begins_by)) => {
                     return Ok(turn.ended.take().map_or(Attended::Silence, Attended::Result));
                 }
-                () = overdue(turn.stops_by) => return Ok(Attended::Stopped),
+                () = overdue(turn.expected(turn.stops_by)) => return Ok(Attended::Stopped),
                 news = session.agent.next() => {
                     let Some(news) = news else {
                         let message = "the agent is gone".to_owned();
@@ -254,14 +272,20 @@ impl Run {
     }
 
     /// Looks what has become of the task meanwhile, and passes on what a person wrote.
-    async fn still_ours(&self, session: &mut Session) -> Result<Option<Task>, RunError> {
+    async fn still_ours(
+        &self,
+        session: &mut Session,
+        turn: &mut Turn,
+    ) -> Result<Option<Task>, RunError> {
         let Some(task) = self.load().await? else {
             return Ok(None);
         };
         if task.archived || task.run().is_none_or(|run| run.id != self.id) {
             return Ok(None);
         }
-        if !session.is_onlooker {
+        self.hold(session, turn, &task).await?;
+        // It could not answer.
+        if !session.is_onlooker && turn.held.is_none() {
             self.hand_over(session, &task).await?;
             self.pass_on(session, &task).await;
         }
@@ -410,6 +434,8 @@ enum Attended {
     Silence,
     /// A person wanted the turn to end, and the agent did not end it by itself.
     Stopped,
+    /// A person has held the agent up for so long that its process has to end.
+    Held,
 }
 
 /// Comes at the moment given, or never.

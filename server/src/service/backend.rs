@@ -13,7 +13,7 @@ use app::domain::id::{
     DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
 };
 use app::domain::permission::{GrantedRule, PermissionRule};
-use app::domain::task::{ChangeRequest, Comment, TaskEdit};
+use app::domain::task::{ChangeRequest, Comment, PauseAt, TaskEdit};
 use app::domain::text::Note;
 use app::fault::Fault;
 use async_trait::async_trait;
@@ -122,6 +122,14 @@ impl Backend for Service {
 
     async fn retry(&self, id: TaskId) -> Result<TaskView, Fault> {
         Ok(self.retry_task(id).await?)
+    }
+
+    async fn pause(&self, id: TaskId, at: PauseAt) -> Result<TaskView, Fault> {
+        Ok(self.pause_task(id, at).await?)
+    }
+
+    async fn resume(&self, id: TaskId) -> Result<TaskView, Fault> {
+        Ok(self.resume_task(id).await?)
     }
 
     async fn interrupt(&self, id: TaskId) -> Result<TaskView, Fault> {

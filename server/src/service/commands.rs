@@ -2,7 +2,7 @@
 
 use app::api::{CreateTask, GivenAnswer, QuestionView, ReviewView, TaskView};
 use app::domain::id::{FeedbackId, QuestionId, ReviewId, TaskId};
-use app::domain::task::{Actor, ChangeRequest, Comment, Task, TaskCommand, TaskEdit};
+use app::domain::task::{Actor, ChangeRequest, Comment, PauseAt, Task, TaskCommand, TaskEdit};
 use app::domain::text::Note;
 use chrono::Utc;
 use uuid::Uuid;
@@ -51,6 +51,16 @@ impl Service {
 
     pub async fn retry_task(&self, id: TaskId) -> Result<TaskView, Error> {
         self.act(id, TaskCommand::Retry).await
+    }
+
+    /// Holds the task up.
+    pub async fn pause_task(&self, id: TaskId, at: PauseAt) -> Result<TaskView, Error> {
+        self.act(id, TaskCommand::Pause { at }).await
+    }
+
+    /// Lets a paused task go on, or does not hold it up after all.
+    pub async fn resume_task(&self, id: TaskId) -> Result<TaskView, Error> {
+        self.act(id, TaskCommand::Resume).await
     }
 
     /// The task goes on once nothing is open that its agent has asked for.

@@ -23,17 +23,18 @@ const DEFAULT_LIMIT: u32 = 50;
 const NEEDS_YOU: [&str; 5] = ["review", "question", "dependency", "credentials", "message"];
 
 /// What a task can be, by the name on the wire.
-const STATUSES: [&str; 7] = [
+const STATUSES: [&str; 8] = [
     "draft",
     "queued",
     "running",
     "waiting",
+    "paused",
     "completed",
     "failed",
     "cancelled",
 ];
 
-const ACTIVE: [&str; 4] = ["draft", "queued", "running", "waiting"];
+const ACTIVE: [&str; 5] = ["draft", "queued", "running", "waiting", "paused"];
 
 /// Which tasks to list, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +66,7 @@ pub enum StatusFilter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
     #[error(
-        "must be draft, queued, running, waiting, completed, failed, cancelled, active or needs_you"
+        "must be draft, queued, running, waiting, paused, completed, failed, cancelled, active or needs_you"
     )]
     Status,
     #[error("must be create_app, modify_app, workflow or custom")]

@@ -27,6 +27,8 @@ pub struct Installation {
     database: Option<String>,
     /// Whether the configuration names the model, and a key for it.
     has_account: bool,
+    /// More of its configuration.
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 /// A program with nothing of the tests' environment but the path.
@@ -76,6 +78,30 @@ impl Installation {
         database: Option<String>,
         has_account: bool,
     ) -> Self {
+        let mut it = Self::on_its_way(data, database, has_account).await;
+        it.find_port().await;
+        it
+    }
+
+    /// The same with more of the configuration.
+    pub async fn start_set(
+        name: &str,
+        scenario: &str,
+        variables: &[(&'static str, &'static str)],
+    ) -> Self {
+        let data = Self::with_scenario(name, scenario);
+        let mut it = Self::on_its_way(data, None, true).await;
+        it.variables = variables.to_vec();
+        it.find_port().await;
+        it
+    }
+
+    /// With its model, and without the server.
+    async fn on_its_way(
+        data: tempfile::TempDir,
+        database: Option<String>,
+        has_account: bool,
+    ) -> Self {
         let mut model = clean(BINARY);
         model
             .args(["scripted-model", "--listen", "127.0.0.1:0"])
@@ -88,7 +114,7 @@ impl Installation {
         let mut first = String::new();
         let mut lines = BufReader::new(model.stdout.take().unwrap());
         lines.read_line(&mut first).await.unwrap();
-        let mut it = Self {
+        Self {
             data,
             sources: tempfile::tempdir().unwrap(),
             client: reqwest::Client::builder()
@@ -101,17 +127,21 @@ impl Installation {
             server: None,
             database,
             has_account,
-        };
+            variables: Vec::new(),
+        }
+    }
+
+    async fn find_port(&mut self) {
         // Below the ports that the system gives to clients, so that it is free again after a kill.
         // Another test may have it: then the next one is tried.
         for _ in 0..20 {
             let port = rand::rng().random_range(20_000..32_000);
-            it.base = format!("http://127.0.0.1:{port}");
-            if it.try_start_server().await {
-                return it;
+            self.base = format!("http://127.0.0.1:{port}");
+            if self.try_start_server().await {
+                return;
             }
         }
-        panic!("no free port: {}", it.server_log());
+        panic!("no free port: {}", self.server_log());
     }
 
     /// Starts the server again, and waits until it serves.
@@ -140,6 +170,7 @@ impl Installation {
                 .env("CCS_ANTHROPIC_BASE_URL", &self.model_url)
                 .env("CCS_ANTHROPIC_API_KEY", "sk-dummy");
         }
+        command.envs(self.variables.iter().copied());
         if let Some(url) = &self.database {
             command.env("CCS_DATABASE_URL", url);
         }

@@ -14,6 +14,7 @@ mod dependencies;
 mod growing_text;
 mod installation;
 mod messages;
+mod pauses;
 mod permissions;
 mod push;
 mod questions;

@@ -23,6 +23,10 @@ words! {
         Message,
         /// Stop what the agent is doing right now, without ending the task.
         Interrupt,
+        /// Hold the task up, at once or at the end of the agent's turn.
+        Pause,
+        /// Let a paused task go on, or don't pause it at the end of the turn.
+        Resume,
         /// Say yes at a gate.
         Approve,
         /// Send a phase back.
@@ -46,6 +50,8 @@ impl Action {
             Self::Provide => "given what it asks for",
             Self::Message => "sent a message",
             Self::Interrupt => "interrupted",
+            Self::Pause => "paused",
+            Self::Resume => "resumed",
             Self::Approve => "approved",
             Self::RequestChanges => "sent back",
             Self::RequestReview => "stopped for a review",
@@ -58,34 +64,44 @@ impl Task {
     /// What a person may do now, the most likely first.
     pub fn actions(&self) -> Vec<Action> {
         use Action::{
-            Answer, Approve, Cancel, Delete, Edit, Execute, Interrupt, Message, Provide,
-            RequestChanges, RequestReview, Retry,
+            Answer, Approve, Cancel, Delete, Edit, Execute, Interrupt, Message, Pause, Provide,
+            RequestChanges, RequestReview, Resume, Retry,
         };
         let mut actions = match &self.status {
             Status::Draft => vec![Execute, Edit, Cancel, Delete],
-            Status::Queued { .. } => vec![Message, Edit, Cancel, Delete],
-            Status::Running(_) => vec![Message, Edit, Cancel],
+            Status::Queued { .. } => vec![Message, Pause, Edit, Cancel, Delete],
+            Status::Running(_) => vec![Message, Pause, Edit, Cancel],
+            Status::Paused { .. } => self.actions_in_pause(),
             Status::Waiting(Waiting::Review { .. }) => {
-                vec![Approve, RequestChanges, Message, Edit, Cancel, Delete]
+                vec![
+                    Approve,
+                    RequestChanges,
+                    Message,
+                    Pause,
+                    Edit,
+                    Cancel,
+                    Delete,
+                ]
             }
             Status::Waiting(
                 Waiting::Credentials { .. } | Waiting::RateLimit { .. } | Waiting::Message,
             ) => {
-                vec![Retry, Message, Edit, Cancel, Delete]
+                vec![Retry, Message, Pause, Edit, Cancel, Delete]
             }
             Status::Waiting(Waiting::Question | Waiting::Dependency) => {
-                vec![Message, Edit, Cancel, Delete]
+                vec![Message, Pause, Edit, Cancel, Delete]
             }
             Status::Failed { .. } => vec![Retry, Edit, Delete],
             Status::Completed if self.is_conversation() => vec![Message, Edit, Delete],
             Status::Completed | Status::Cancelled => vec![Edit, Delete],
         };
-        if matches!(self.status, Status::Waiting(_)) {
+        if matches!(self.status.beneath(), Status::Waiting(_)) {
+            let place = usize::from(self.status.is_paused());
             if self.open_dependencies().next().is_some() {
-                actions.insert(0, Provide);
+                actions.insert(place, Provide);
             }
             if self.open_questions().next().is_some() {
-                actions.insert(0, Answer);
+                actions.insert(place, Answer);
             }
         }
         if matches!(self.status, Status::Running(_))
@@ -96,6 +112,9 @@ impl Task {
         }
         if matches!(self.status, Status::Running(_)) && !self.interrupt_requested {
             actions.insert(1, Interrupt);
+        }
+        if matches!(self.status, Status::Running(_)) && self.pause_requested {
+            actions.insert(1, Resume);
         }
         actions
     }

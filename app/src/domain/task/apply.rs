@@ -75,6 +75,7 @@ impl Task {
             rules: Vec::new(),
             dependencies: Vec::new(),
             review_requested: false,
+            pause_requested: false,
             failures: 0,
             limits: 0,
             tokens: Tokens::default(),
@@ -138,6 +139,9 @@ impl Task {
             | TaskEvent::MessageLost { .. }
             | TaskEvent::InterruptRequested {}
             | TaskEvent::MessageAwaited {} => self.change_messages(record),
+            TaskEvent::PauseRequested {} | TaskEvent::TaskPaused {} | TaskEvent::TaskResumed {} => {
+                self.change_pause(&record.event);
+            }
         }
     }
 
@@ -152,47 +156,47 @@ impl Task {
             }),
             TaskEvent::PermissionRevoked { id } => self.rules.retain(|known| known.id != *id),
             TaskEvent::TaskQueued { not_before } => {
-                self.status = Status::Queued {
+                self.stand(Status::Queued {
                     not_before: *not_before,
-                };
+                });
             }
             TaskEvent::TaskStarted {} => self.started_at = Some(at),
             TaskEvent::RunStarted { run, epoch } => {
-                self.status = Status::Running(Run {
+                self.stand(Status::Running(Run {
                     id: *run,
                     epoch: *epoch,
-                });
+                }));
             }
             TaskEvent::RunEnded { run, end } => {
                 if matches!(end, super::RunEnd::Failed { .. }) {
                     self.failures += 1;
                 }
                 if self.run().is_some_and(|held| held.id == *run) {
-                    self.status = Status::Queued { not_before: None };
+                    self.stand(Status::Queued { not_before: None });
                 }
             }
             TaskEvent::RateLimited { until } => {
                 self.limits += 1;
-                self.status = Status::Waiting(Waiting::RateLimit { until: *until });
+                self.stand(Status::Waiting(Waiting::RateLimit { until: *until }));
             }
             TaskEvent::CredentialsRefused { message } => {
                 let message = message.clone();
-                self.status = Status::Waiting(Waiting::Credentials { message });
+                self.stand(Status::Waiting(Waiting::Credentials { message }));
             }
             TaskEvent::TaskRetried {} => {
                 self.failures = 0;
                 self.forget_interrupt();
             }
-            TaskEvent::TaskCompleted {} => self.status = Status::Completed,
+            TaskEvent::TaskCompleted {} => self.stand(Status::Completed),
             TaskEvent::TaskFailed { reason } => {
-                self.status = Status::Failed {
+                self.stand(Status::Failed {
                     reason: reason.clone(),
-                };
+                });
             }
             TaskEvent::TaskCancelled {} => {
                 self.withdraw_questions();
                 self.withdraw_dependencies();
-                self.status = Status::Cancelled;
+                self.stand(Status::Cancelled);
             }
             TaskEvent::TaskArchived {} => self.archived = true,
             _ => {}
@@ -434,7 +438,7 @@ impl Task {
             phase.status = PhaseStatus::InReview;
             phase.rounds = *round;
         });
-        self.status = Status::Waiting(Waiting::Review { review: id });
+        self.stand(Status::Waiting(Waiting::Review { review: id }));
     }
 
     fn decide_review(&mut self, id: ReviewId, decision: ReviewStatus) -> u32 {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Answer, AskedQuestion, Check, DeliverAt, DependencyKind, Given, NeededDependency,
-    Priority, ReminderLevel, RunEnd, TurnOutcome, TurnPurpose, UsageDelta,
+    PauseAt, Priority, ReminderLevel, RunEnd, TurnOutcome, TurnPurpose, UsageDelta,
 };
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
@@ -120,6 +120,12 @@ pub enum TaskCommand {
     },
     /// End the running turn, or don't begin the next one.
     Interrupt,
+    /// Hold the task up.
+    Pause {
+        at: PauseAt,
+    },
+    /// Let a paused task go on, or don't hold it up after all.
+    Resume,
     AnswerQuestion {
         question: QuestionId,
         answer: Answer,
@@ -215,6 +221,8 @@ pub enum RunCommand {
     },
     /// The agent was interrupted, and nobody has said yet how it goes on.
     AwaitMessage,
+    /// The turn has ended, and a person wants the task held up.
+    Pause,
     /// The call that asked these gets its answers.
     DeliverAnswers {
         questions: Vec<QuestionId>,

@@ -137,6 +137,7 @@ impl Status {
             Self::Draft
             | Self::Queued { .. }
             | Self::Running(_)
+            | Self::Paused { .. }
             | Self::Waiting(Waiting::Review { .. } | Waiting::Question | Waiting::Dependency)
             | Self::Cancelled => None,
         }

@@ -1,8 +1,8 @@
 //! Judging commands: state and command in, events or a refusal out.
 
 use super::{
-    Action, Comment, FeedbackStatus, MAX_FEEDBACK, NewTask, Refusal, Review, ReviewStatus, RunEnd,
-    Status, Task, TaskCommand, TaskEdit, TaskEvent,
+    Action, Comment, FeedbackStatus, MAX_FEEDBACK, NewTask, Phase, Refusal, Review, ReviewStatus,
+    RunEnd, Status, Task, TaskCommand, TaskEdit, TaskEvent,
 };
 use crate::domain::id::{FeedbackId, ReviewId};
 use crate::domain::text::Note;
@@ -46,6 +46,8 @@ impl Task {
             } => self.edit_message(message, text, deliver_at),
             TaskCommand::CancelMessage { message } => self.cancel_message(message),
             TaskCommand::Interrupt => self.interrupt(),
+            TaskCommand::Pause { at } => self.pause(at),
+            TaskCommand::Resume => self.resume(),
             TaskCommand::AnswerQuestion {
                 question,
                 answer,
@@ -77,7 +79,8 @@ impl Task {
             TaskCommand::StartRun { run, epoch } => self.start_run(run, epoch),
             TaskCommand::Run { run, command } => {
                 let run = self.held_by(run)?;
-                self.judge_run(run, command)
+                let events = self.judge_run(run, command)?;
+                Ok(self.with_pause(events))
             }
         }
     }
@@ -142,7 +145,22 @@ impl Task {
 
     fn retry(&self) -> Decision {
         self.allow(Action::Retry)?;
-        Ok(vec![TaskEvent::TaskRetried {}, queued()])
+        let mut events = vec![TaskEvent::TaskRetried {}];
+        events.extend(self.failed_phase().map(|phase| TaskEvent::ReworkStarted {
+            phase: phase.number,
+            rework: 1,
+        }));
+        events.push(queued());
+        Ok(events)
+    }
+
+    /// The phase that the task has failed in because its work did not pass. Checking the same work
+    /// again would not help: it goes back to the agent.
+    fn failed_phase(&self) -> Option<&Phase> {
+        let phase = self.active_phase()?;
+        let is_failed = matches!(self.status, Status::Failed { .. });
+        let verification = phase.verification.as_ref()?;
+        (is_failed && phase.closed && verification.is_mendable()).then_some(phase)
     }
 
     fn archive(&self) -> Decision {

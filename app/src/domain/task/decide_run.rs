@@ -20,6 +20,15 @@ impl Task {
                     end: RunEnd::Lost,
                 });
             }
+            // The process that stood still is gone; the task stays paused.
+            Status::Paused { .. } => {
+                let held = self.run().filter(|held| held.epoch < epoch);
+                let held = held.ok_or(Refusal::OutOfTurn("a run"))?;
+                return Ok(vec![TaskEvent::RunEnded {
+                    run: held.id,
+                    end: RunEnd::Lost,
+                }]);
+            }
             _ => return Err(Refusal::OutOfTurn("a run")),
         }
         if self.started_at.is_none() {
@@ -58,6 +67,7 @@ impl Task {
             }
             RunCommand::LoseMessage { message } => Ok(self.lose_message(message)),
             RunCommand::AwaitMessage => self.await_message(),
+            RunCommand::Pause => self.begin_pause(),
             RunCommand::DeliverAnswers {
                 questions,
                 dependencies,
@@ -269,16 +279,19 @@ impl Task {
     fn end_run(&self, run: Run, end: RunEnd, retry_at: DateTime<Utc>) -> Vec<TaskEvent> {
         let next = match &end {
             RunEnd::Failed { message } if self.failures + 1 >= MAX_FAILURES => {
-                TaskEvent::TaskFailed {
+                Some(TaskEvent::TaskFailed {
                     reason: message.clone(),
-                }
+                })
             }
-            RunEnd::Failed { .. } => TaskEvent::TaskQueued {
+            // It is queued once a person lets it go on.
+            _ if self.status.is_paused() => None,
+            RunEnd::Failed { .. } => Some(TaskEvent::TaskQueued {
                 not_before: Some(retry_at),
-            },
-            RunEnd::Settled | RunEnd::Shutdown | RunEnd::Lost => queued(),
+            }),
+            RunEnd::Settled | RunEnd::Shutdown | RunEnd::Lost => Some(queued()),
         };
-        vec![TaskEvent::RunEnded { run: run.id, end }, next]
+        let ended = TaskEvent::RunEnded { run: run.id, end };
+        [ended].into_iter().chain(next).collect()
     }
 }
 
@@ -292,6 +305,7 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         RunCommand::OpenReview { .. } => Some("a review"),
         RunCommand::Complete => Some("the end of the task"),
         RunCommand::AwaitMessage => Some("a message"),
+        RunCommand::Pause => Some("a pause"),
         RunCommand::DeliverMessage { .. }
         | RunCommand::LoseMessage { .. }
         | RunCommand::DeliverAnswers { .. }

@@ -9,7 +9,7 @@ use super::{
 use crate::domain::id::{CheckpointId, MessageId, ReviewId, SessionId};
 
 /// The check that fails when the verifying agent gave no answer that can be used.
-const NOT_VERIFIED: &str = "not verified";
+pub(super) const NOT_VERIFIED: &str = "not verified";
 
 /// What was found in a phase, and where its work tree stood.
 struct Findings {

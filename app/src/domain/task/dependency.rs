@@ -323,7 +323,7 @@ impl Task {
             known.status = status;
         }
         if matches!(
-            self.status,
+            self.status.beneath(),
             Status::Waiting(Waiting::Question | Waiting::Dependency)
         ) {
             self.wait_for_person();
@@ -333,9 +333,9 @@ impl Task {
     /// Waits for what is open; a question comes first.
     pub(super) fn wait_for_person(&mut self) {
         if self.open_questions().next().is_some() {
-            self.status = Status::Waiting(Waiting::Question);
+            self.stand(Status::Waiting(Waiting::Question));
         } else if self.open_dependencies().next().is_some() {
-            self.status = Status::Waiting(Waiting::Dependency);
+            self.stand(Status::Waiting(Waiting::Dependency));
         }
     }
 

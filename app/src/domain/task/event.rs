@@ -269,6 +269,12 @@ pub enum TaskEvent {
     InterruptRequested {},
     /// The agent was interrupted; it goes on when a person says how.
     MessageAwaited {},
+    /// A person wants the task held up when the agent's turn has ended.
+    PauseRequested {},
+    /// A person holds the task up. It keeps where it stands.
+    TaskPaused {},
+    /// A person lets the task go on, or does not want it held up any more.
+    TaskResumed {},
     /// The account's limit is reached; the task goes on by itself later.
     RateLimited { until: DateTime<Utc> },
     /// Claude refused the credentials; a person has to see to it.

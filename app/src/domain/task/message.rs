@@ -158,7 +158,7 @@ impl Task {
         }];
         // A finished conversation is taken up again, and so is an agent that was interrupted.
         let waits = matches!(
-            self.status,
+            self.status.beneath(),
             Status::Completed | Status::Waiting(Waiting::Message)
         );
         if waits {
@@ -281,7 +281,7 @@ impl Task {
                 }
             }
             TaskEvent::InterruptRequested {} => self.interrupt_requested = true,
-            TaskEvent::MessageAwaited {} => self.status = Status::Waiting(Waiting::Message),
+            TaskEvent::MessageAwaited {} => self.stand(Status::Waiting(Waiting::Message)),
             _ => {}
         }
     }

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::decide_verification::NOT_VERIFIED;
 use super::{Check, Tokens};
 use crate::domain::id::SessionId;
 use crate::domain::money::Usd;
@@ -98,6 +99,11 @@ impl Verification {
     /// Whether every check holds.
     pub fn passed(&self) -> bool {
         self.checks.iter().all(|check| check.passed)
+    }
+
+    /// Whether something did not pass that the agent that does the work can mend.
+    pub(super) fn is_mendable(&self) -> bool {
+        !self.passed() && !self.checks.iter().any(|check| check.id == NOT_VERIFIED)
     }
 }
 

@@ -263,7 +263,7 @@ impl Task {
             told: false,
             taken: false,
         });
-        self.status = Status::Waiting(Waiting::Question);
+        self.stand(Status::Waiting(Waiting::Question));
     }
 
     pub(super) fn take_answer(
@@ -280,7 +280,7 @@ impl Task {
                 reason: reason.cloned(),
             };
         }
-        if self.status == Status::Waiting(Waiting::Question) {
+        if *self.status.beneath() == Status::Waiting(Waiting::Question) {
             self.wait_for_person();
         }
     }

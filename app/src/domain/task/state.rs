@@ -66,6 +66,9 @@ pub struct Task {
     pub rules: Vec<GrantedRule>,
     pub dependencies: Vec<Dependency>,
     pub review_requested: bool,
+    /// A person wants the task held up when the agent's turn has ended.
+    #[serde(default)]
+    pub pause_requested: bool,
     /// Failures in a row; a completed turn forgets them.
     pub failures: u32,
     /// Rate limits in a row; a completed turn forgets them.
@@ -89,6 +92,11 @@ pub enum Status {
     Running(Run),
     /// Waiting for something that the reason names.
     Waiting(Waiting),
+    /// A person holds it up.
+    Paused {
+        /// Where it goes on from. A run may still hold it: its agent stands still for a moment.
+        before: Box<Status>,
+    },
     /// All is done.
     Completed,
     /// It can't go on.
@@ -104,6 +112,7 @@ words! {
         Queued,
         Running,
         Waiting,
+        Paused,
         Completed,
         Failed,
         Cancelled,
@@ -244,7 +253,7 @@ impl Task {
 
     /// The run that holds the task.
     pub fn run(&self) -> Option<Run> {
-        match &self.status {
+        match self.status.beneath() {
             Status::Running(run) => Some(*run),
             _ => None,
         }
@@ -345,6 +354,7 @@ impl Status {
             Self::Queued { .. } => StatusName::Queued,
             Self::Running(_) => StatusName::Running,
             Self::Waiting(_) => StatusName::Waiting,
+            Self::Paused { .. } => StatusName::Paused,
             Self::Completed => StatusName::Completed,
             Self::Failed { .. } => StatusName::Failed,
             Self::Cancelled => StatusName::Cancelled,
@@ -379,6 +389,7 @@ impl Status {
             Self::Waiting(Waiting::Message) => "interrupted and waiting for a message",
             Self::Queued { .. } => "queued",
             Self::Running(_) => "running",
+            Self::Paused { .. } => "paused",
             Self::Completed => "completed",
             Self::Failed { .. } => "failed",
             Self::Cancelled => "cancelled",

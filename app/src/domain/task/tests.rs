@@ -5,6 +5,7 @@ mod contract;
 mod dependencies;
 mod messages;
 mod orders;
+mod pauses;
 mod permissions;
 mod properties;
 mod questions;
@@ -254,6 +255,7 @@ impl Story {
                     head: "head".to_owned(),
                 }),
                 Work::AwaitMessage => self.run(RunCommand::AwaitMessage),
+                Work::Pause => self.run(RunCommand::Pause),
                 Work::Complete => self.run(RunCommand::Complete),
             };
         }

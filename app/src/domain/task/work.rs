@@ -18,6 +18,8 @@ pub enum Work {
     OpenReview { phase: u32 },
     /// Wait for a person to say how an agent that was interrupted goes on.
     AwaitMessage,
+    /// Hold the task up until a person lets it go on.
+    Pause,
     /// Nothing is left to do.
     Complete,
     /// The task isn't running.
@@ -29,6 +31,9 @@ impl Task {
     pub fn next_work(&self) -> Work {
         if !matches!(self.status, Status::Running(_)) {
             return Work::Nothing;
+        }
+        if self.pause_requested {
+            return Work::Pause;
         }
         if let Some(parked) = &self.parked {
             return Work::Turn(parked.purpose.clone());

@@ -166,6 +166,9 @@ impl Own {
             | TaskEvent::MessageLost { .. }
             | TaskEvent::InterruptRequested {}
             | TaskEvent::MessageAwaited {}
+            | TaskEvent::PauseRequested {}
+            | TaskEvent::TaskPaused {}
+            | TaskEvent::TaskResumed {}
             | TaskEvent::AnswersDelivered { .. }
             | TaskEvent::PermissionGranted { .. }
             | TaskEvent::PermissionRevoked { .. }

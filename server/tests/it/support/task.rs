@@ -178,6 +178,7 @@ impl<'a> Hand<'a> {
                     self.run(RunCommand::OpenReview { review, head }).await
                 }
                 Work::AwaitMessage => self.run(RunCommand::AwaitMessage).await,
+                Work::Pause => self.run(RunCommand::Pause).await,
                 Work::Complete => self.run(RunCommand::Complete).await,
             };
         }

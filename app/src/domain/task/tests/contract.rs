@@ -67,6 +67,9 @@ fn of_tasks() -> Vec<TaskEvent> {
         TaskEvent::MessageLost { message: MESSAGE },
         TaskEvent::InterruptRequested {},
         TaskEvent::MessageAwaited {},
+        TaskEvent::PauseRequested {},
+        TaskEvent::TaskPaused {},
+        TaskEvent::TaskResumed {},
     ]
 }
 
@@ -409,6 +412,21 @@ fn message_lost() {
 #[test]
 fn interrupt_requested() {
     insta::assert_snapshot!(stored("InterruptRequested"), @r#"{"type":"InterruptRequested","data":{}}"#);
+}
+
+#[test]
+fn pause_requested() {
+    insta::assert_snapshot!(stored("PauseRequested"), @r#"{"type":"PauseRequested","data":{}}"#);
+}
+
+#[test]
+fn task_paused() {
+    insta::assert_snapshot!(stored("TaskPaused"), @r#"{"type":"TaskPaused","data":{}}"#);
+}
+
+#[test]
+fn task_resumed() {
+    insta::assert_snapshot!(stored("TaskResumed"), @r#"{"type":"TaskResumed","data":{}}"#);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::*;
 type Choice = (u8, u8);
 
 fn choices() -> impl Strategy<Value = Vec<Choice>> {
-    prop::collection::vec((0..49_u8, any::<u8>()), 0..120)
+    prop::collection::vec((0..54_u8, any::<u8>()), 0..120)
 }
 
 fn workflow(kind: u8) -> Workflow {
@@ -67,6 +67,13 @@ fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
             },
         },
         43 => TaskCommand::Interrupt,
+        49 => TaskCommand::Pause {
+            at: match pick % 2 {
+                0 => PauseAt::Now,
+                _ => PauseAt::TurnEnd,
+            },
+        },
+        50 | 51 => TaskCommand::Resume,
         44 => TaskCommand::CancelMessage {
             message: any_message(task, pick),
         },
@@ -201,6 +208,7 @@ fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
             message: any_message(task, pick),
         },
         47 => RunCommand::AwaitMessage,
+        52 => RunCommand::Pause,
         // What was interrupted, if somebody wanted that.
         48 => RunCommand::EndTurn {
             message,
@@ -286,13 +294,14 @@ fn next(task: &Task, fresh: u128, pick: u8) -> RunCommand {
             head: "head".to_owned(),
         },
         Work::AwaitMessage => RunCommand::AwaitMessage,
+        Work::Pause => RunCommand::Pause,
         Work::Complete | Work::Nothing => RunCommand::Complete,
     }
 }
 
 fn command(task: &Task, fresh: u128, epoch: u64, (kind, pick): Choice) -> TaskCommand {
     match kind {
-        0..=14 | 27 | 28 | 40 | 41 | 43..=45 => order(task, fresh, kind, pick),
+        0..=14 | 27 | 28 | 40 | 41 | 43..=45 | 49..=51 => order(task, fresh, kind, pick),
         24..=26 => TaskCommand::StartRun {
             run: run_id(epoch),
             epoch,
@@ -440,6 +449,8 @@ fn attempts(task: &Task) -> Vec<(Action, TaskCommand)> {
             },
         ),
         (Action::Interrupt, TaskCommand::Interrupt),
+        (Action::Pause, TaskCommand::Pause { at: PauseAt::Now }),
+        (Action::Resume, TaskCommand::Resume),
         (
             Action::Approve,
             TaskCommand::Approve {
@@ -525,7 +536,8 @@ proptest! {
     #[test]
     fn what_comes_next_is_never_refused(kind in any::<u8>(), choices in choices(), pick in any::<u8>()) {
         let story = play(kind, choices, |_, _, _| Ok(()))?;
-        if let Some(run) = story.task().run().filter(|_| !story.task().archived) {
+        let is_free = !story.task().archived && !story.task().status.is_paused();
+        if let Some(run) = story.task().run().filter(|_| is_free) {
             let command = next(story.task(), 0xffff, pick);
             let decision = story.when(TaskCommand::Run { run: run.id, command });
             prop_assert!(decision.as_ref().is_ok_and(|events| !events.is_empty()), "{decision:?}");
@@ -571,6 +583,7 @@ proptest! {
                     let dependency = open.unwrap_or_else(|| unreachable!("checked above"));
                     story.then(TaskCommand::Provide { dependency, given: Given::Value })
                 }
+                Status::Paused { .. } => story.then(TaskCommand::Resume),
                 Status::Completed | Status::Cancelled => return Ok(()),
             };
         }
@@ -656,7 +669,7 @@ proptest! {
         play(kind, choices, |story, _, _| {
             let task = story.task();
             let (asked, needed) = (task.open_questions().count(), task.open_dependencies().count());
-            match &task.status {
+            match task.status.beneath() {
                 Status::Waiting(Waiting::Question) => prop_assert!(asked > 0),
                 Status::Waiting(Waiting::Dependency) => prop_assert!(needed > 0 && asked == 0),
                 Status::Running(_) | Status::Completed | Status::Cancelled => prop_assert_eq!(asked + needed, 0),
@@ -678,10 +691,45 @@ proptest! {
     }
 
     #[test]
+    fn nothing_begins_in_a_paused_task(kind in any::<u8>(), choices in choices()) {
+        play(kind, choices, |story, command, decision| {
+            let task = story.task();
+            let Ok(events) = decision else { return Ok(()) };
+            if !task.status.is_paused() {
+                return Ok(());
+            }
+            for event in events {
+                let begins = matches!(event, TaskEvent::RunStarted { .. } | TaskEvent::PhaseStarted { .. }
+                    | TaskEvent::TurnStarted { .. } | TaskEvent::ConversationStarted { .. });
+                prop_assert!(!begins, "{command:?}: {event:?}");
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_pause_and_its_end_change_nothing_else(kind in any::<u8>(), choices in choices()) {
+        let story = play(kind, choices, |_, _, _| Ok(()))?;
+        let is_pausable = story.task().actions().contains(&Action::Pause) && !story.task().archived;
+        if is_pausable && !story.task().pause_requested {
+            let paused = story.clone().then(TaskCommand::Pause { at: PauseAt::Now });
+            prop_assert!(paused.task().status.is_paused());
+            prop_assert_eq!(paused.task().run(), story.task().run());
+            let resumed = paused.then(TaskCommand::Resume);
+            let back = Task {
+                version: story.task().version,
+                updated_at: story.task().updated_at,
+                ..resumed.task().clone()
+            };
+            prop_assert_eq!(&back, story.task());
+        }
+    }
+
+    #[test]
     fn a_wait_for_a_review_has_an_open_review(kind in any::<u8>(), choices in choices()) {
         play(kind, choices, |story, _, _| {
             let task = story.task();
-            if let Status::Waiting(Waiting::Review { review }) = &task.status {
+            if let Status::Waiting(Waiting::Review { review }) = task.status.beneath() {
                 prop_assert_eq!(task.open_review().map(|open| open.id), Some(*review));
             }
             let open = task.reviews.iter().filter(|review| review.status == ReviewStatus::Open);
