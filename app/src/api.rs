@@ -3,12 +3,14 @@
 //! JSON in `snake_case`, times RFC 3339 in UTC, money as a decimal string with six places. Views
 //! are made from the aggregate, so that a task as it was at any version has the same shape.
 
+mod checkpoint;
 mod notification;
 mod request;
 mod settings;
 mod shown;
 mod view;
 
+pub use checkpoint::{CheckpointView, CompareQuery};
 pub use notification::{
     NeedView, NeedsYou, NotificationQuery, NotificationView, PushKeys, PushSubscription,
     PushSubscriptionView, PushView, ReadCount,

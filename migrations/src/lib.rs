@@ -18,6 +18,7 @@ mod m20261122_000010_create_secrets;
 mod m20261123_000020_create_settings;
 mod m20261123_000030_create_notifications;
 mod m20261123_000040_create_push;
+mod m20261123_000050_create_transcripts;
 
 /// Brings a database to the present schema.
 pub struct Migrator;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000020_create_settings::Migration),
             Box::new(m20261123_000030_create_notifications::Migration),
             Box::new(m20261123_000040_create_push::Migration),
+            Box::new(m20261123_000050_create_transcripts::Migration),
         ]
     }
 }

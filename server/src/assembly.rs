@@ -25,6 +25,7 @@ use crate::scripted_model::{self, ScriptedModel};
 use crate::service::{AccountTrial, Installation, Parts, Service};
 use crate::settings::{Account, Configured, Credential, Settings, SettingsError};
 use crate::store::Store;
+use crate::transcripts::Transcripts;
 use crate::vault::Vault;
 use crate::workflows::{WorkflowError, Workflows};
 use crate::workspace::{WorkspaceError, Workspaces, sample};
@@ -102,6 +103,7 @@ pub async fn assemble(
     let guides = Guides::new(config.agents.guide_dir.clone());
     let push = Push::new(store.clone(), vault.clone(), Reach::Public);
     background.spawn(push.clone().run(services.clone()));
+    let transcripts = Transcripts::new(store.clone(), vault.clone());
     let service = Service::new(Parts {
         store: store.clone(),
         vault,
@@ -135,6 +137,7 @@ pub async fn assemble(
                 mcp,
                 api,
                 models,
+                transcripts,
                 live,
                 options: Arc::new(options(config, program)),
             })

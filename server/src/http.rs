@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod board;
+mod checkpoints;
 mod dependencies;
 mod envelope;
 mod extract;
@@ -88,6 +89,7 @@ fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(tasks::routes())
         .merge(reviews::routes())
+        .merge(checkpoints::routes())
         .merge(permissions::routes())
         .merge(questions::routes())
         .merge(notifications::routes())

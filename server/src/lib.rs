@@ -29,6 +29,7 @@ mod spelling;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+pub mod transcripts;
 pub mod vault;
 pub mod verification;
 pub mod workflows;

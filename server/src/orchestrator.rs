@@ -7,6 +7,7 @@
 
 mod approval;
 mod asked;
+mod checkpoint;
 mod handover;
 mod inspection;
 pub mod lease;
@@ -48,6 +49,7 @@ use crate::logs::LogWriter;
 use crate::service::Service;
 use crate::settings::InForce;
 use crate::store::Store;
+use crate::transcripts::Transcripts;
 use crate::workspace::Workspaces;
 use model::Models;
 use run::Run;
@@ -80,6 +82,7 @@ pub struct Deps {
     pub mcp: McpServer,
     pub api: ApiProxy,
     pub models: Models,
+    pub transcripts: Transcripts,
     pub live: Live,
     pub options: Arc<Options>,
 }
@@ -260,6 +263,7 @@ fn supervise(
         stop: stop.clone(),
         lost: held.lost.clone(),
         session: None,
+        left: None,
     };
     let options = Arc::clone(&deps.options);
     let keeping = lease::keep(deps.store.clone(), options, claim, held.lost.clone());

@@ -2,6 +2,7 @@
 
 mod account;
 mod backend;
+mod checkpoints;
 mod commands;
 mod dependencies;
 mod guides;

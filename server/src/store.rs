@@ -4,6 +4,7 @@
 //! "look again" ([`Heads`]); whoever wants to know what happened reads it here.
 
 mod append;
+mod checkpoints;
 mod heads;
 mod idempotency;
 mod notifications;

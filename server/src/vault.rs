@@ -12,6 +12,7 @@ mod row;
 mod seal;
 mod secret;
 mod task;
+mod transcript;
 
 pub use master::{KeyFileError, MasterKeyId, MasterKeys, NotAKey};
 pub use named::{Keep, NamedSecret};
@@ -19,6 +20,9 @@ pub use rotation::Rotation;
 pub use secret::{
     NameError, Scope, Secret, SecretKind, SecretName, SecretSummary, TaskSecrets, telling_end,
 };
+
+pub use transcript::Tampered;
+pub(crate) use transcript::TranscriptKey;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -14,6 +14,7 @@
 
 mod archive;
 mod branch;
+mod checkpoint;
 mod diff;
 mod file;
 mod git;

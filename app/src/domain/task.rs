@@ -7,6 +7,7 @@
 mod action;
 mod apply;
 mod apply_phase;
+mod checkpoint;
 mod command;
 mod concern;
 mod decide;
@@ -24,6 +25,9 @@ mod state;
 mod work;
 
 pub use action::Action;
+pub use checkpoint::{
+    CheckpointKind, ConversationPlace, KEPT_CHECKPOINTS, LatestCheckpoint, Point,
+};
 pub use command::{
     Answerable, ChangeRequest, Comment, NewTask, Refusal, RunCommand, TaskCommand, TaskEdit,
 };

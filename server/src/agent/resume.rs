@@ -148,9 +148,33 @@ fn said(mut lines: impl BufRead, message: Uuid) -> io::Result<Vec<String>> {
     Ok(texts)
 }
 
+/// What the lines of a transcript tell of its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The last message of the main conversation.
+    pub(crate) message: Option<Uuid>,
+    /// Whether nothing is under way behind it; `None` if no message is among them.
+    pub(crate) is_at_rest: Option<bool>,
+}
+
+/// Reads whole lines of a transcript.
+pub(crate) fn seen(lines: &[u8]) -> Seen {
+    let mut seen = Seen::default();
+    for line in lines.split(|byte| *byte == b'\n') {
+        let Ok(entry) = serde_json::from_slice::<Entry>(line) else {
+            continue;
+        };
+        if let Some(stand) = next_stand(&entry) {
+            seen.is_at_rest = Some(matches!(stand, Stand::Ended | Stand::Deferred(_)));
+            seen.message = entry.uuid.or(seen.message);
+        }
+    }
+    seen
+}
+
 /// The file of a conversation, whatever directory it was held in. The agent can write there, so
 /// no link is followed.
-fn transcript(config_dir: &Path, session: Uuid) -> io::Result<Option<File>> {
+pub(crate) fn transcript(config_dir: &Path, session: Uuid) -> io::Result<Option<File>> {
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     // NONBLOCK: a pipe that an agent left there must not hang the reader.
@@ -210,6 +234,8 @@ struct Entry {
     kind: String,
     #[serde(default, rename = "isSidechain")]
     is_sidechain: bool,
+    #[serde(default)]
+    uuid: Option<Uuid>,
     #[serde(default)]
     message: Option<EntryMessage>,
     #[serde(default)]
@@ -376,6 +402,19 @@ mod tests {
         };
         assert_eq!(read(&[&prompt(), CALL, DEFERRED]), deferred);
         assert_eq!(plan(DEFERRED.as_bytes(), None).unwrap(), deferred);
+    }
+
+    #[test]
+    fn the_end_of_a_turn_is_seen_in_its_lines() {
+        let id = Uuid::from_u128(0xe);
+        let end = format!(r#"{{"uuid":"{id}",{}"#, &END[1..]);
+        let lines = |lines: &[&str]| seen(lines.join("\n").as_bytes());
+        let ended = lines(&[&prompt(), CALL, RESULT, &end, SIDE, STOP]);
+        assert_eq!((ended.message, ended.is_at_rest), (Some(id), Some(true)));
+        let cut = lines(&[&end, &prompt(), CALL]);
+        assert_eq!((cut.message, cut.is_at_rest), (Some(OPEN), Some(false)));
+        assert_eq!(lines(&[&prompt(), DEFERRED]).is_at_rest, Some(true));
+        assert_eq!(lines(&[QUEUED, "torn"]), Seen::default());
     }
 
     #[test]

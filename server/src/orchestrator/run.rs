@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use app::api::AgentState;
 use app::domain::id::{CheckpointId, MessageId, ReviewId, RunId, SessionId, TaskId};
-use app::domain::task::{RunCommand, RunEnd, Task, TurnPurpose, Work};
+use app::domain::task::{CheckpointKind, RunCommand, RunEnd, Task, TurnPurpose, Work};
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -16,11 +16,12 @@ use super::Deps;
 use super::asked;
 use super::model::NoModel;
 use super::outcome;
-use super::session::{self, Session, SessionError};
+use super::session::{self, Left, Session, SessionError};
 use super::turn::Turn;
 use crate::agent::driver::StartError;
 use crate::agent::resume::ResumePlan;
 use crate::error::{Error, chain};
+use crate::prompts;
 use crate::verification;
 use crate::workspace::WorkspaceError;
 
@@ -41,6 +42,8 @@ pub struct Run {
     /// The lease is lost: somebody else may hold the task.
     pub lost: CancellationToken,
     pub session: Option<Session>,
+    /// Where the agent that was there last has left its conversation.
+    pub left: Option<Left>,
 }
 
 /// How a run came to its end.
@@ -99,7 +102,7 @@ impl Run {
         };
         self.deps.live.rest(self.task);
         if let Some(session) = self.session.take() {
-            session.stop().await;
+            self.left = Some(session.stop().await);
         }
         // Also those that were dropped in the middle of something: the task may be somebody else's
         // as soon as the end is recorded.
@@ -132,6 +135,12 @@ impl Run {
 
     async fn record(&mut self, ending: Ending) -> Result<(), RunError> {
         let now = Utc::now();
+        let kind = match ending {
+            Ending::Paused => Some(CheckpointKind::Pause),
+            Ending::Shutdown => Some(CheckpointKind::Shutdown),
+            Ending::Failed { .. } => Some(CheckpointKind::Error),
+            _ => None,
+        };
         let command = match ending {
             Ending::Settled => return Ok(()),
             Ending::Limited { until } => RunCommand::Limit { until },
@@ -160,7 +169,26 @@ impl Run {
                 }
             }
         };
-        self.say(command).await.map(drop)
+        self.say_last(kind, command).await
+    }
+
+    /// Says the last of the run. Of a turn that stays open it is told where it stands.
+    async fn say_last(
+        &self,
+        kind: Option<CheckpointKind>,
+        command: RunCommand,
+    ) -> Result<(), RunError> {
+        let Some(kind) = kind else {
+            return self.say(command).await.map(drop);
+        };
+        let task = self.load().await?;
+        let label = task.and_then(|task| {
+            let turn = task.turn.as_ref()?;
+            Some(prompts::heading(&task, &turn.purpose))
+        });
+        let left = self.left.filter(|_| label.is_some());
+        let said = self.say_at(left, kind, label.unwrap_or_default(), command);
+        said.await.map(drop)
     }
 
     async fn work(&mut self) -> Result<Ending, RunError> {
@@ -264,6 +292,8 @@ impl Run {
                     redactor.clean(&mut check.evidence);
                 }
                 let checkpoint = CheckpointId::from_uuid(Uuid::now_v7());
+                let workspaces = &self.deps.workspaces;
+                workspaces.keep_commit(self.task, checkpoint, &head).await?;
                 RunCommand::Verify {
                     checks,
                     review,
@@ -284,7 +314,12 @@ impl Run {
             Work::Pause => RunCommand::Pause,
             Work::Turn(_) | Work::Nothing => return Ok(ControlFlow::Break(Ending::Settled)),
         };
-        self.say(command).await.map(ControlFlow::Continue)
+        let is_checkpoint = matches!(command, RunCommand::Verify { .. });
+        let task = self.say(command).await?;
+        if is_checkpoint {
+            self.prune_checkpoints().await;
+        }
+        Ok(ControlFlow::Continue(task))
     }
 
     async fn commit_round(&self, task: &Task, phase: u32) -> Result<String, RunError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use app::api::AgentState;
 use app::domain::id::{MessageId, SessionId};
-use app::domain::task::{ApiUse, Task, Tokens, TurnPurpose};
+use app::domain::task::{ApiUse, ConversationPlace, Task, Tokens, TurnPurpose};
 use tokio::task::spawn_blocking;
 
 use super::Deps;
@@ -23,12 +23,16 @@ use crate::agent::usage::UsageMeter;
 use crate::prompts;
 use crate::redaction::KnownSecrets;
 use crate::settings::Credential;
+use crate::transcripts::{Mirror, TranscriptError};
 use crate::vault::VaultError;
 use crate::verification::verdict;
 use crate::workspace::WorkspaceError;
 
 /// How long an agent may take to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long the CLI may take to write down the end of a turn.
+const WRITTEN: Duration = Duration::from_secs(1);
 
 /// A live agent.
 pub struct Session {
@@ -54,6 +58,16 @@ pub struct Session {
     pub approved: HashSet<String>,
     /// Another agent did the work, and this one verifies it.
     pub is_onlooker: bool,
+    /// Keeps the conversation beside the CLI.
+    pub mirror: Mirror,
+}
+
+/// Where an agent has left its conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct Left {
+    pub session: SessionId,
+    pub place: ConversationPlace,
+    pub is_onlooker: bool,
 }
 
 /// Why an agent is not there.
@@ -65,6 +79,8 @@ pub enum SessionError {
     Upstream(#[from] UnusableUpstream),
     #[error("the agent's folders can't be used")]
     Folders(#[from] WorkspaceError),
+    #[error("the agent's conversation can't be kept")]
+    Mirror(#[from] TranscriptError),
     #[error("the task's secrets can't be had")]
     Secrets(#[from] VaultError),
     #[error("the agent's transcript can't be read")]
@@ -96,6 +112,14 @@ pub async fn start(
     let endpoint = deps.models.endpoint(task).await?;
     let folders = deps.workspaces.agent(task.id, id).await?;
     let uuid = id.as_uuid();
+    let known = task.checkpoint.filter(|latest| latest.session == id);
+    let known = known.and_then(|latest| latest.place.message);
+    let transcripts = &deps.transcripts;
+    if transcripts.restore(task.id, id, &folders.config).await? {
+        tracing::warn!(session.id = %id, "the agent's conversation was lost and is written again");
+    }
+    let own = (transcripts.clone(), folders.config.clone());
+    let mirror = Mirror::begin(own.0, task.id, id, own.1, known).await?;
     let (config, message) = (folders.config.clone(), open.map(MessageId::as_uuid));
     let taken_up = messages::taken_up_in(task, open);
     let reading = spawn_blocking(move || {
@@ -173,6 +197,7 @@ pub async fn start(
         workspace,
         approved: HashSet::new(),
         is_onlooker,
+        mirror,
     };
     Ok(Started {
         session,
@@ -180,6 +205,16 @@ pub async fn start(
         said,
         lost,
     })
+}
+
+/// The CLI's own file is still there: what could not be mirrored is mirrored later.
+pub(super) fn kept(mirrored: Result<(), TranscriptError>) {
+    if let Err(error) = mirrored {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "a conversation is not mirrored"
+        );
+    }
 }
 
 impl Session {
@@ -211,10 +246,26 @@ impl Session {
         })
     }
 
-    /// Ends the process and everything it has started.
-    pub async fn stop(self) {
+    /// Ends the process and everything it has started. Says where the conversation stands then.
+    pub async fn stop(mut self) -> Left {
         if let Some(exit) = self.agent.stop(GRACE).await {
             tracing::debug!(cause = %exit.cause, "the agent has ended");
+        }
+        kept(self.mirror.catch_up().await);
+        Left {
+            session: self.id,
+            place: self.mirror.place(),
+            is_onlooker: self.is_onlooker,
+        }
+    }
+
+    /// The same for one that goes on, once its turn has ended.
+    pub async fn rest(&mut self) -> Left {
+        kept(self.mirror.catch_up_with_end(WRITTEN).await);
+        Left {
+            session: self.id,
+            place: self.mirror.place(),
+            is_onlooker: self.is_onlooker,
         }
     }
 }

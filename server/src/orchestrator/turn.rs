@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::asked;
+use super::checkpoint::{self, Pace};
 use super::inspection;
 use super::outcome::{self, Verdict};
 use super::pause::Hold;
@@ -60,6 +61,7 @@ pub(super) struct Turn {
     is_stopping: bool,
     /// A person holds the agent up.
     pub(super) held: Option<Hold>,
+    pub(super) pace: Pace,
 }
 
 impl Turn {
@@ -79,6 +81,7 @@ impl Turn {
             stops_by: None,
             is_stopping: false,
             held: None,
+            pace: Pace::from_now(),
         }
     }
 
@@ -245,6 +248,9 @@ impl Run {
                     return Ok(turn.ended.take().map_or(Attended::Silence, Attended::Result));
                 }
                 () = overdue(turn.expected(turn.stops_by)) => return Ok(Attended::Stopped),
+                () = overdue(turn.expected(Some(turn.pace.mirrored_at))) => {
+                    self.keep_pace(session, turn).await?;
+                }
                 news = session.agent.next() => {
                     let Some(news) = news else {
                         let message = "the agent is gone".to_owned();
@@ -365,16 +371,12 @@ impl Run {
             verdict => verdict,
         };
         let unread = |session: &Session| result.queued_turn_count > 0 || session.mail.is_open();
-        if verdict != Verdict::GoOn
+        // Whatever comes next may be much later: the process goes, the conversation stays. What it has
+        // not taken up is given to the next one.
+        let is_last = verdict != Verdict::GoOn
             || !turn.asked.is_empty()
-            || self.session.as_ref().is_some_and(unread)
-        {
-            // Whatever comes next may be much later: the process goes, the conversation stays. What
-            // it has not taken up is given to the next one.
-            if let Some(session) = self.session.take() {
-                session.stop().await;
-            }
-        }
+            || self.session.as_ref().is_some_and(unread);
+        let left = self.leave(is_last).await;
         self.deps.logs.flush(self.task, self.epoch).await?;
         let Some(task) = self.load().await? else {
             return Ok(ControlFlow::Break(Ending::Settled));
@@ -382,6 +384,8 @@ impl Run {
         if inspection::is_answer(&turn.purpose, &verdict, result) {
             return self.conclude_inspection(&task, turn, result).await;
         }
+        let kind = checkpoint::kind(&verdict, !turn.asked.is_empty());
+        let label = prompts::heading(&task, &turn.purpose);
         let present = self.present(&task).await?;
         let command = RunCommand::EndTurn {
             message: turn.message,
@@ -390,7 +394,7 @@ impl Run {
             present,
             asked: turn.asked,
         };
-        let task = self.say(command).await?;
+        let task = self.say_at(left, kind, label, command).await?;
         let was_wanted = turn.stops_by.is_some();
         let ending = match verdict {
             Verdict::GoOn | Verdict::Deferred => return Ok(ControlFlow::Continue(task)),

@@ -1,8 +1,11 @@
 //! The points that tasks can be resumed or forked from.
 
-use app::domain::task::TaskEvent;
-use sea_orm::DatabaseTransaction;
+use std::collections::BTreeSet;
+
+use app::domain::id::TaskId;
+use app::domain::task::{CheckpointKind, KEPT_CHECKPOINTS, TaskEvent};
 use sea_orm::entity::prelude::*;
+use sea_orm::{DatabaseTransaction, QueryOrder as _};
 
 use super::{Change, put, small};
 use crate::store::{StoreError, stored};
@@ -20,6 +23,12 @@ pub struct Model {
     pub commit_id: String,
     pub label: String,
     pub at_ms: i64,
+    /// A [`CheckpointKind`].
+    pub kind: String,
+    /// The last message of the conversation.
+    pub message_id: Option<Uuid>,
+    /// How much of the conversation is mirrored.
+    pub transcript_bytes: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -35,6 +44,8 @@ pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
             session,
             phase,
             label,
+            kind,
+            place,
         } = &record.event
         else {
             continue;
@@ -48,8 +59,35 @@ pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
             commit_id: commit.clone(),
             label: label.clone(),
             at_ms: record.at.timestamp_millis(),
+            kind: kind.to_string(),
+            message_id: place.message,
+            transcript_bytes: stored(place.transcript),
         };
         put::<Entity>(tx, row).await?;
+        prune(tx, change.after.id).await?;
+    }
+    Ok(())
+}
+
+/// Removes what is neither among the newest nor the last of a phase's end.
+async fn prune(tx: &DatabaseTransaction, task: TaskId) -> Result<(), StoreError> {
+    let all = Entity::find()
+        .filter(Column::TaskId.eq(task.as_uuid()))
+        .order_by_desc(Column::Version)
+        .all(tx)
+        .await?;
+    let phase_end = CheckpointKind::Phase.to_string();
+    let mut ended = BTreeSet::new();
+    let mut old = Vec::new();
+    for (index, row) in all.iter().enumerate() {
+        let is_end = row.kind == phase_end && ended.insert(row.phase);
+        if index >= KEPT_CHECKPOINTS && !is_end {
+            old.push(row.id);
+        }
+    }
+    if !old.is_empty() {
+        let removed = Entity::delete_many().filter(Column::Id.is_in(old));
+        removed.exec(tx).await?;
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::Service;
 use crate::error::Error;
+use crate::transcripts::Transcripts;
 use crate::vault::{Scope, SecretKind, SecretName, VALUE_LIMIT, Vault, VaultError};
 
 /// What a person may say instead of yes and no.
@@ -62,7 +63,10 @@ impl Beside<'_> {
                 vault.grant_within(tx, task.id, secret).await?;
                 vault.remove_within(tx, task.id, own).await
             }
-            Self::Forget => vault.forget_within(tx, task.id).await,
+            Self::Forget => {
+                Transcripts::forget_within(tx, task.id).await?;
+                vault.forget_within(tx, task.id).await
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ impl Service {
     }
 
     /// Fails unless there is such a task that was not put away.
-    async fn known(&self, id: TaskId) -> Result<(), Error> {
+    pub(super) async fn known(&self, id: TaskId) -> Result<(), Error> {
         if self.parts.store.has_task(id).await? {
             Ok(())
         } else {

@@ -26,6 +26,8 @@ pub enum Scope {
     Task(TaskId),
     /// A reusable one: a task has it if a person grants it.
     Named,
+    /// What a task's conversations are sealed with. No agent has it.
+    Transcripts(TaskId),
     /// The platform's own, such as an integration's token. No task has it.
     Settings,
 }
@@ -36,6 +38,7 @@ impl Scope {
         match self {
             Self::Task(_) => "task",
             Self::Named => "named",
+            Self::Transcripts(_) => "transcripts",
             Self::Settings => "settings",
         }
     }
@@ -43,7 +46,7 @@ impl Scope {
     /// The task, or the team.
     pub(super) fn owner(self) -> Uuid {
         match self {
-            Self::Task(task) => task.as_uuid(),
+            Self::Task(task) | Self::Transcripts(task) => task.as_uuid(),
             Self::Named | Self::Settings => LOCAL_TEAM,
         }
     }

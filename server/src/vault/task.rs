@@ -57,16 +57,16 @@ impl Vault {
         Ok(())
     }
 
-    /// Removes all that a task was given, and takes its grants back, as part of something greater.
+    /// Removes all that a task was given, and what its conversations are sealed with, and takes its grants back, as part of something greater.
     pub(crate) async fn forget_within(
         &self,
         connection: &impl ConnectionTrait,
         task: TaskId,
     ) -> Result<(), VaultError> {
-        let scope = Scope::Task(task);
+        let scopes = [Scope::Task(task), Scope::Transcripts(task)];
         secret_row::Entity::delete_many()
-            .filter(Column::Scope.eq(scope.name()))
-            .filter(Column::OwnerId.eq(scope.owner()))
+            .filter(Column::Scope.is_in(scopes.map(Scope::name)))
+            .filter(Column::OwnerId.eq(task.as_uuid()))
             .exec(connection)
             .await?;
         grant::Entity::delete_many()

@@ -96,6 +96,21 @@ impl Record {
 
     /// Records the work tree under `refs/ccs/<name>`.
     pub async fn commit(&self, name: &str, message: &str) -> Result<ObjectId, GitError> {
+        let (commit, parent) = self.commit_tree(message).await?;
+        // Only if nobody else has recorded in between, and both refs or none.
+        let before = parent.unwrap_or_else(|| "0".repeat(commit.len()));
+        let update = format!("update {HEAD} {commit} {before}\nupdate refs/ccs/{name} {commit}\n");
+        self.update_refs(&update).await?;
+        self.tidy().await;
+        Ok(commit)
+    }
+
+    /// A commit of the work tree on top of the last one that was recorded, which nothing refers to yet;
+    /// and that last one.
+    pub(super) async fn commit_tree(
+        &self,
+        message: &str,
+    ) -> Result<(ObjectId, Option<ObjectId>), GitError> {
         let (tree, left_out) = self.tree().await?;
         let mut message = message.to_owned();
         if !left_out.is_empty() {
@@ -110,18 +125,24 @@ impl Record {
         }
         arguments.push(&tree);
         let commit = git::word("commit-tree", self.run("commit-tree", &arguments).await?)?;
-        // Only if nobody else has recorded in between, and both refs or none.
-        let before = parent.unwrap_or_else(|| "0".repeat(commit.len()));
-        let update = format!("update {HEAD} {commit} {before}\nupdate refs/ccs/{name} {commit}\n");
+        Ok((commit, parent))
+    }
+
+    /// Changes refs, all or none, as `git update-ref --stdin` reads it.
+    pub(super) async fn update_refs(&self, changes: &str) -> Result<(), GitError> {
         let command = self.command("update-ref", &["--stdin"]);
-        git::run_with("update-ref", command, update.as_bytes()).await?;
+        git::run_with("update-ref", command, changes.as_bytes())
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn tidy(&self) {
         if let Err(error) = self.keep_house().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the record can't be tidied"
             );
         }
-        Ok(commit)
     }
 
     /// Packs the record and removes what nothing refers to, if there is much of it.

@@ -7,6 +7,7 @@
 mod agent;
 mod canary;
 mod changing;
+mod checkpoints;
 mod commands;
 mod crash;
 mod credentials;

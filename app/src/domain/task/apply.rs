@@ -1,9 +1,9 @@
 //! Folding events into the state. Total: a fact can't be refused.
 
 use super::{
-    DependencyStatus, EventRecord, Feedback, FeedbackStatus, Phase, PhaseStatus, Review,
-    ReviewStatus, Run, Status, StepStatus, Task, TaskEdit, TaskEvent, Tokens, Turn, TurnOutcome,
-    TurnPurpose, UsageDelta, Waiting,
+    DependencyStatus, EventRecord, Feedback, FeedbackStatus, LatestCheckpoint, Phase, PhaseStatus,
+    Review, ReviewStatus, Run, Status, StepStatus, Task, TaskEdit, TaskEvent, Tokens, Turn,
+    TurnOutcome, TurnPurpose, UsageDelta, Waiting,
 };
 use crate::domain::id::{FeedbackId, ReviewId, SessionId};
 use crate::domain::money::Usd;
@@ -74,6 +74,7 @@ impl Task {
             questions: Vec::new(),
             rules: Vec::new(),
             dependencies: Vec::new(),
+            checkpoint: None,
             review_requested: false,
             pause_requested: false,
             failures: 0,
@@ -88,9 +89,19 @@ impl Task {
 
     fn change(&mut self, record: &EventRecord) {
         match &record.event {
-            TaskEvent::TaskCreated { .. }
-            | TaskEvent::CheckpointCreated { .. }
-            | TaskEvent::ErrorReported { .. } => {}
+            TaskEvent::TaskCreated { .. } | TaskEvent::ErrorReported { .. } => {}
+            TaskEvent::CheckpointCreated {
+                checkpoint,
+                session,
+                place,
+                ..
+            } => {
+                self.checkpoint = Some(LatestCheckpoint {
+                    id: *checkpoint,
+                    session: *session,
+                    place: *place,
+                });
+            }
             TaskEvent::TaskUpdated { .. }
             | TaskEvent::PermissionGranted { .. }
             | TaskEvent::PermissionRevoked { .. }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Answer, AskedQuestion, Check, DeliverAt, DependencyKind, Given, NeededDependency,
-    PauseAt, Priority, ReminderLevel, RunEnd, TurnOutcome, TurnPurpose, UsageDelta,
+    PauseAt, Point, Priority, ReminderLevel, RunEnd, TurnOutcome, TurnPurpose, UsageDelta,
 };
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
@@ -251,6 +251,11 @@ pub enum RunCommand {
         present: Vec<String>,
         /// What the agent waits for a person to answer. The run ends with it.
         asked: Vec<Answerable>,
+    },
+    /// A checkpoint was made, for what is to be said with it.
+    Checkpoint {
+        point: Box<Point>,
+        then: Option<Box<RunCommand>>,
     },
     /// The result of the checks, and where the work tree stands.
     Verify {

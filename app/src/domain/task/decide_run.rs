@@ -68,6 +68,9 @@ impl Task {
             RunCommand::LoseMessage { message } => Ok(self.lose_message(message)),
             RunCommand::AwaitMessage => self.await_message(),
             RunCommand::Pause => self.begin_pause(),
+            RunCommand::Checkpoint { point, then } => {
+                self.checkpointed(run, *point, then.map(|then| *then))
+            }
             RunCommand::DeliverAnswers {
                 questions,
                 dependencies,
@@ -314,6 +317,8 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         | RunCommand::ReportError { .. }
         | RunCommand::EndTurn { .. }
         | RunCommand::ConcludeVerification { .. }
+        // What is said with it is judged by itself.
+        | RunCommand::Checkpoint { .. }
         | RunCommand::Limit { .. }
         | RunCommand::RefuseCredentials { .. }
         | RunCommand::GiveUp { .. }

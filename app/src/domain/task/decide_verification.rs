@@ -3,8 +3,8 @@
 
 use super::decide::Decision;
 use super::{
-    Check, Inspection, MAX_REWORKS, Phase, Refusal, Task, TaskEvent, TurnOutcome, TurnPurpose,
-    UsageDelta, Work,
+    Check, CheckpointKind, Inspection, MAX_REWORKS, Phase, Refusal, Task, TaskEvent, TurnOutcome,
+    TurnPurpose, UsageDelta, Work,
 };
 use crate::domain::id::{CheckpointId, MessageId, ReviewId, SessionId};
 
@@ -41,6 +41,8 @@ impl Task {
             session,
             phase: Some(phase.number),
             label: format!("{} finished", phase.plan.name),
+            kind: CheckpointKind::Phase,
+            place: self.place_of(session),
         }];
         let passed = checks.iter().all(|check| check.passed);
         if passed && phase.plan.verification.is_some() {

@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Answer, DeliverAt, DependencyKind, Given, Priority, ReminderLevel, TaskEdit, Tokens};
+use super::{
+    Answer, CheckpointKind, ConversationPlace, DeliverAt, DependencyKind, Given, Priority,
+    ReminderLevel, TaskEdit, Tokens,
+};
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
     SessionId, TaskId,
@@ -238,6 +241,11 @@ pub enum TaskEvent {
         session: SessionId,
         phase: Option<u32>,
         label: String,
+        #[serde(default)]
+        kind: CheckpointKind,
+        /// Where the conversation stood.
+        #[serde(flatten)]
+        place: ConversationPlace,
     },
     /// What a turn has used, beyond what was recorded before.
     UsageRecorded {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::phase::{Phase, PhaseStatus, StepStatus, Verification};
 use super::{
-    Dependency, EventRecord, Message, Priority, Question, ReminderLevel, Tokens, TurnPurpose,
+    Dependency, EventRecord, LatestCheckpoint, Message, Priority, Question, ReminderLevel, Tokens,
+    TurnPurpose,
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
 use crate::domain::money::Usd;
@@ -65,6 +66,8 @@ pub struct Task {
     #[serde(default)]
     pub rules: Vec<GrantedRule>,
     pub dependencies: Vec<Dependency>,
+    #[serde(default)]
+    pub checkpoint: Option<LatestCheckpoint>,
     pub review_requested: bool,
     /// A person wants the task held up when the agent's turn has ended.
     #[serde(default)]

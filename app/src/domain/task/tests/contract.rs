@@ -236,6 +236,11 @@ fn of_agents() -> Vec<TaskEvent> {
             session: SESSION,
             phase: Some(1),
             label: "planning finished".to_owned(),
+            kind: CheckpointKind::Turn,
+            place: ConversationPlace {
+                message: Some(Uuid::from_u128(0x3e)),
+                transcript: 4_096,
+            },
         },
     ]
 }
@@ -656,5 +661,5 @@ fn error_reported() {
 
 #[test]
 fn checkpoint_created() {
-    insta::assert_snapshot!(stored("CheckpointCreated"), @r#"{"type":"CheckpointCreated","data":{"checkpoint":"00000000-0000-0000-0000-0000000000c4","commit":"deadbeef","session":"00000000-0000-0000-0000-00000000005e","phase":1,"label":"planning finished"}}"#);
+    insta::assert_snapshot!(stored("CheckpointCreated"), @r#"{"type":"CheckpointCreated","data":{"checkpoint":"00000000-0000-0000-0000-0000000000c4","commit":"deadbeef","session":"00000000-0000-0000-0000-00000000005e","phase":1,"label":"planning finished","kind":"turn","message":"00000000-0000-0000-0000-00000000003e","transcript":4096}}"#);
 }
