@@ -41,7 +41,7 @@ use crate::domain::log::LogLine;
 use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
 use crate::domain::plan::TaskType;
-use crate::domain::task::{Actor, StatusName, Tokens, WaitingReason};
+use crate::domain::task::{Actor, Limit, StatusName, Tokens, WaitingReason};
 use crate::domain::word::words;
 
 /// One page of a collection.
@@ -308,6 +308,9 @@ pub struct Overview {
     pub permission_mode: PermissionMode,
     /// Whether tasks that don't say so approve their gates by themselves.
     pub auto_approve: bool,
+    /// Why no agent starts at present, for all tasks alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
     /// What keeps agents from working; empty if nothing does.
     pub problems: Vec<String>,
     /// How agents are contained: `bwrap` or `none`.

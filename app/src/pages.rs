@@ -39,6 +39,7 @@ mod task;
 mod task_actions;
 mod task_attention;
 mod task_header;
+mod task_limit;
 mod task_pause;
 mod task_state;
 

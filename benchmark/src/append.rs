@@ -94,6 +94,7 @@ fn draft() -> anyhow::Result<NewTask> {
         depends_on: Vec::new(),
         auto_approve: false,
         answer_after: 0,
+        auto_resume: true,
         budget_usd: None,
         budget_tokens: None,
         start: false,

@@ -5,6 +5,7 @@
 //! calls of the platform's tools ([`mcp`]), and sees it to its end.
 
 pub mod api_meter;
+pub mod api_patience;
 pub mod api_proxy;
 pub mod control;
 mod conversation;

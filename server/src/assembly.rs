@@ -162,6 +162,8 @@ fn options(config: &Config, program: PathBuf) -> Options {
         renew: config.agents.lease / 3,
         stands_still: config.agents.pause,
         owner: Uuid::now_v7().to_string(),
+        pacing: config.agents.pacing.clone(),
+        patience: config.agents.patience,
         // The lock on the data directory holds for the database in it, and for no other.
         alone: matches!(config.storage.database, Database::Sqlite { .. }),
     }

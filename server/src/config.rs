@@ -5,6 +5,7 @@
 
 mod settings;
 mod sources;
+mod waits;
 
 pub use settings::{Agents, Database, Http, Log, LogFormat, Role, Storage};
 

@@ -19,7 +19,10 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
 use uuid::Uuid;
 
-use crate::store::{LOCAL_OWNER, LOCAL_TEAM, Store, StoreError, clock, counted, statement, stored};
+use crate::store::{
+    LOCAL_OWNER, LOCAL_TEAM, Store, StoreError, clock, counted, gate_opens_ms, larger, open_gate,
+    statement, stored,
+};
 
 /// The right to run a task, until the lease ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +38,11 @@ const RUN: &str = "run";
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
-/// Due and free, or held by somebody whose lease has ended; every prerequisite is completed. To its
+/// Due and free, and no limit of an account holds it back, or held by somebody whose lease has ended;
+/// every prerequisite is completed. To its
 /// own lease a process gives as long again: if it lives and the database stood still, it renews it.
 const CLAIMABLE: &str = "kind = 'run' \
-    AND ((state = 'queued' AND not_before_ms <= {now}) OR (state = 'leased' AND lease_until_ms \
+    AND ((state = 'queued' AND not_before_ms <= {now} AND {open}) OR (state = 'leased' AND lease_until_ms \
     + CASE WHEN lease_owner = $1 THEN CAST($2 AS BIGINT) ELSE 0 END <= {now})) \
     AND {ready}";
 
@@ -117,9 +121,12 @@ impl Store {
     pub async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
         let backend = self.backend();
         let sql = format!(
-            "SELECT MIN(CASE WHEN state = 'queued' THEN not_before_ms ELSE lease_until_ms END) - {} AS due_ms \
+            "SELECT MIN(CASE WHEN state = 'queued' THEN {larger}(not_before_ms, {opens}) \
+             ELSE lease_until_ms END) - {now} AS due_ms \
              FROM jobs WHERE kind = 'run' AND state IN ('queued', 'leased') AND {READY}",
-            clock(backend)
+            larger = larger(backend),
+            opens = gate_opens_ms(),
+            now = clock(backend)
         );
         self.until(sql).await
     }
@@ -149,11 +156,11 @@ impl Store {
 
 fn claim_sql(backend: DbBackend) -> String {
     let now = clock(backend);
-    let claimable = CLAIMABLE.replace("{now}", now).replace("{ready}", READY);
-    let later = match backend {
-        DbBackend::Postgres => "GREATEST(queued_at_ms, not_before_ms)",
-        _ => "MAX(queued_at_ms, not_before_ms)",
-    };
+    let claimable = CLAIMABLE
+        .replace("{now}", now)
+        .replace("{ready}", READY)
+        .replace("{open}", &open_gate(backend));
+    let later = format!("{}(queued_at_ms, not_before_ms)", larger(backend));
     let order = format!(
         "ORDER BY priority + CASE WHEN {now} - {later} >= {day} THEN 2 WHEN {now} - {later} >= {half} THEN 1 \
          ELSE 0 END DESC, {later}, task_id LIMIT 1",
@@ -239,8 +246,11 @@ impl Place {
             Status::Queued { not_before } => Self::Queued {
                 not_before_ms: not_before.map_or(0, ms),
             },
-            Status::Waiting(Waiting::RateLimit { until }) => Self::Queued {
-                not_before_ms: ms(*until),
+            Status::Waiting(Waiting::RateLimit(_)) => match task.goes_on_at() {
+                Some(at) => Self::Queued {
+                    not_before_ms: ms(at),
+                },
+                None => Self::Idle,
             },
             _ if task.run().is_some() => Self::Held,
             _ => Self::Idle,

@@ -11,6 +11,7 @@ pub mod hardening;
 mod highlight;
 pub mod http;
 pub mod jobs;
+pub mod limits;
 mod listing;
 mod lock;
 pub mod login;

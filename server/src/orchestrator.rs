@@ -11,6 +11,7 @@ mod checkpoint;
 mod handover;
 mod inspection;
 pub mod lease;
+mod limited;
 mod live;
 mod messages;
 pub mod model;
@@ -40,11 +41,13 @@ use uuid::Uuid;
 pub use live::Live;
 pub use writing::Writing;
 
+use crate::agent::api_patience::ApiPatience;
 use crate::agent::api_proxy::ApiProxy;
 use crate::agent::driver::Launcher;
 use crate::agent::mcp::McpServer;
 use crate::guides::Guides;
 use crate::jobs::Claim;
+use crate::limits::Pacing;
 use crate::logs::LogWriter;
 use crate::service::Service;
 use crate::settings::InForce;
@@ -100,6 +103,10 @@ pub struct Options {
     pub owner: String,
     /// How long the processes of a paused agent stand still before they are ended.
     pub stands_still: Duration,
+    /// How long an account is left alone that can't be used.
+    pub pacing: Pacing,
+    /// How long agents wait for the model's API by themselves.
+    pub patience: ApiPatience,
     /// No other process uses the database: leases that are left there are of dead ones.
     pub alone: bool,
 }
@@ -204,7 +211,10 @@ async fn next_claim(
             .claim(&deps.options.owner, deps.options.lease)
             .await
         {
-            Ok(Some(claim)) => return Next::Claim(claim),
+            Ok(Some(claim)) => {
+                space(deps, claim).await;
+                return Next::Claim(claim);
+            }
             Ok(None) => {}
             Err(error) => {
                 tracing::error!(
@@ -227,6 +237,18 @@ async fn next_claim(
             () = deps.store.heads().call(&mut wake) => {}
             () = sleep(pause) => {}
         }
+    }
+}
+
+/// Keeps a distance between the tasks that go on after a limit.
+async fn space(deps: &Deps, claim: Claim) {
+    let spaced = deps.store.space_claims(claim.task, &deps.options.pacing);
+    if let Err(error) = spaced.await {
+        // The task is claimed all the same; others only come sooner.
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "tasks of a limited account are not kept apart"
+        );
     }
 }
 
@@ -264,6 +286,7 @@ fn supervise(
         lost: held.lost.clone(),
         session: None,
         left: None,
+        is_trying: false,
     };
     let options = Arc::clone(&deps.options);
     let keeping = lease::keep(deps.store.clone(), options, claim, held.lost.clone());

@@ -7,6 +7,7 @@ mod append;
 mod checkpoints;
 mod heads;
 mod idempotency;
+mod limits;
 mod notifications;
 mod push;
 mod query;
@@ -17,6 +18,8 @@ mod settings;
 pub use append::{Append, Appended, Fence};
 pub use heads::{Heads, Moved};
 pub use idempotency::{IdempotencyKey, Recall, StoredAnswer};
+pub use limits::Standing;
+pub(crate) use limits::{gate_opens_ms, open_gate};
 pub use notifications::NotificationFilter;
 pub(crate) use query::searchable;
 pub use query::{FilterError, MAX_LIMIT, StatusFilter, TaskFilter};
@@ -300,6 +303,14 @@ pub(crate) const fn clock(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
         _ => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    }
+}
+
+/// The function that gives the larger of two values.
+pub(crate) const fn larger(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "GREATEST",
+        _ => "MAX",
     }
 }
 

@@ -44,6 +44,9 @@ pub struct CreateTask {
     /// After how many minutes a question takes the answer that its agent has proposed; 0 for never.
     #[serde(default)]
     pub answer_after_minutes: u32,
+    /// Go on by itself when a limit has ended; as the settings say unless given.
+    #[serde(default)]
+    pub auto_resume: Option<bool>,
     /// Queue it at once instead of leaving a draft.
     #[serde(default)]
     pub start: bool,
@@ -72,6 +75,8 @@ pub struct EditTask {
     pub model: Option<ModelName>,
     /// 0 for never.
     pub answer_after_minutes: Option<u32>,
+    /// Whether it goes on by itself when a limit has ended.
+    pub auto_resume: Option<bool>,
 }
 
 impl From<EditTask> for TaskEdit {
@@ -84,6 +89,7 @@ impl From<EditTask> for TaskEdit {
             permission_mode: edit.permission_mode,
             model: edit.model,
             answer_after: edit.answer_after_minutes,
+            auto_resume: edit.auto_resume,
         }
     }
 }

@@ -158,6 +158,9 @@ pub struct EditSettings {
     #[cfg_attr(feature = "ssr", schema(value_type = Option<bool>))]
     pub auto_approve: Change<bool>,
     #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<bool>))]
+    pub auto_resume: Change<bool>,
+    #[serde(default)]
     #[cfg_attr(feature = "ssr", schema(value_type = Option<u32>))]
     pub agents_max: Change<u32>,
     #[serde(default)]

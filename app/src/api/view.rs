@@ -12,9 +12,10 @@ use crate::domain::permission::{AskedPermission, GrantedRule, PermissionMode};
 use crate::domain::plan::TaskType;
 use crate::domain::task::{
     Action, Actor, Answer, Check, Choice, DeliverAt, Delivery, Dependency, DependencyKind,
-    DependencyState, DependencyStatus, FeedbackStatus, Given, MessageStatus, Phase, PhaseStatus,
-    Priority, Question, QuestionState, ReminderLevel, Review, ReviewState, ReviewStatus, Status,
-    StatusName, StepStatus, Task, Tokens, Verification, Waiting, WaitingReason,
+    DependencyState, DependencyStatus, FeedbackStatus, Given, Limit, MessageStatus, Phase,
+    PhaseStatus, Priority, Question, QuestionState, ReminderLevel, Review, ReviewState,
+    ReviewStatus, Status, StatusName, StepStatus, Task, Tokens, Verification, Waiting,
+    WaitingReason,
 };
 use crate::domain::text::Note;
 
@@ -35,6 +36,10 @@ pub struct TaskView {
     pub reason: Option<String>,
     /// When it goes on by itself, if it waits for a time.
     pub resumes_at: Option<DateTime<Utc>>,
+    /// The limit that it waits for.
+    pub limit: Option<Limit>,
+    /// Whether it goes on by itself when a limit has ended.
+    pub auto_resume: bool,
     pub priority: Priority,
     pub phase: Option<u32>,
     pub phase_name: Option<String>,
@@ -72,7 +77,9 @@ impl From<&Task> for TaskView {
             status: task.status.name(),
             waiting_reason: task.status.waiting_reason(),
             reason: reason(&task.status),
-            resumes_at: resumes_at(&task.status),
+            resumes_at: resumes_at(task),
+            limit: task.limit().cloned(),
+            auto_resume: task.auto_resume,
             priority: task.priority,
             phase: phase.map(|phase| phase.number),
             phase_name: phase.map(|phase| phase.plan.name.clone()),
@@ -121,15 +128,15 @@ fn reason(status: &Status) -> Option<String> {
         Status::Paused { before } if matches!(**before, Status::Waiting(_)) => {
             Some(format!("It was {}.", before.phrase()))
         }
+        Status::Waiting(Waiting::RateLimit(limit)) => Some(limit.sentence().to_owned()),
         _ => None,
     }
 }
 
-fn resumes_at(status: &Status) -> Option<DateTime<Utc>> {
-    match status {
-        Status::Waiting(Waiting::RateLimit { until }) => Some(*until),
+fn resumes_at(task: &Task) -> Option<DateTime<Utc>> {
+    match &task.status {
         Status::Queued { not_before } => *not_before,
-        _ => None,
+        _ => task.goes_on_at(),
     }
 }
 

@@ -112,11 +112,62 @@ pub fn Time(#[prop(into)] at: Signal<DateTime<Utc>>) -> impl IntoView {
     .into_any()
 }
 
+/// `in 2 h`, and to the second from ten minutes on: `in 9:05`.
+fn left(seconds: i64) -> String {
+    match seconds {
+        ..=0 => "any moment".to_owned(),
+        1..600 => format!("in {}:{:02}", seconds / 60, seconds % 60),
+        seconds => format!("in {}", span(seconds)),
+    }
+}
+
+/// The time left until a moment once the page is live, with the moment itself on hover and without
+/// script.
+#[component]
+pub fn Countdown(at: DateTime<Utc>) -> impl IntoView {
+    let now = ArcRwSignal::new(None);
+    let clock = now.clone();
+    effect(move || {
+        let clock = clock.clone();
+        let tick = move || {
+            clock.try_set(Some(present()));
+        };
+        tick();
+        if let Ok(handle) = set_interval_with_handle(tick, std::time::Duration::from_secs(1)) {
+            on_cleanup(move || handle.clear());
+        }
+    });
+    let text = move || {
+        now.get().map_or_else(
+            || exact_time(at),
+            |now: i64| left(at.timestamp() - now / 1000),
+        )
+    };
+    view! {
+        <time class="num" datetime=machine_time(at) title=exact_time(at)>{part(text)}</time>
+    }
+    .into_any()
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
 
-    use super::{exact_time, machine_time, relative, span, time_of_day};
+    use super::{exact_time, left, machine_time, relative, span, time_of_day};
+
+    #[test]
+    fn what_is_near_is_counted_down_to_the_second() {
+        let told: Vec<String> = [-1, 0, 9, 599, 600, 7_300].map(left).into();
+        let expected = [
+            "any moment",
+            "any moment",
+            "in 0:09",
+            "in 9:59",
+            "in 10 min",
+            "in 2 h",
+        ];
+        assert_eq!(told, expected);
+    }
 
     #[test]
     fn times_are_told_for_people_and_for_machines() {

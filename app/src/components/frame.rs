@@ -4,8 +4,10 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
 
+use super::clock::Countdown;
 use super::icon::{Glyph, Icon};
 use crate::api::Overview;
+use crate::domain::task::LimitCause;
 use crate::fault::Fault;
 use crate::live::Live;
 use crate::reactive::{effect, part};
@@ -182,6 +184,29 @@ pub fn AgentCount() -> impl IntoView {
         })
     };
     view! { <Transition>{part(count)}</Transition> }
+}
+
+/// Why no agent starts at present, and for how long.
+#[component]
+pub fn LimitMark() -> impl IntoView {
+    let installation = expect_context::<Installation>();
+    let mark = move || {
+        let limit = installation.overview()?.limit?;
+        let word = match limit.cause {
+            LimitCause::Account => "Limit",
+            LimitCause::Overloaded => "Overloaded",
+            LimitCause::Unreachable => "Unreachable",
+        };
+        Some(view! {
+            <p class="limit-mark" data-tone="waiting" title=limit.sentence()>
+                <Glyph icon=Icon::Hourglass />
+                <span class="limit-mark-word">{word}</span>
+                <span class="visually-hidden">{limit.sentence()} " Agents start again "</span>
+                <Countdown at=limit.until />
+            </p>
+        })
+    };
+    view! { <Transition>{part(mark)}</Transition> }
 }
 
 /// Tells people who listen to the page what has changed.

@@ -6,7 +6,7 @@ use leptos::text_prop::TextProp;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use super::frame::{AgentCount, Bell, Installation};
+use super::frame::{AgentCount, Bell, Installation, LimitMark};
 use super::icon::{Glyph, Icon};
 use super::notices::Notices;
 use super::theme::ThemeSwitch;
@@ -80,6 +80,7 @@ pub fn Page(
         <Title text=tab />
         <header class="top-bar">
             <nav aria-label="Breadcrumb"><ol class="crumbs">{list(crumbs)}</ol></nav>
+            <LimitMark />
             <AgentCount />
             <Bell />
             <ThemeSwitch />

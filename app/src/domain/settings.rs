@@ -27,6 +27,8 @@ pub struct SettingValues {
     pub permission_mode: PermissionMode,
     /// Whether tasks that don't say so approve their gates by themselves.
     pub auto_approve: bool,
+    /// Whether tasks that don't say so go on by themselves when a limit has ended.
+    pub auto_resume: bool,
     /// How many agents work at once, 1 to 64.
     pub agents_max: u32,
     /// After so many hours an undecided review is called to mind; 0 for never.
@@ -57,6 +59,7 @@ impl Default for SettingValues {
             model: None,
             permission_mode: PermissionMode::default(),
             auto_approve: false,
+            auto_resume: true,
             agents_max: 3,
             review_reminder_hours: hours.reminder,
             review_urgent_hours: hours.urgent,
@@ -92,6 +95,8 @@ pub struct ChosenSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_approve: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_resume: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agents_max: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_reminder_hours: Option<u32>,
@@ -117,6 +122,7 @@ impl ChosenSettings {
             model: self.model.or(below.model),
             permission_mode: self.permission_mode.unwrap_or(below.permission_mode),
             auto_approve: self.auto_approve.unwrap_or(below.auto_approve),
+            auto_resume: self.auto_resume.unwrap_or(below.auto_resume),
             agents_max: self.agents_max.unwrap_or(below.agents_max),
             review_reminder_hours: self
                 .review_reminder_hours

@@ -15,6 +15,7 @@ mod decide_run;
 mod decide_verification;
 mod dependency;
 mod event;
+mod limit;
 mod message;
 mod pause;
 mod permission;
@@ -40,6 +41,7 @@ pub use event::{
     Actor, ApiUse, AskedQuestion, Check, Choice, EventRecord, NeededDependency, RunEnd, TaskEvent,
     TurnOutcome, TurnPurpose, UsageDelta, Via,
 };
+pub use limit::{Limit, LimitCause};
 pub use message::{DeliverAt, Delivery, Message, MessageStatus};
 pub use pause::PauseAt;
 pub use phase::{Inspection, Phase, PhaseStatus, Step, StepStatus, Verification};

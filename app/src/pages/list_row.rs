@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::task_actions::ActOnTask;
 use crate::api::{SCRIPTED_MODEL, TaskView};
-use crate::components::clock::Time;
+use crate::components::clock::{Countdown, Time};
 use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::pill::Pill;
@@ -32,12 +32,18 @@ pub fn TaskRow(task: ArcRwSignal<TaskView>) -> impl IntoView {
     let task = RwSignal::from(task);
     let id = task.with_untracked(|task| task.id);
     let title = move || task.with(|task| task.title.clone());
+    let limit = memo(move || task.with(|task| task.limit.as_ref().map(|limit| limit.until)));
+    let goes_on = move || {
+        limit
+            .get()
+            .map(|at| view! { <span>" · " <Countdown at /></span> })
+    };
     view! {
         <li class="task-row">
             <Pill task />
             <div class="task-row-main">
                 <a class="task-row-title" href=format!("/tasks/{id}") data-row title=title>{title}</a>
-                <p class="task-row-meta">{move || task.with(subtitle)}</p>
+                <p class="task-row-meta">{move || task.with(subtitle)} {part(goes_on)}</p>
             </div>
             <RowProgress task />
             <span class="task-row-cost num">{move || task.with(|task| task.cost_usd.to_short())}</span>

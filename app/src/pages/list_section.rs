@@ -67,7 +67,8 @@ mod tests {
     use crate::domain::id::TaskId;
     use crate::domain::plan::{TaskType, Workflow};
     use crate::domain::task::{
-        Actor, EventRecord, NewTask, Priority, Status, Task, TaskCommand, Waiting,
+        Actor, EventRecord, Limit, LimitCause, NewTask, Priority, Status, Task, TaskCommand,
+        Waiting,
     };
 
     fn task(second: i64, status: Status) -> TaskView {
@@ -87,6 +88,7 @@ mod tests {
             depends_on: Vec::new(),
             auto_approve: false,
             answer_after: 0,
+            auto_resume: true,
             budget_usd: None,
             budget_tokens: None,
             start: false,
@@ -124,8 +126,12 @@ mod tests {
         let takes = |query: TaskQuery, status| Section::of(&page, &query).takes(&task(1, status));
         let question = Status::Waiting(Waiting::Question);
         let limited = || {
-            let until = DateTime::<Utc>::MAX_UTC;
-            Status::Waiting(Waiting::RateLimit { until })
+            Status::Waiting(Waiting::RateLimit(Limit {
+                until: DateTime::<Utc>::MAX_UTC,
+                told: true,
+                cause: LimitCause::Account,
+                name: None,
+            }))
         };
         assert!(takes(query(Some("needs_you")), question.clone()));
         assert!(!takes(query(Some("needs_you")), limited()));

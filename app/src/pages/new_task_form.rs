@@ -134,6 +134,7 @@ impl TaskForm {
                 depends_on: Vec::new(),
                 auto_approve: Some(!self.auto_approve.is_empty()),
                 answer_after_minutes: answer_after.unwrap_or_default(),
+                auto_resume: None,
                 budget_usd: None,
                 budget_tokens: None,
                 model,

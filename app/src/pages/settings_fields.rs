@@ -166,6 +166,10 @@ pub fn task_fields(view: &SettingsView, typed: &Typed) -> AnyView {
                 <input type="checkbox" class="checkbox checkbox-sm" name="form[auto_approve]" value="on" checked=values.auto_approve />
                 <span>"Approve every gate by itself" <small>"Phases follow one another without you. Only failed checks wait for you."</small></span>
             </label>
+            <label class="check-field">
+                <input type="checkbox" class="checkbox checkbox-sm" name="form[auto_resume]" value="on" checked=values.auto_resume />
+                <span>"Go on by itself after a limit" <small>"When Claude answers again, the task goes on without you."</small></span>
+            </label>
         </div>
     }
     .into_any()

@@ -22,6 +22,8 @@ pub struct SettingsForm {
     pub permission_mode: Option<String>,
     /// `on` if it is checked.
     pub auto_approve: Option<String>,
+    /// `on` if it is checked.
+    pub auto_resume: Option<String>,
     pub agents_max: Option<String>,
     pub review_reminder_hours: Option<String>,
     pub review_urgent_hours: Option<String>,
@@ -61,6 +63,7 @@ impl SettingsForm {
         edit.permission_mode = mode;
         if self.section == "tasks" {
             edit.auto_approve = Change::To(self.auto_approve.is_some());
+            edit.auto_resume = Change::To(self.auto_resume.is_some());
         }
         let mut number = |field, text| {
             typed(field, text, &mut |field, _| {

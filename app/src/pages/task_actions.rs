@@ -6,6 +6,8 @@ use leptos::prelude::*;
 use crate::api::MessageText;
 use crate::api::{MessageView, TaskView};
 use crate::domain::id::{MessageId, TaskId};
+#[cfg(feature = "ssr")]
+use crate::domain::task::TaskEdit;
 use crate::domain::task::{Action, DeliverAt, PauseAt};
 #[cfg(feature = "ssr")]
 use crate::domain::text::{Note, TextError};
@@ -40,6 +42,16 @@ pub async fn act_on_task(
         crate::request::redirect(&format!("/tasks/{id}"));
     }
     Ok(changed)
+}
+
+/// Lets a task go on by itself when a limit has ended, or not.
+#[server(prefix = "/sfn", endpoint = "tasks/auto_resume", output = Json)]
+pub async fn set_auto_resume(id: TaskId, auto_resume: bool) -> Result<TaskView, Fault> {
+    let edit = TaskEdit {
+        auto_resume: Some(auto_resume),
+        ..TaskEdit::default()
+    };
+    crate::backend::backend()?.edit_task(id, edit).await
 }
 
 /// Puts a task away for good, then shows the list.

@@ -5,9 +5,9 @@ use wasm_bindgen::JsCast;
 
 use super::dependency_card::Dependencies;
 use super::question_card::Questions;
+use super::task_limit::{HeldBack, Limited};
 use super::task_state::TaskState;
 use crate::api::{DependencyView, QuestionView, ReviewView};
-use crate::components::clock::Time;
 use crate::components::icon::{Glyph, Icon};
 use crate::domain::task::{Action, DependencyState, QuestionState, StatusName, WaitingReason};
 use crate::reactive::{effect, memo, part};
@@ -55,7 +55,8 @@ pub fn Attention(
             </Card>
         }
         .into_any(),
-        (_, Some(WaitingReason::RateLimit), _) => view! { <RateLimit state /> }.into_any(),
+        (_, Some(WaitingReason::RateLimit), _) => view! { <Limited state /> }.into_any(),
+        (StatusName::Queued, _, _) => view! { <HeldBack /> }.into_any(),
         (StatusName::Paused, _, _) => view! { <Held state /> }.into_any(),
         (StatusName::Running, _, true) => view! { <StopsSoon /> }.into_any(),
         _ => ().into_any(),
@@ -79,8 +80,14 @@ pub fn focus_next() -> bool {
     next.is_some_and(|next| next.focus().is_ok())
 }
 
+/// What is to be known of a task, with its heading.
 #[component]
-fn Card(tone: &'static str, icon: Icon, title: &'static str, children: Children) -> impl IntoView {
+pub fn Card(
+    tone: &'static str,
+    icon: Icon,
+    title: &'static str,
+    children: Children,
+) -> impl IntoView {
     view! {
         <section class="attention" data-tone=tone>
             <h2><Glyph icon=icon /> {title}</h2>
@@ -122,22 +129,6 @@ fn StopsSoon() -> impl IntoView {
     view! {
         <Card tone="paused" icon=Icon::Pause title="The task is going to pause">
             <p>"It stops as soon as the agent's turn has ended."</p>
-        </Card>
-    }
-    .into_any()
-}
-
-#[component]
-fn RateLimit(state: TaskState) -> impl IntoView {
-    let until = move || {
-        state
-            .task
-            .with(|task| task.resumes_at)
-            .map(|at| view! { <Time at /> })
-    };
-    view! {
-        <Card tone="waiting" icon=Icon::Hourglass title="The account's limit is reached">
-            <p>"The task goes on by itself: " {until}</p>
         </Card>
     }
     .into_any()

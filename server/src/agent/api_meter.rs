@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
 
@@ -26,6 +27,17 @@ pub struct ApiUsage {
     pub tokens: ApiTokens,
     /// What the latest answer said about limits; empty if it said nothing.
     pub limits: BTreeMap<String, String>,
+    /// The latest time that the API would not answer, for it was asked too much.
+    pub rejected: Option<Rejection>,
+}
+
+/// The API would not answer, for it was asked too much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// When it can be asked again, if it said so.
+    pub reset: Option<DateTime<Utc>>,
+    /// Which limit is reached, as it names it.
+    pub name: Option<String>,
 }
 
 /// Tokens of one answer or of many, as the Messages API names them.
@@ -44,11 +56,17 @@ pub struct ApiTokens {
 
 impl ApiUsage {
     /// An answer has begun.
-    pub fn begin(&mut self, status: StatusCode, headers: &HeaderMap) {
+    pub fn begin(&mut self, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) {
         if status.is_client_error() || status.is_server_error() {
             self.failures += 1;
         }
         let limits = limits(headers);
+        if matches!(status.as_u16(), 429 | 503 | 529) {
+            self.rejected = Some(Rejection {
+                reset: reset(&limits, now),
+                name: limits.get(CLAIM).cloned(),
+            });
+        }
         if !limits.is_empty() {
             self.limits = limits;
         }
@@ -61,6 +79,31 @@ impl ApiUsage {
         self.tokens.cache_read += answer.tokens.cache_read;
         self.tokens.cache_write += answer.tokens.cache_write;
     }
+}
+
+/// The header with the name of the limit that counts.
+const CLAIM: &str = "anthropic-ratelimit-unified-representative-claim";
+
+/// When the API can be asked again, as its headers tell it
+/// (<https://docs.claude.com/en/api/rate-limits>).
+fn reset(limits: &BTreeMap<String, String>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let number = |name: &str| limits.get(name)?.trim().parse::<i64>().ok();
+    let is_rejected = limits
+        .get("anthropic-ratelimit-unified-status")
+        .is_some_and(|status| status == "rejected");
+    let unified = number("anthropic-ratelimit-unified-reset").filter(|_| is_rejected);
+    if let Some(reset) = unified.and_then(|seconds| DateTime::from_timestamp(seconds, 0)) {
+        return Some(reset);
+    }
+    if let Some(seconds) = number("retry-after") {
+        return now.checked_add_signed(TimeDelta::try_seconds(seconds)?);
+    }
+    let used_up = ["requests", "tokens", "input-tokens", "output-tokens"].map(|kind| {
+        let prefix = format!("anthropic-ratelimit-{kind}");
+        let rest = number(&format!("{prefix}-remaining")).filter(|rest| *rest == 0);
+        rest.and_then(|_| limits.get(&format!("{prefix}-reset"))?.parse().ok())
+    });
+    used_up.into_iter().flatten().max()
 }
 
 /// The headers that tell of limits: `anthropic-ratelimit-…` and `retry-after`.
@@ -201,14 +244,66 @@ mod tests {
         );
         headers.insert("retry-after", "30".parse().unwrap());
         headers.insert("x-request-id", "one".parse().unwrap());
-        usage.begin(StatusCode::TOO_MANY_REQUESTS, &headers);
-        usage.begin(StatusCode::OK, &HeaderMap::new());
+        let now = DateTime::UNIX_EPOCH;
+        usage.begin(StatusCode::TOO_MANY_REQUESTS, &headers, now);
+        usage.begin(StatusCode::OK, &HeaderMap::new(), now);
         assert_eq!(usage.failures, 1);
         let told: Vec<_> = usage.limits.keys().map(String::as_str).collect();
         assert_eq!(
             told,
             ["anthropic-ratelimit-requests-remaining", "retry-after"]
         );
+    }
+
+    #[test]
+    fn the_end_of_a_limit_is_read_where_the_api_tells_it() {
+        let now = DateTime::from_timestamp(1_000, 0).unwrap();
+        let told = |headers: &[(&str, &str)]| {
+            let headers = headers.iter().map(|(name, value)| {
+                let name = format!("anthropic-ratelimit-{name}");
+                let name = name.replace("anthropic-ratelimit-retry", "retry");
+                (name, (*value).to_owned())
+            });
+            reset(&headers.collect(), now).map(|reset| reset.timestamp())
+        };
+        let unified = [
+            ("unified-status", "rejected"),
+            ("unified-reset", "9000"),
+            ("retry-after", "5"),
+        ];
+        assert_eq!(told(&unified), Some(9_000));
+        let allowed = [
+            ("unified-status", "allowed"),
+            ("unified-reset", "9000"),
+            ("retry-after", "5"),
+        ];
+        assert_eq!(told(&allowed), Some(1_005));
+        let by_kind = [
+            ("requests-remaining", "0"),
+            ("requests-reset", "1970-01-01T01:00:00Z"),
+            ("tokens-remaining", "7"),
+            ("tokens-reset", "1970-01-01T02:00:00Z"),
+        ];
+        assert_eq!(told(&by_kind), Some(3_600));
+        for nonsense in ["", "soon", "99999999999999999999", "9223372036854775807"] {
+            assert_eq!(told(&[("retry-after", nonsense)]), None, "{nonsense}");
+        }
+        assert_eq!(told(&[]), None);
+    }
+
+    #[test]
+    fn only_an_api_that_is_asked_too_much_rejects() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", "30".parse().unwrap());
+        headers.insert(CLAIM, "five_hour".parse().unwrap());
+        let now = DateTime::UNIX_EPOCH;
+        let mut usage = ApiUsage::default();
+        usage.begin(StatusCode::INTERNAL_SERVER_ERROR, &headers, now);
+        assert_eq!(usage.rejected, None);
+        usage.begin(StatusCode::TOO_MANY_REQUESTS, &headers, now);
+        let rejected = usage.rejected.unwrap();
+        assert_eq!(rejected.reset, DateTime::from_timestamp(30, 0));
+        assert_eq!(rejected.name.as_deref(), Some("five_hour"));
     }
 
     proptest! {

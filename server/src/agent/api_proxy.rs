@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Json, Response};
+use chrono::Utc;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
     TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -43,6 +44,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 
 /// How the Messages API wants a key to be presented.
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// By which the API tells whether it makes sense to try again.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// What is between two neighbours and not to be passed on (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 9] = [
@@ -294,9 +298,18 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 fn pass_back(answer: http::Response<Incoming>, usage: Arc<Mutex<ApiUsage>>) -> Response {
-    lock(&usage).begin(answer.status(), answer.headers());
+    lock(&usage).begin(answer.status(), answer.headers(), Utc::now());
     let (mut parts, body) = answer.into_parts();
     remove_hop_by_hop(&mut parts.headers);
+    if matches!(
+        parts.status,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+    ) {
+        // The key is the account's: it is as wrong the next time. The CLI would try for three minutes.
+        parts
+            .headers
+            .insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
     let mut meter = PassingAnswer {
         meter: AnswerMeter::default(),
         usage,

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
 
+use super::api_patience::ApiPatience;
 use super::mcp::McpAccess;
 use super::process_tree::MARK;
 use crate::redaction::KnownSecrets;
@@ -117,6 +118,8 @@ pub struct AgentSpec {
     pub is_onlooker: bool,
     /// The JSON schema that each turn's answer has to follow.
     pub answer_schema: Option<Value>,
+    /// How long it waits for the model's API by itself.
+    pub patience: ApiPatience,
 }
 
 /// Which conversation a process serves.
@@ -282,6 +285,8 @@ impl AgentSpec {
             .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
             .collect();
         variables.extend(ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let patience = self.patience.variables();
+        variables.extend(patience.map(|(name, value)| (name.to_owned(), value)));
         let path = |path: &Path| path.display().to_string();
         let folder = inside.home.join(FILES);
         for file in &self.files {
@@ -372,6 +377,7 @@ mod tests {
             read_only: Vec::new(),
             is_onlooker: false,
             answer_schema: None,
+            patience: ApiPatience::default(),
         }
     }
 

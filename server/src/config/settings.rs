@@ -10,7 +10,9 @@ use app::domain::settings::{ChosenSettings, MOST_HOURS};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::sources::{Origin, Sources};
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, waits};
+use crate::agent::api_patience::ApiPatience;
+use crate::limits::Pacing;
 use crate::sandbox::SandboxChoice;
 use crate::vault::MasterKeys;
 
@@ -91,6 +93,10 @@ pub struct Agents {
     pub lease: Duration,
     /// How long the processes of a paused agent stand still before they are ended.
     pub pause: Duration,
+    /// How long an account is left alone that can't be used.
+    pub pacing: Pacing,
+    /// How long agents wait for the model's API by themselves.
+    pub patience: ApiPatience,
 }
 
 impl Default for Agents {
@@ -105,6 +111,8 @@ impl Default for Agents {
             sandbox: SandboxChoice::default(),
             lease: Duration::from_secs(15),
             pause: Duration::from_mins(1),
+            pacing: Pacing::default(),
+            patience: ApiPatience::default(),
         }
     }
 }
@@ -156,7 +164,7 @@ pub(super) fn read(sources: &Sources, stores: bool) -> Result<Config, ConfigErro
     })
 }
 
-fn parsed<T: FromStr<Err: Display>>(
+pub(super) fn parsed<T: FromStr<Err: Display>>(
     sources: &Sources,
     key: &'static str,
 ) -> Result<Option<T>, ConfigError> {
@@ -343,6 +351,8 @@ fn agents(sources: &Sources) -> Result<Agents, ConfigError> {
         sandbox: one_of(sources, "sandbox", "bwrap, none or auto")?.unwrap_or(defaults.sandbox),
         lease: seconds(sources, "lease_seconds", 2, 300)?.unwrap_or(defaults.lease),
         pause: seconds(sources, "pause_seconds", 1, 300)?.unwrap_or(defaults.pause),
+        pacing: waits::pacing(sources)?,
+        patience: waits::patience(sources)?,
     })
 }
 

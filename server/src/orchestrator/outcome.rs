@@ -1,12 +1,15 @@
 //! What the end of a turn means for its run. Pure.
 
 use app::domain::money::Usd;
-use app::domain::task::{ApiUse, Tokens, TurnOutcome, UsageDelta};
+use app::domain::task::{ApiUse, LimitCause, Tokens, TurnOutcome, UsageDelta};
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::agent::api_meter::Rejection;
 use crate::agent::protocol::RateLimitInfo;
+use crate::agent::system::ApiRetry;
 use crate::agent::turn_result::TurnResult;
 use crate::agent::usage::TurnUsage;
+use crate::limits::Hit;
 
 /// What follows from a turn's result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,16 +20,63 @@ pub enum Verdict {
     Deferred,
     /// Somebody stopped the turn.
     Interrupted,
-    /// The account's limit is reached.
-    Limited { message: String },
+    /// The model can't be used at present.
+    Limited { message: String, hit: Hit },
     /// Claude refuses the credentials.
     Refused { message: String },
     /// Anything else that went wrong.
     Failed { message: String },
 }
 
+/// What was seen of the model's API in the course of a turn.
+#[derive(Clone, Debug, Default)]
+pub struct Signs {
+    /// What the CLI told last of the account's limits.
+    pub limit: Option<RateLimitInfo>,
+    /// The last failure that it has tried to get over.
+    pub retry: Option<ApiRetry>,
+    /// What passed the platform on its way to the CLI.
+    pub rejected: Option<Rejection>,
+}
+
+impl Signs {
+    /// The account's limit, with what was told of its end.
+    fn account(&self) -> Hit {
+        let told = self.limit.as_ref().filter(|limit| is_rejected(limit));
+        let seen = self.rejected.as_ref();
+        let reset = told.and_then(|limit| DateTime::from_timestamp(limit.resets_at?, 0));
+        let name = told.and_then(|limit| limit.limit.clone());
+        Hit {
+            cause: LimitCause::Account,
+            name: name
+                .or_else(|| seen?.name.clone())
+                .filter(|name| is_word(name)),
+            reset: reset.or_else(|| seen?.reset),
+        }
+    }
+
+    fn elsewhere(&self, cause: LimitCause) -> Hit {
+        Hit {
+            cause,
+            name: None,
+            reset: self.rejected.as_ref().and_then(|seen| seen.reset),
+        }
+    }
+}
+
+fn is_rejected(limit: &RateLimitInfo) -> bool {
+    limit.status == "rejected"
+}
+
+/// As the API names its limits: `five_hour`.
+fn is_word(name: &str) -> bool {
+    const LONGEST: usize = 40;
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    name.len() <= LONGEST && name.bytes().all(is_plain)
+}
+
 /// Judges a result. Only `is_error` tells success; the other fields tell what kind of failure.
-pub fn judge(result: &TurnResult, limit: Option<&RateLimitInfo>) -> Verdict {
+pub fn judge(result: &TurnResult, signs: &Signs) -> Verdict {
     let reason = result.terminal_reason.as_deref().unwrap_or_default();
     if reason == "tool_deferred" {
         return Verdict::Deferred;
@@ -38,10 +88,22 @@ pub fn judge(result: &TurnResult, limit: Option<&RateLimitInfo>) -> Verdict {
         return Verdict::Interrupted;
     }
     let message = message_of(result);
-    let rejected = limit.is_some_and(|limit| limit.status == "rejected");
+    let limited = |hit| Verdict::Limited {
+        message: message.clone(),
+        hit,
+    };
+    // Without a status nobody has answered, if that is also why it was tried again.
+    let is_unanswered = reason == "api_error"
+        && signs
+            .retry
+            .as_ref()
+            .is_some_and(|retry| retry.error_status.is_none());
     match result.api_error_status {
-        _ if rejected => Verdict::Limited { message },
-        Some(429 | 529) => Verdict::Limited { message },
+        _ if signs.limit.as_ref().is_some_and(is_rejected) => limited(signs.account()),
+        Some(429) => limited(signs.account()),
+        Some(503 | 504 | 529) => limited(signs.elsewhere(LimitCause::Overloaded)),
+        Some(502) => limited(signs.elsewhere(LimitCause::Unreachable)),
+        None if is_unanswered => limited(signs.elsewhere(LimitCause::Unreachable)),
         Some(401..=403) => Verdict::Refused { message },
         Some(400) if message.starts_with("Credit balance") => Verdict::Refused { message },
         _ => Verdict::Failed { message },
@@ -66,32 +128,13 @@ impl Verdict {
             Self::GoOn => TurnOutcome::Completed,
             Self::Deferred => TurnOutcome::Deferred,
             Self::Interrupted => TurnOutcome::Interrupted,
-            Self::Limited { message } | Self::Refused { message } | Self::Failed { message } => {
-                TurnOutcome::Failed {
-                    message: message.clone(),
-                }
-            }
+            Self::Limited { message, .. }
+            | Self::Refused { message }
+            | Self::Failed { message } => TurnOutcome::Failed {
+                message: message.clone(),
+            },
         }
     }
-}
-
-/// When a limited task is tried again: at the reset that was told, else after 1, 5, 15, 30 and then
-/// 60 minutes.
-pub fn limit_ends(now: DateTime<Utc>, limit: Option<&RateLimitInfo>, before: u32) -> DateTime<Utc> {
-    let told = limit
-        .filter(|limit| limit.status == "rejected")
-        .and_then(|limit| DateTime::from_timestamp(limit.resets_at?, 0));
-    if let Some(reset) = told.filter(|reset| *reset > now) {
-        return reset + TimeDelta::seconds(1);
-    }
-    let minutes = match before {
-        0 => 1,
-        1 => 5,
-        2 => 15,
-        3 => 30,
-        _ => 60,
-    };
-    now + TimeDelta::minutes(minutes)
 }
 
 /// When a failed run is tried again: after 2, 10 and then 50 seconds.
@@ -138,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_error_with_the_subtype_success_is_no_success() {
-        let verdict = judge(&failure(500, "API Error: 500"), None);
+        let verdict = judge(&failure(500, "API Error: 500"), &Signs::default());
         assert_eq!(
             verdict,
             Verdict::Failed {
@@ -147,36 +190,103 @@ mod tests {
         );
     }
 
-    #[test]
-    fn limits_and_credentials_are_told_from_failures() {
-        let kind = |status, text| match judge(&failure(status, text), None) {
-            Verdict::Limited { .. } => "limited",
-            Verdict::Refused { .. } => "refused",
-            Verdict::Failed { .. } => "failed",
+    fn kind(result: &TurnResult, signs: &Signs) -> String {
+        match judge(result, signs) {
+            Verdict::Limited { hit, .. } => hit.cause.to_string(),
+            Verdict::Refused { .. } => "refused".to_owned(),
+            Verdict::Failed { .. } => "failed".to_owned(),
             other => panic!("{other:?}"),
-        };
-        assert_eq!(kind(429, "x"), "limited");
-        assert_eq!(kind(529, "x"), "limited");
-        assert_eq!(kind(401, "x"), "refused");
-        assert_eq!(kind(403, "x"), "refused");
-        assert_eq!(kind(400, "Credit balance is too low"), "refused");
-        assert_eq!(kind(400, "prompt is too long"), "failed");
+        }
     }
 
     #[test]
-    fn a_told_reset_goes_before_the_back_off() {
-        let now = DateTime::from_timestamp(1_000, 0).unwrap();
-        let told = |resets_at| RateLimitInfo {
-            status: "rejected".to_owned(),
-            resets_at: Some(resets_at),
-            limit: None,
-            utilization: None,
+    fn limits_and_credentials_are_told_from_failures() {
+        let told = |status, text| kind(&failure(status, text), &Signs::default());
+        assert_eq!(told(429, "x"), "account");
+        assert_eq!(told(529, "x"), "overloaded");
+        assert_eq!(told(503, "x"), "overloaded");
+        assert_eq!(told(502, "x"), "unreachable");
+        assert_eq!(told(401, "x"), "refused");
+        assert_eq!(told(402, "x"), "refused");
+        assert_eq!(told(403, "x"), "refused");
+        assert_eq!(told(400, "Credit balance is too low"), "refused");
+        assert_eq!(told(400, "prompt is too long"), "failed");
+        assert_eq!(told(404, "no such model"), "failed");
+        assert_eq!(told(500, "x"), "failed");
+    }
+
+    #[test]
+    fn an_api_that_never_answers_is_out_of_reach() {
+        let unanswered = TurnResult {
+            api_error_status: None,
+            ..failure(0, "API Error: Connection refused")
         };
-        assert_eq!(limit_ends(now, Some(&told(5_000)), 0).timestamp(), 5_001);
-        assert_eq!(limit_ends(now, Some(&told(500)), 0).timestamp(), 1_060);
-        let waits: Vec<_> = (0..6)
-            .map(|n| limit_ends(now, None, n).timestamp() - 1_000)
-            .collect();
-        assert_eq!(waits, [60, 300, 900, 1_800, 3_600, 3_600]);
+        let after = |error_status| Signs {
+            retry: Some(ApiRetry {
+                attempt: 10,
+                max_retries: 10,
+                retry_delay_ms: 500.0,
+                error_status,
+                error: None,
+            }),
+            ..Signs::default()
+        };
+        assert_eq!(kind(&unanswered, &after(None)), "unreachable");
+        assert_eq!(kind(&unanswered, &after(Some(500))), "failed");
+        assert_eq!(kind(&unanswered, &Signs::default()), "failed");
+    }
+
+    fn told(status: &str, resets_at: i64) -> RateLimitInfo {
+        RateLimitInfo {
+            status: status.to_owned(),
+            resets_at: Some(resets_at),
+            limit: Some("five_hour".to_owned()),
+            utilization: None,
+        }
+    }
+
+    #[test]
+    fn what_the_cli_tells_of_a_limit_goes_before_what_was_seen_of_it() {
+        let seen = Rejection {
+            reset: DateTime::from_timestamp(7_000, 0),
+            name: Some("seven_day".to_owned()),
+        };
+        let hit = |limit: Option<RateLimitInfo>| {
+            let signs = Signs {
+                limit,
+                rejected: Some(seen.clone()),
+                ..Signs::default()
+            };
+            match judge(&failure(429, "x"), &signs) {
+                Verdict::Limited { hit, .. } => (hit.reset.unwrap().timestamp(), hit.name.unwrap()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(hit(None), (7_000, "seven_day".to_owned()));
+        let told_by_cli = hit(Some(told("rejected", 5_000)));
+        assert_eq!(told_by_cli, (5_000, "five_hour".to_owned()));
+        let still_allowed = hit(Some(told("allowed_warning", 5_000)));
+        assert_eq!(still_allowed, (7_000, "seven_day".to_owned()));
+    }
+
+    #[test]
+    fn a_subscription_that_is_used_up_is_a_limit_whatever_the_result_says() {
+        let unclear = TurnResult {
+            api_error_status: None,
+            ..failure(0, "You've hit your limit · resets 2pm (UTC)")
+        };
+        let signs = Signs {
+            limit: Some(told("rejected", 5_000)),
+            ..Signs::default()
+        };
+        assert_eq!(kind(&unclear, &signs), "account");
+    }
+
+    #[test]
+    fn a_limit_keeps_no_name_that_is_none() {
+        for name in ["five hour", "x\n", &"a".repeat(41)] {
+            assert!(!is_word(name), "{name}");
+        }
+        assert!(is_word("seven_day_overage_included"));
     }
 }

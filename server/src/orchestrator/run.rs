@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 
 use app::api::AgentState;
 use app::domain::id::{CheckpointId, MessageId, ReviewId, RunId, SessionId, TaskId};
-use app::domain::task::{CheckpointKind, RunCommand, RunEnd, Task, TurnPurpose, Work};
-use chrono::{DateTime, Utc};
+use app::domain::task::{CheckpointKind, Limit, RunCommand, RunEnd, Task, TurnPurpose, Work};
+use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -44,6 +44,8 @@ pub struct Run {
     pub session: Option<Session>,
     /// Where the agent that was there last has left its conversation.
     pub left: Option<Left>,
+    /// The account could not be used lately, or nobody has seen since that it can.
+    pub is_trying: bool,
 }
 
 /// How a run came to its end.
@@ -55,8 +57,8 @@ pub enum Ending {
     Shutdown,
     /// A person holds the task up.
     Paused,
-    /// The account's limit is reached.
-    Limited { until: DateTime<Utc> },
+    /// The model can't be used at present.
+    Limited { limit: Limit },
     /// There are no credentials that work.
     Refused { message: String },
     /// The agent failed.
@@ -143,7 +145,7 @@ impl Run {
         };
         let command = match ending {
             Ending::Settled => return Ok(()),
-            Ending::Limited { until } => RunCommand::Limit { until },
+            Ending::Limited { limit } => RunCommand::Limit(limit),
             Ending::Refused { message } => RunCommand::RefuseCredentials { message },
             Ending::Impossible { reason } => RunCommand::GiveUp { reason },
             Ending::Paused => RunCommand::End {
@@ -250,7 +252,15 @@ impl Run {
         if task.status.is_paused() {
             return Ok(ControlFlow::Break(Ending::Paused));
         }
-        match (&task.turn, task.next_work()) {
+        let work = task.next_work();
+        let needs_model = task.turn.is_some() || matches!(work, Work::Turn(_));
+        if needs_model
+            && !task.interrupt_requested
+            && let Some(limit) = self.limit_in_force().await?
+        {
+            return Ok(ControlFlow::Break(Ending::Limited { limit }));
+        }
+        match (&task.turn, work) {
             (Some(turn), _) if task.interrupt_requested => {
                 self.end_interrupted(task, turn.message).await
             }

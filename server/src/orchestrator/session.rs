@@ -178,6 +178,7 @@ pub async fn start(
         read_only: Vec::new(),
         is_onlooker,
         answer_schema: is_onlooker.then(verdict::schema),
+        patience: deps.options.patience,
     };
     let workspace = spec.inner_workspace(deps.launcher.sandbox());
     let (home, files) = (spec.home(), spec.inner_files(deps.launcher.sandbox()));

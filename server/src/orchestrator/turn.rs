@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::asked;
 use super::checkpoint::{self, Pace};
 use super::inspection;
-use super::outcome::{self, Verdict};
+use super::outcome::{self, Signs, Verdict};
 use super::pause::Hold;
 use super::run::{Ending, Next, Run, RunError};
 use super::serve::said;
@@ -22,6 +22,7 @@ use crate::agent::event::AgentEvent;
 use crate::agent::exit::Exit;
 use crate::agent::protocol::RateLimitInfo;
 use crate::agent::stdin::Priority;
+use crate::agent::system::ApiRetry;
 use crate::agent::turn_result::TurnResult;
 use crate::agent::usage::TurnUsage;
 use crate::prompts;
@@ -38,6 +39,10 @@ const STOPS: Duration = Duration::from_secs(10);
 const INTERRUPTED: &str = "A person has interrupted the agent.";
 
 /// What is known of the turn that is running.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each true or false beside any other"
+)]
 pub(super) struct Turn {
     pub(super) message: MessageId,
     pub(super) purpose: TurnPurpose,
@@ -46,6 +51,9 @@ pub(super) struct Turn {
     pub(super) is_parked: bool,
     pub(super) sent_back: u32,
     limit: Option<RateLimitInfo>,
+    pub(super) retry: Option<ApiRetry>,
+    /// The account could not be used lately, and has not been seen to work again.
+    pub(super) is_trying: bool,
     pub(super) usage: TurnUsage,
     /// What its process has asked of the API.
     pub(super) api: Option<ApiUse>,
@@ -73,6 +81,8 @@ impl Turn {
             is_parked: false,
             sent_back: 0,
             limit: None,
+            retry: None,
+            is_trying: false,
             usage: TurnUsage::default(),
             api: None,
             begins_by: None,
@@ -95,6 +105,15 @@ impl Turn {
     /// The moment, unless the agent is held up: nothing can be expected of it then.
     fn expected(&self, by: Option<Instant>) -> Option<Instant> {
         by.filter(|_| self.held.is_none())
+    }
+
+    /// What was seen of the model's API so far.
+    fn signs(&self, session: &Session) -> Signs {
+        Signs {
+            limit: self.limit.clone(),
+            retry: self.retry.clone(),
+            rejected: session.api.usage().rejected,
+        }
     }
 }
 
@@ -120,6 +139,7 @@ impl Run {
         } else {
             turn.begins_by = Some(Instant::now() + TAKE_UP);
         }
+        turn.is_trying = self.is_trying;
         let Some(mut session) = self.session.take() else {
             let message = "there is no agent".to_owned();
             return Ok(ControlFlow::Break(Ending::Failed { message }));
@@ -306,7 +326,10 @@ impl Run {
     ) -> Result<Progress, RunError> {
         match news {
             AgentEvent::Log(lines) => self.log(lines).await?,
-            AgentEvent::Acting(action) => self.deps.live.act(self.task, &action.to_string()),
+            AgentEvent::Acting(action) => {
+                self.heed_answer(turn).await?;
+                self.deps.live.act(self.task, &action.to_string());
+            }
             AgentEvent::TurnStarted(_) => {
                 turn.begins_by = None;
                 turn.is_begun = true;
@@ -341,7 +364,7 @@ impl Run {
                 let more = result.queued_turn_count > 0 || session.mail.is_open();
                 if !more
                     || turn.is_stopping
-                    || outcome::judge(&result, turn.limit.as_ref()) != Verdict::GoOn
+                    || outcome::judge(&result, &turn.signs(session)) != Verdict::GoOn
                 {
                     return Ok(Progress::Ended(result));
                 }
@@ -353,12 +376,13 @@ impl Run {
                 self.follow(session, message, state).await?;
             }
             AgentEvent::Exited(exit) => return Ok(Progress::Gone(exit)),
-            AgentEvent::TextDelta(words) => self.deps.live.write(self.task, &words),
+            AgentEvent::TextDelta(words) => {
+                self.heed_answer(turn).await?;
+                self.deps.live.write(self.task, &words);
+            }
+            AgentEvent::Retry(retry) => self.heed_retry(turn, retry).await?,
             AgentEvent::TextEnded { is_logged } => self.deps.live.end_text(self.task, is_logged),
-            AgentEvent::Withdrawn { .. }
-            | AgentEvent::Retry(_)
-            | AgentEvent::State(_)
-            | AgentEvent::Unknown { .. } => {}
+            AgentEvent::Withdrawn { .. } | AgentEvent::State(_) | AgentEvent::Unknown { .. } => {}
         }
         Ok(Progress::Goes)
     }
@@ -366,7 +390,8 @@ impl Run {
     /// Records the end of the turn and what follows from it.
     async fn conclude(&mut self, mut turn: Turn, result: &TurnResult) -> Result<Next, RunError> {
         turn.api = self.session.as_mut().and_then(Session::api_use);
-        let verdict = match outcome::judge(result, turn.limit.as_ref()) {
+        let signs = self.session.as_ref().map(|session| turn.signs(session));
+        let verdict = match outcome::judge(result, &signs.unwrap_or_default()) {
             Verdict::Failed { .. } if turn.is_stopping => Verdict::Interrupted,
             verdict => verdict,
         };
@@ -405,12 +430,7 @@ impl Run {
             Verdict::Interrupted => Ending::Failed {
                 message: "the turn was interrupted".to_owned(),
             },
-            Verdict::Limited { message } => {
-                let until = outcome::limit_ends(Utc::now(), turn.limit.as_ref(), task.limits);
-                self.note(&format!("Limited: {message} Goes on at {until}."))
-                    .await?;
-                Ending::Limited { until }
-            }
+            Verdict::Limited { message, hit } => self.hit_limit(&message, &hit).await?,
             Verdict::Refused { message } => Ending::Refused { message },
             Verdict::Failed { message } => Ending::Failed { message },
         };

@@ -21,6 +21,9 @@ pub struct Model {
     pub waiting_reason: Option<String>,
     pub priority: i32,
     pub archived: bool,
+    /// The model that was asked for; empty for the usual one.
+    #[expect(clippy::struct_field_names, reason = "the column's name")]
+    pub model: String,
     pub version: i64,
     /// Title and description in lower case.
     pub search: String,
@@ -50,6 +53,11 @@ pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
             .map(|reason| reason.to_string()),
         priority: rank(task.priority),
         archived: task.archived,
+        model: task
+            .model
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         version: stored(task.version),
         search: searchable(&text),
         created_at_ms: task.created_at.timestamp_millis(),

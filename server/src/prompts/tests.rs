@@ -32,6 +32,7 @@ fn task(task_type: TaskType, description: &str) -> Task {
         budget_usd: None,
         budget_tokens: None,
         answer_after: 0,
+        auto_resume: true,
         start: true,
     };
     after(

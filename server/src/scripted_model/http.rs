@@ -180,7 +180,7 @@ impl Model {
             tracing::warn!(session.id = session, reason = %refusal, "the script refuses a request");
                     })?;
         self.notebook.played(session, &answer.place);
-        let key = (session, conversation.turn.number, &answer.place);
+        let key = (session, &answer.place);
         let strikes = |fault: &Fault| self.notebook.strikes(&key, fault.times());
         let strikes = answer.fault.as_ref().is_some_and(strikes);
         let fault = answer.fault.take().filter(|_| strikes);

@@ -50,7 +50,13 @@ impl Service {
     }
 
     pub async fn retry_task(&self, id: TaskId) -> Result<TaskView, Error> {
-        self.act(id, TaskCommand::Retry).await
+        let is_limited = self.load(id).await?.limit().is_some();
+        let task = self.act(id, TaskCommand::Retry).await?;
+        if is_limited {
+            // A person may know better than what was told of the limit.
+            self.parts.store.try_account(id).await?;
+        }
+        Ok(task)
     }
 
     /// Holds the task up.

@@ -76,6 +76,7 @@ impl Service {
             budget_usd: new.budget_usd,
             budget_tokens: new.budget_tokens,
             answer_after: new.answer_after_minutes,
+            auto_resume: new.auto_resume.unwrap_or(defaults.auto_resume),
             start: new.start,
         })
     }

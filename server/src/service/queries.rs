@@ -278,6 +278,7 @@ impl Service {
         let needs_you = self.parts.store.needs_you().await?;
         let unread = self.parts.store.unread().await?;
         let in_force = self.settings().in_force();
+        let limit = self.parts.store.present_limit().await?;
         Ok(Overview {
             agents_running: self.parts.live.running(),
             agents_max: in_force.values.agents_max,
@@ -290,6 +291,7 @@ impl Service {
             },
             permission_mode: in_force.values.permission_mode,
             auto_approve: in_force.values.auto_approve,
+            limit,
             problems: known.problems.clone(),
             sandbox: known.sandbox.clone(),
             sample_repository: known

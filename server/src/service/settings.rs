@@ -104,6 +104,7 @@ fn changed(edit: &EditSettings) -> impl Iterator<Item = &'static str> {
         ("model", edit.model.is_change()),
         ("permission_mode", edit.permission_mode.is_change()),
         ("auto_approve", edit.auto_approve.is_change()),
+        ("auto_resume", edit.auto_resume.is_change()),
         ("agents_max", edit.agents_max.is_change()),
         (
             "review_reminder_hours",
@@ -135,6 +136,7 @@ fn apply(edit: EditSettings, chosen: &mut ChosenSettings) {
     edit.model.apply(&mut chosen.model);
     edit.permission_mode.apply(&mut chosen.permission_mode);
     edit.auto_approve.apply(&mut chosen.auto_approve);
+    edit.auto_resume.apply(&mut chosen.auto_resume);
     edit.agents_max.apply(&mut chosen.agents_max);
     edit.review_reminder_hours
         .apply(&mut chosen.review_reminder_hours);

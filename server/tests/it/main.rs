@@ -14,6 +14,7 @@ mod credentials;
 mod dependencies;
 mod growing_text;
 mod installation;
+mod limits;
 mod messages;
 mod pauses;
 mod permissions;

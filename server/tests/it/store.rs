@@ -3,6 +3,7 @@
 mod append;
 mod idempotency;
 mod jobs;
+mod limits;
 mod logs;
 mod notifications;
 mod query;

@@ -84,7 +84,7 @@ impl Task {
                 ]
             }
             Status::Waiting(
-                Waiting::Credentials { .. } | Waiting::RateLimit { .. } | Waiting::Message,
+                Waiting::Credentials { .. } | Waiting::RateLimit(_) | Waiting::Message,
             ) => {
                 vec![Retry, Message, Pause, Edit, Cancel, Delete]
             }

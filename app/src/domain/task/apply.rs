@@ -38,6 +38,7 @@ impl Task {
             budget_usd,
             budget_tokens,
             answer_after,
+            auto_resume,
         } = record.event.clone()
         else {
             return None;
@@ -57,6 +58,7 @@ impl Task {
             budget_usd,
             budget_tokens,
             answer_after,
+            auto_resume,
             status: Status::Draft,
             archived: false,
             phases: (1..)
@@ -110,6 +112,7 @@ impl Task {
             | TaskEvent::RunStarted { .. }
             | TaskEvent::RunEnded { .. }
             | TaskEvent::RateLimited { .. }
+            | TaskEvent::LimitLifted {}
             | TaskEvent::CredentialsRefused { .. }
             | TaskEvent::TaskRetried {}
             | TaskEvent::TaskCompleted {}
@@ -186,10 +189,11 @@ impl Task {
                     self.stand(Status::Queued { not_before: None });
                 }
             }
-            TaskEvent::RateLimited { until } => {
+            TaskEvent::RateLimited { limit } => {
                 self.limits += 1;
-                self.stand(Status::Waiting(Waiting::RateLimit { until: *until }));
+                self.stand(Status::Waiting(Waiting::RateLimit(limit.clone())));
             }
+            TaskEvent::LimitLifted {} => self.stand(Status::Queued { not_before: None }),
             TaskEvent::CredentialsRefused { message } => {
                 let message = message.clone();
                 self.stand(Status::Waiting(Waiting::Credentials { message }));
@@ -324,6 +328,7 @@ impl Task {
             permission_mode,
             model,
             answer_after,
+            auto_resume,
         } = edit;
         if let Some(title) = title {
             self.title = title.clone();
@@ -335,6 +340,7 @@ impl Task {
             self.model = Some(model.clone());
         }
         self.answer_after = answer_after.unwrap_or(self.answer_after);
+        self.auto_resume = auto_resume.unwrap_or(self.auto_resume);
         self.priority = priority.unwrap_or(self.priority);
         self.auto_approve = auto_approve.unwrap_or(self.auto_approve);
         self.permission_mode = permission_mode.unwrap_or(self.permission_mode);

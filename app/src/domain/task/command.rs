@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Answer, AskedQuestion, Check, DeliverAt, DependencyKind, Given, NeededDependency,
-    PauseAt, Point, Priority, ReminderLevel, RunEnd, TurnOutcome, TurnPurpose, UsageDelta,
+    Action, Answer, AskedQuestion, Check, DeliverAt, DependencyKind, Given, Limit,
+    NeededDependency, PauseAt, Point, Priority, ReminderLevel, RunEnd, TurnOutcome, TurnPurpose,
+    UsageDelta,
 };
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
@@ -32,6 +33,8 @@ pub struct NewTask {
     pub budget_tokens: Option<u64>,
     /// In minutes; 0 for never.
     pub answer_after: u32,
+    /// Go on by itself when a limit has ended.
+    pub auto_resume: bool,
     /// Queue it at once instead of leaving a draft.
     pub start: bool,
 }
@@ -55,6 +58,8 @@ pub struct TaskEdit {
     pub model: Option<ModelName>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_after: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_resume: Option<bool>,
 }
 
 /// A remark on a file, or on some of its lines, or on the whole.
@@ -278,9 +283,7 @@ pub enum RunCommand {
         head: String,
     },
     Complete,
-    Limit {
-        until: DateTime<Utc>,
-    },
+    Limit(Limit),
     RefuseCredentials {
         message: String,
     },

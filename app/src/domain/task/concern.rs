@@ -132,7 +132,9 @@ impl Status {
             Self::Completed => Some((ConcernKind::Completed, "")),
             Self::Failed { reason } => Some((ConcernKind::Failed, reason)),
             Self::Waiting(Waiting::Message) => Some((ConcernKind::Interrupted, "")),
-            Self::Waiting(Waiting::RateLimit { .. }) => Some((ConcernKind::Limit, "")),
+            Self::Waiting(Waiting::RateLimit(limit)) => {
+                Some((ConcernKind::Limit, limit.sentence()))
+            }
             Self::Waiting(Waiting::Credentials { message }) => Some((ConcernKind::Error, message)),
             Self::Draft
             | Self::Queued { .. }

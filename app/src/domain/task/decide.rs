@@ -119,6 +119,7 @@ impl Task {
             && edit
                 .answer_after
                 .is_none_or(|minutes| minutes == self.answer_after)
+            && edit.auto_resume.is_none_or(|auto| auto == self.auto_resume)
             && edit
                 .model
                 .as_ref()
@@ -316,6 +317,7 @@ fn create(new: NewTask) -> Vec<TaskEvent> {
         budget_usd: new.budget_usd,
         budget_tokens: new.budget_tokens,
         answer_after: new.answer_after,
+        auto_resume: new.auto_resume,
     }];
     if new.start {
         events.push(queued());

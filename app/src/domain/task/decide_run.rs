@@ -13,7 +13,8 @@ impl Task {
     pub(super) fn start_run(&self, run: RunId, epoch: u64) -> Decision {
         let mut events = Vec::new();
         match &self.status {
-            Status::Queued { .. } | Status::Waiting(Waiting::RateLimit { .. }) => {}
+            Status::Queued { .. } => {}
+            Status::Waiting(Waiting::RateLimit(_)) => events.extend(self.lifted()),
             Status::Running(held) if held.epoch < epoch => {
                 events.push(TaskEvent::RunEnded {
                     run: held.id,
@@ -136,7 +137,7 @@ impl Task {
                 Work::Complete => Ok(self.complete()),
                 _ => Err(Refusal::OutOfTurn("the end of the task")),
             },
-            RunCommand::Limit { until } => Ok(self.settled([TaskEvent::RateLimited { until }])),
+            RunCommand::Limit(limit) => Ok(self.settled([TaskEvent::RateLimited { limit }])),
             RunCommand::RefuseCredentials { message } => {
                 Ok(self.settled([TaskEvent::CredentialsRefused { message }]))
             }
@@ -319,7 +320,7 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         | RunCommand::ConcludeVerification { .. }
         // What is said with it is judged by itself.
         | RunCommand::Checkpoint { .. }
-        | RunCommand::Limit { .. }
+        | RunCommand::Limit(_)
         | RunCommand::RefuseCredentials { .. }
         | RunCommand::GiveUp { .. }
         | RunCommand::End { .. } => None,

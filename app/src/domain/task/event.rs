@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Answer, CheckpointKind, ConversationPlace, DeliverAt, DependencyKind, Given, Priority,
+    Answer, CheckpointKind, ConversationPlace, DeliverAt, DependencyKind, Given, Limit, Priority,
     ReminderLevel, TaskEdit, Tokens,
 };
 use crate::domain::id::{
@@ -76,6 +76,9 @@ pub enum TaskEvent {
         /// After how many minutes a question takes the answer that its agent has proposed; 0 for never.
         #[serde(default, skip_serializing_if = "is_never")]
         answer_after: u32,
+        /// Whether it goes on by itself when a limit has ended.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        auto_resume: bool,
     },
     /// Somebody changed what was asked for.
     TaskUpdated { edit: TaskEdit },
@@ -283,8 +286,13 @@ pub enum TaskEvent {
     TaskPaused {},
     /// A person lets the task go on, or does not want it held up any more.
     TaskResumed {},
-    /// The account's limit is reached; the task goes on by itself later.
-    RateLimited { until: DateTime<Utc> },
+    /// The account's limit is reached, or Claude can't be used for another reason; the task waits.
+    RateLimited {
+        #[serde(flatten)]
+        limit: Limit,
+    },
+    /// The task has waited long enough: it is tried whether the model can be used again.
+    LimitLifted {},
     /// Claude refused the credentials; a person has to see to it.
     CredentialsRefused { message: String },
     /// Somebody tries a failed or held task again.
@@ -302,6 +310,15 @@ pub enum TaskEvent {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
 const fn is_never(minutes: &u32) -> bool {
     *minutes == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_yes(answer: &bool) -> bool {
+    *answer
+}
+
+pub(super) const fn yes() -> bool {
+    true
 }
 
 /// Why a run ended.

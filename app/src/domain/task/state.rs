@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::phase::{Phase, PhaseStatus, StepStatus, Verification};
 use super::{
-    Dependency, EventRecord, LatestCheckpoint, Message, Priority, Question, ReminderLevel, Tokens,
-    TurnPurpose,
+    Dependency, EventRecord, LatestCheckpoint, Limit, Message, Priority, Question, ReminderLevel,
+    Tokens, TurnPurpose,
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
 use crate::domain::money::Usd;
@@ -40,6 +40,9 @@ pub struct Task {
     /// After how many minutes a question takes the answer that its agent has proposed; 0 for never.
     #[serde(default)]
     pub answer_after: u32,
+    /// Whether it goes on by itself when a limit has ended.
+    #[serde(default = "super::event::yes")]
+    pub auto_resume: bool,
     pub status: Status,
     pub archived: bool,
     pub phases: Vec<Phase>,
@@ -156,9 +159,7 @@ pub enum Waiting {
     },
     Question,
     Dependency,
-    RateLimit {
-        until: DateTime<Utc>,
-    },
+    RateLimit(Limit),
     Credentials {
         message: String,
     },
@@ -387,7 +388,7 @@ impl Status {
             Self::Waiting(Waiting::Review { .. }) => "waiting for a review",
             Self::Waiting(Waiting::Question) => "waiting for an answer",
             Self::Waiting(Waiting::Dependency) => "waiting for a dependency",
-            Self::Waiting(Waiting::RateLimit { .. }) => "waiting for the account's limit to end",
+            Self::Waiting(Waiting::RateLimit(_)) => "waiting for a limit to end",
             Self::Waiting(Waiting::Credentials { .. }) => "waiting for usable credentials",
             Self::Waiting(Waiting::Message) => "interrupted and waiting for a message",
             Self::Queued { .. } => "queued",
@@ -407,7 +408,7 @@ impl Waiting {
             Self::Review { .. } => WaitingReason::Review,
             Self::Question => WaitingReason::Question,
             Self::Dependency => WaitingReason::Dependency,
-            Self::RateLimit { .. } => WaitingReason::RateLimit,
+            Self::RateLimit(_) => WaitingReason::RateLimit,
             Self::Credentials { .. } => WaitingReason::Credentials,
             Self::Message => WaitingReason::Message,
         }

@@ -75,6 +75,16 @@ fn phase(id: &str, steps: &[&str], gate: bool) -> PhasePlan {
     }
 }
 
+/// A limit whose end nobody has told.
+fn next_try(second: i64) -> Limit {
+    Limit {
+        until: at(second),
+        told: false,
+        cause: LimitCause::Account,
+        name: None,
+    }
+}
+
 /// A gate behind the first phase of two.
 fn two_phases() -> Workflow {
     Workflow {
@@ -121,6 +131,7 @@ fn create(workflow: Workflow) -> TaskCommand {
         budget_usd: None,
         budget_tokens: None,
         answer_after: 0,
+        auto_resume: true,
         start: false,
     }))
 }

@@ -173,6 +173,7 @@ impl Own {
             | TaskEvent::PermissionGranted { .. }
             | TaskEvent::PermissionRevoked { .. }
             | TaskEvent::RateLimited { .. }
+            | TaskEvent::LimitLifted {}
             | TaskEvent::TaskRetried {}
             | TaskEvent::TaskCancelled {}
             | TaskEvent::TaskArchived {} => event("status", &TaskView::slim(task)),

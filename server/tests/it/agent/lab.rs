@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
+use server::agent::api_patience::ApiPatience;
 use server::agent::driver::{Agent, Launcher};
 use server::agent::event::AgentEvent;
 use server::agent::mcp::{McpCalls, McpServer};
@@ -104,6 +105,7 @@ impl Lab {
             read_only: Vec::new(),
             is_onlooker: false,
             answer_schema: None,
+            patience: ApiPatience::default(),
         };
         (spec, calls)
     }

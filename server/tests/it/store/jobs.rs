@@ -10,7 +10,9 @@ use server::store::{Store, StoreError};
 use tokio::task::JoinSet;
 
 use crate::support::database::on_both_databases;
-use crate::support::task::{Hand, act, create, create_queued, new_task, run_id, two_phases};
+use crate::support::task::{
+    Hand, act, create, create_queued, limit_until, new_task, run_id, two_phases,
+};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -107,7 +109,7 @@ on_both_databases! {
         create_queued(store, "One").await;
         let hand = Hand::take(store).await;
         let until = Utc::now() + TimeDelta::milliseconds(700);
-        hand.run(RunCommand::Limit { until }).await;
+        hand.run(RunCommand::Limit(limit_until(until))).await;
         assert_eq!(claimed(store).await, None);
         let due = store.next_due().await.unwrap().unwrap();
         assert!(due > Duration::ZERO && due <= Duration::from_millis(700), "{due:?}");

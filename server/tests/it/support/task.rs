@@ -6,8 +6,8 @@ use app::domain::id::{
 use app::domain::permission::PermissionMode;
 use app::domain::plan::{DeliverableRule, PhasePlan, StepPlan, TaskType, Workflow};
 use app::domain::task::{
-    Actor, Answerable, AskedQuestion, Check, NewTask, Priority, RunCommand, Task, TaskCommand,
-    TurnOutcome, TurnPurpose, Via, Work,
+    Actor, Answerable, AskedQuestion, Check, Limit, LimitCause, NewTask, Priority, RunCommand,
+    Task, TaskCommand, TurnOutcome, TurnPurpose, Via, Work,
 };
 use server::jobs::Claim;
 use server::service::Service;
@@ -73,6 +73,7 @@ pub fn new_task(title: &str, workflow: Workflow) -> NewTask {
         depends_on: Vec::new(),
         auto_approve: false,
         answer_after: 0,
+        auto_resume: true,
         budget_usd: None,
         budget_tokens: None,
         start: false,
@@ -197,6 +198,16 @@ impl<'a> Hand<'a> {
             asked: Vec::new(),
         })
         .await
+    }
+}
+
+/// The account's limit, with its end as Claude has told it.
+pub fn limit_until(until: chrono::DateTime<chrono::Utc>) -> Limit {
+    Limit {
+        until,
+        told: true,
+        cause: LimitCause::Account,
+        name: None,
     }
 }
 

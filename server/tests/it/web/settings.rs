@@ -35,7 +35,8 @@ async fn settings_begin_with_their_defaults() {
     assert_eq!(shown["updated_at"], Value::Null);
     assert_eq!(shown["configured"], json!([]));
     let expected = json!({
-        "model": null, "permission_mode": "balanced", "auto_approve": false, "agents_max": 3,
+        "model": null, "permission_mode": "balanced", "auto_approve": false, "auto_resume": true,
+        "agents_max": 3,
         "review_reminder_hours": 24, "review_urgent_hours": 48, "review_escalation_hours": 72,
         "review_approval_hours": 168, "anthropic_base_url": null,
         "claude_login_folder": null, "slack_channel": null,

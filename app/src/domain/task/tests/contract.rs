@@ -29,6 +29,7 @@ fn of_tasks() -> Vec<TaskEvent> {
             budget_usd: Some(Usd::from_micros(12_500_000)),
             budget_tokens: Some(1_000_000),
             answer_after: 60,
+            auto_resume: false,
         },
         TaskEvent::TaskUpdated {
             edit: TaskEdit {
@@ -39,6 +40,7 @@ fn of_tasks() -> Vec<TaskEvent> {
                 permission_mode: Some(PermissionMode::Strict),
                 model: Some("another-model".parse().unwrap()),
                 answer_after: Some(120),
+                auto_resume: Some(false),
             },
         },
         TaskEvent::TaskQueued {
@@ -101,7 +103,15 @@ fn of_runs() -> Vec<TaskEvent> {
             session: SESSION,
             usage: usage(),
         },
-        TaskEvent::RateLimited { until: at(3_600) },
+        TaskEvent::RateLimited {
+            limit: Limit {
+                until: at(3_600),
+                told: true,
+                cause: LimitCause::Account,
+                name: Some("five_hour".to_owned()),
+            },
+        },
+        TaskEvent::LimitLifted {},
         TaskEvent::CredentialsRefused {
             message: "no credit".to_owned(),
         },
@@ -351,12 +361,12 @@ fn what_was_left_out_has_its_default() {
 
 #[test]
 fn task_created() {
-    insta::assert_snapshot!(stored("TaskCreated"), @r#"{"type":"TaskCreated","data":{"title":"A title","task_type":"create_app","description":"A description","priority":"high","phases":[{"id":"planning","name":"planning","aim":"Finish planning.","steps":[{"id":"01_idea","name":"01_idea","deliverable":{"path":"docs/01_idea.md","min_chars":1}}],"deliverables":[],"gate":true}],"permission_mode":"balanced","model":"a-model","repository":"/srv/repository","depends_on":["00000000-0000-0000-0000-000000007a5c"],"auto_approve":true,"budget_usd":"12.500000","budget_tokens":1000000,"answer_after":60}}"#);
+    insta::assert_snapshot!(stored("TaskCreated"), @r#"{"type":"TaskCreated","data":{"title":"A title","task_type":"create_app","description":"A description","priority":"high","phases":[{"id":"planning","name":"planning","aim":"Finish planning.","steps":[{"id":"01_idea","name":"01_idea","deliverable":{"path":"docs/01_idea.md","min_chars":1}}],"deliverables":[],"gate":true}],"permission_mode":"balanced","model":"a-model","repository":"/srv/repository","depends_on":["00000000-0000-0000-0000-000000007a5c"],"auto_approve":true,"budget_usd":"12.500000","budget_tokens":1000000,"answer_after":60,"auto_resume":false}}"#);
 }
 
 #[test]
 fn task_updated() {
-    insta::assert_snapshot!(stored("TaskUpdated"), @r#"{"type":"TaskUpdated","data":{"edit":{"title":"Another","description":"More","priority":"critical","auto_approve":false,"permission_mode":"strict","model":"another-model","answer_after":120}}}"#);
+    insta::assert_snapshot!(stored("TaskUpdated"), @r#"{"type":"TaskUpdated","data":{"edit":{"title":"Another","description":"More","priority":"critical","auto_approve":false,"permission_mode":"strict","model":"another-model","answer_after":120,"auto_resume":false}}}"#);
 }
 
 #[test]
@@ -476,7 +486,21 @@ fn usage_recorded() {
 
 #[test]
 fn rate_limited() {
-    insta::assert_snapshot!(stored("RateLimited"), @r#"{"type":"RateLimited","data":{"until":"2027-01-15T09:00:00Z"}}"#);
+    insta::assert_snapshot!(stored("RateLimited"), @r#"{"type":"RateLimited","data":{"until":"2027-01-15T09:00:00Z","told":true,"name":"five_hour"}}"#);
+}
+
+#[test]
+fn a_limit_that_was_stored_before_more_was_known_of_it_is_read() {
+    let stored = r#"{"type":"RateLimited","data":{"until":"2027-01-15T09:00:00Z"}}"#;
+    let read: TaskEvent = serde_json::from_str(stored).unwrap();
+    let limit = next_try(3_600);
+    assert_eq!(read, TaskEvent::RateLimited { limit });
+    assert_eq!(serde_json::to_string(&read).unwrap(), stored);
+}
+
+#[test]
+fn limit_lifted() {
+    insta::assert_snapshot!(stored("LimitLifted"), @r#"{"type":"LimitLifted","data":{}}"#);
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
         },
         12 => TaskCommand::Edit(TaskEdit {
             auto_approve: Some(pick.is_multiple_of(2)),
+            auto_resume: Some(pick.is_multiple_of(4)),
             priority: pick.is_multiple_of(3).then_some(Priority::High),
             description: pick.is_multiple_of(5).then(|| "New".parse().unwrap()),
             ..TaskEdit::default()
@@ -149,9 +150,7 @@ fn provide(task: &Task, fresh: u128, pick: u8) -> TaskCommand {
 fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
     let message = task.turn.as_ref().map_or(MESSAGE, |turn| turn.message);
     match kind {
-        15 => RunCommand::Limit {
-            until: at(i64::from(pick)),
-        },
+        15 => RunCommand::Limit(next_try(i64::from(pick))),
         16 => RunCommand::RefuseCredentials {
             message: "no".to_owned(),
         },
@@ -565,7 +564,7 @@ proptest! {
                     story.finish(epoch)
                 }
                 Status::Waiting(Waiting::Review { .. }) => story.then(TaskCommand::Approve { review, comment: None }),
-                Status::Waiting(Waiting::RateLimit { .. } | Waiting::Credentials { .. } | Waiting::Message)
+                Status::Waiting(Waiting::RateLimit(_) | Waiting::Credentials { .. } | Waiting::Message)
                 | Status::Failed { .. } => {
                     story.then(TaskCommand::Retry)
                 }

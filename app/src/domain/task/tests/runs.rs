@@ -254,20 +254,55 @@ fn what_the_agent_asks_for_ends_the_run() {
 
 #[test]
 fn a_limit_holds_the_task_until_its_time() {
-    let until = at(3_600);
     let story = Story::running();
-    let limit = RunCommand::Limit { until };
+    let limit = RunCommand::Limit(next_try(3_600));
     assert_eq!(
         story.names(from(RUN, limit.clone())),
         ["RateLimited", "RunEnded"]
     );
     let story = story.run(limit);
     assert_eq!(story.status(), "waiting (rate_limit)");
-    assert_eq!(story.names(start(2)), ["RunStarted"]);
+    assert_eq!(story.task().goes_on_at(), Some(at(3_600)));
+    assert_eq!(story.names(start(2)), ["LimitLifted", "RunStarted"]);
     assert_eq!(
         story.names(TaskCommand::Retry),
         ["TaskRetried", "TaskQueued"]
     );
+    let story = story.then(start(2));
+    assert_eq!(story.task().limit(), None);
+}
+
+#[test]
+fn a_task_that_is_not_to_go_on_by_itself_waits_for_a_word_after_a_limit() {
+    let by_hand = TaskEdit {
+        auto_resume: Some(false),
+        ..TaskEdit::default()
+    };
+    let story = Story::running()
+        .then(TaskCommand::Edit(by_hand))
+        .run(RunCommand::Limit(next_try(3_600)));
+    assert_eq!(story.task().goes_on_at(), None);
+    assert_eq!(story.task().limit(), Some(&next_try(3_600)));
+    let by_itself = TaskEdit {
+        auto_resume: Some(true),
+        ..TaskEdit::default()
+    };
+    let story = story.then(TaskCommand::Edit(by_itself));
+    assert_eq!(story.task().goes_on_at(), Some(at(3_600)));
+}
+
+#[test]
+fn limits_in_a_row_are_counted_until_a_turn_is_completed() {
+    let limited = |story: Story, epoch| {
+        let story = story.run(RunCommand::Limit(next_try(60)));
+        story.then(start(epoch))
+    };
+    let story = limited(limited(Story::running(), 2), 3);
+    assert_eq!(story.task().limits, 2);
+    let story = story
+        .run(start_phase(1))
+        .turn(TurnPurpose::Opening { phase: 1 });
+    assert_eq!(story.task().limits, 0);
 }
 
 #[test]
