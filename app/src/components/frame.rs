@@ -192,10 +192,11 @@ pub fn LimitMark() -> impl IntoView {
     let installation = expect_context::<Installation>();
     let mark = move || {
         let limit = installation.overview()?.limit?;
-        let word = match limit.cause {
-            LimitCause::Account => "Limit",
-            LimitCause::Overloaded => "Overloaded",
-            LimitCause::Unreachable => "Unreachable",
+        let word = match (limit.cause, limit.told) {
+            (LimitCause::Account, true) => "Limit ends",
+            (LimitCause::Account, false) => "Limit: next try",
+            (LimitCause::Overloaded, _) => "Overloaded: next try",
+            (LimitCause::Unreachable, _) => "Unreachable: next try",
         };
         Some(view! {
             <p class="limit-mark" data-tone="waiting" title=limit.sentence()>

@@ -36,14 +36,14 @@ pub fn TaskRow(task: ArcRwSignal<TaskView>) -> impl IntoView {
     let goes_on = move || {
         limit
             .get()
-            .map(|at| view! { <span>" · " <Countdown at /></span> })
+            .map(|at| view! { <span><Countdown at /> " · "</span> })
     };
     view! {
         <li class="task-row">
             <Pill task />
             <div class="task-row-main">
                 <a class="task-row-title" href=format!("/tasks/{id}") data-row title=title>{title}</a>
-                <p class="task-row-meta">{move || task.with(subtitle)} {part(goes_on)}</p>
+                <p class="task-row-meta">{part(goes_on)} {move || task.with(subtitle)}</p>
             </div>
             <RowProgress task />
             <span class="task-row-cost num">{move || task.with(|task| task.cost_usd.to_short())}</span>

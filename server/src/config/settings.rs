@@ -377,7 +377,7 @@ fn claude_bins(sources: &Sources) -> Result<Vec<PathBuf>, ConfigError> {
     Ok(sources.on_path("claude").chain(installed).collect())
 }
 
-fn seconds(
+pub(super) fn seconds(
     sources: &Sources,
     key: &'static str,
     least: u64,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ConfigError;
-use super::settings::parsed;
+use super::settings::{parsed, seconds};
 use super::sources::Sources;
 use crate::agent::api_patience::ApiPatience;
 use crate::limits::Pacing;
@@ -14,12 +14,22 @@ const LONGEST_WAIT: u64 = 7 * 24 * 60 * 60;
 /// How long agents wait for the model's API by themselves.
 pub(super) fn patience(sources: &Sources) -> Result<ApiPatience, ConfigError> {
     let defaults = ApiPatience::default();
-    let retries = between(sources, "api_retries", 0, 15)?;
     Ok(ApiPatience {
-        retries: retries.and_then(|times| u32::try_from(times).ok()),
+        retries: retries(sources)?,
         answer: seconds(sources, "api_answer_seconds", 1, 3_600)?,
         silence: seconds(sources, "api_silence_seconds", 1, 300)?.unwrap_or(defaults.silence),
     })
+}
+
+fn retries(sources: &Sources) -> Result<Option<u32>, ConfigError> {
+    const MOST: u32 = 15;
+    match (parsed(sources, "api_retries")?, sources.get("api_retries")) {
+        (Some(times), Some((_, origin))) if times > MOST => {
+            let reason = format!("must be between 0 and {MOST}");
+            Err(ConfigError::malformed(origin, reason))
+        }
+        (times, _) => Ok(times),
+    }
 }
 
 /// How long an account is left alone that can't be used.
@@ -48,29 +58,5 @@ fn waits(sources: &Sources) -> Result<Option<Vec<Duration>>, ConfigError> {
             origin,
             format!("must be numbers from 1 to {LONGEST_WAIT}, separated by commas"),
         )),
-    }
-}
-
-fn seconds(
-    sources: &Sources,
-    key: &'static str,
-    least: u64,
-    most: u64,
-) -> Result<Option<Duration>, ConfigError> {
-    Ok(between(sources, key, least, most)?.map(Duration::from_secs))
-}
-
-fn between(
-    sources: &Sources,
-    key: &'static str,
-    least: u64,
-    most: u64,
-) -> Result<Option<u64>, ConfigError> {
-    match (parsed(sources, key)?, sources.get(key)) {
-        (Some(number), Some((_, origin))) if !(least..=most).contains(&number) => {
-            let reason = format!("must be between {least} and {most}");
-            Err(ConfigError::malformed(origin, reason))
-        }
-        (number, _) => Ok(number),
     }
 }

@@ -263,8 +263,7 @@ async fn a_stream_that_stalls_or_breaks_is_asked_for_again() {
 async fn an_answer_that_never_begins_is_given_up_and_waited_for() {
     let mut variables = SHORT.to_vec();
     variables.push(("CCS_API_ANSWER_SECONDS", "3"));
-    let it =
-        Installation::start_set("faulty", &faulty("delay_ms = 60000"), &variables).await;
+    let it = Installation::start_set("faulty", &faulty("delay_ms = 60000"), &variables).await;
     let id = task(&it).await;
     let limited = it.until(&id, LIMIT, is_limited).await;
     assert_eq!(limited["limit"]["cause"], "unreachable", "{limited:#}");

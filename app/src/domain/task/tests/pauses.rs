@@ -110,7 +110,7 @@ fn a_wanted_pause_comes_with_whatever_ends_the_run() {
                 message: "limit".to_owned(),
             },
         ))
-        .run(RunCommand::Limit { until: at(600) });
+        .run(RunCommand::Limit(next_try(600)));
     assert_eq!(limited.status(), "paused");
     assert_eq!(
         limited.then(TaskCommand::Resume).status(),
