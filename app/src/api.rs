@@ -12,8 +12,9 @@ mod view;
 
 pub use checkpoint::{CheckpointView, CompareQuery};
 pub use notification::{
-    NeedView, NeedsYou, NotificationQuery, NotificationView, PushKeys, PushSubscription,
-    PushSubscriptionView, PushView, ReadCount,
+    EditTarget, NeedView, NeedsYou, NewTarget, NotificationQuery, NotificationView, PushKeys,
+    PushSubscription, PushSubscriptionView, PushView, ReadCount, SigningSecret, TargetChannel,
+    TargetTrial, TargetView,
 };
 pub use request::{
     Approval, CreateTask, Decided, DiffQuery, EditMessage, EditTask, EventQuery, GivenAnswer,

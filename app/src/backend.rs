@@ -4,20 +4,22 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use leptos::prelude::use_context;
+use uuid::Uuid;
 
 use crate::api::{
     AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
     DependencyView, EditMessage, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent,
-    GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret, NotificationQuery,
-    NotificationView, Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount,
-    ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile, TaskDetail,
-    TaskQuery, TaskView, WorkflowView,
+    GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret, NewTarget,
+    NotificationQuery, NotificationView, Overview, Page, PermissionsView, ProvideDependency,
+    QuestionView, ReadCount, ReviewView, ReviewWork, SecretText, SecretView, SettingsView,
+    ShowFile, ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView,
+    WorkflowView,
 };
 use crate::domain::id::{
     DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
 };
 use crate::domain::permission::{GrantedRule, PermissionRule};
-use crate::domain::task::{ChangeRequest, Comment, PauseAt, TaskEdit};
+use crate::domain::task::{ChangeRequest, Comment, ConcernKind, PauseAt, TaskEdit};
 use crate::domain::text::Note;
 use crate::fault::Fault;
 
@@ -32,6 +34,12 @@ pub trait Backend: Send + Sync {
     async fn create_secret(&self, new: NewSecret) -> Result<SecretView, Fault>;
     async fn replace_secret(&self, name: String, value: SecretText) -> Result<SecretView, Fault>;
     async fn delete_secret(&self, name: String) -> Result<(), Fault>;
+    async fn targets(&self) -> Result<Vec<TargetView>, Fault>;
+    async fn add_target(&self, new: NewTarget) -> Result<TargetView, Fault>;
+    async fn edit_target(&self, id: Uuid, kinds: Vec<ConcernKind>) -> Result<TargetView, Fault>;
+    async fn remove_target(&self, id: Uuid) -> Result<(), Fault>;
+    async fn try_target(&self, id: Uuid) -> Result<TargetTrial, Fault>;
+    async fn signing_secret(&self, id: Uuid) -> Result<SigningSecret, Fault>;
     async fn notifications(
         &self,
         query: NotificationQuery,

@@ -7,6 +7,7 @@ pub mod faults;
 pub mod form;
 pub mod frame;
 pub mod icon;
+pub mod kind_boxes;
 pub mod notices;
 pub mod page;
 pub mod pieces;

@@ -31,7 +31,7 @@ use components::shortcuts::Shortcuts;
 use components::theme::Theme;
 use components::toast::{ToastList, Toasts};
 use live::Live;
-use pages::{NotFoundPage, TaskListPage, lazy};
+use pages::{NotFoundPage, lazy};
 
 pub use pages::lazy::{fetch, fetch_rest};
 
@@ -71,7 +71,7 @@ pub fn App() -> impl IntoView {
             <Shortcuts />
             <Frame>
                 <Routes fallback=NotFoundPage>
-                    <Route path=path!("/") view=TaskListPage ssr=SsrMode::Async />
+                    <Route path=path!("/") view=lazy::list_page ssr=SsrMode::Async />
                     <Route path=path!("/needs-you") view=lazy::needs_you_page ssr=SsrMode::Async />
                     <Route path=path!("/inbox") view=lazy::inbox_page ssr=SsrMode::Async />
                     <Route path=path!("/tasks/new") view=lazy::new_task_page ssr=SsrMode::Async />

@@ -35,6 +35,7 @@ mod settings;
 mod settings_fields;
 mod settings_form;
 mod settings_secrets;
+mod settings_targets;
 mod task;
 mod task_actions;
 mod task_attention;
@@ -43,5 +44,4 @@ mod task_limit;
 mod task_pause;
 mod task_state;
 
-pub use list::TaskListPage;
 pub use not_found::NotFoundPage;

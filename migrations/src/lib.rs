@@ -20,6 +20,7 @@ mod m20261123_000030_create_notifications;
 mod m20261123_000040_create_push;
 mod m20261123_000050_create_transcripts;
 mod m20261123_000060_create_account_limits;
+mod m20261123_000070_create_targets;
 
 /// Brings a database to the present schema.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000040_create_push::Migration),
             Box::new(m20261123_000050_create_transcripts::Migration),
             Box::new(m20261123_000060_create_account_limits::Migration),
+            Box::new(m20261123_000070_create_targets::Migration),
         ]
     }
 }

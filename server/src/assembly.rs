@@ -17,9 +17,9 @@ use crate::agent::version::{self, UnusableCli, Version};
 use crate::config::{Config, Database};
 use crate::guides::Guides;
 use crate::logs::LogWriter;
+use crate::notifier::{Notifier, Surroundings};
 use crate::orchestrator::model::{Models, Starting};
 use crate::orchestrator::{Deps, Live, Options};
-use crate::push::{Push, Reach};
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::scripted_model::{self, ScriptedModel};
 use crate::service::{AccountTrial, Installation, Parts, Service};
@@ -101,13 +101,14 @@ pub async fn assemble(
         .with_allowed_roots(&allowed_roots)
         .with_git_credentials(config.agents.git_credentials_file.as_deref());
     let guides = Guides::new(config.agents.guide_dir.clone());
-    let push = Push::new(store.clone(), vault.clone(), Reach::Public);
-    background.spawn(push.clone().run(services.clone()));
+    let surroundings = surroundings(config);
+    let notifier = Notifier::new(store.clone(), vault.clone(), settings.clone(), surroundings);
+    background.spawn(notifier.clone().run(services.clone()));
     let transcripts = Transcripts::new(store.clone(), vault.clone());
     let service = Service::new(Parts {
         store: store.clone(),
         vault,
-        push,
+        notifier,
         settings,
         account_trial: trial,
         workspaces: workspaces.clone(),
@@ -153,6 +154,13 @@ pub async fn assemble(
         background,
         services,
     })
+}
+
+/// Without login, only the owner can ask anything of a server that others don't reach, by a proxy or without.
+fn surroundings(config: &Config) -> Surroundings {
+    let http = &config.http;
+    let is_private = http.addr.ip().is_loopback() && http.allowed_hosts.is_empty();
+    Surroundings::new(format!("http://{}", http.addr), is_private)
 }
 
 fn options(config: &Config, program: PathBuf) -> Options {

@@ -4,7 +4,7 @@ use app::domain::task::{Action, Refusal};
 use app::fault::FieldFault;
 
 use crate::guides::GuideError;
-use crate::push::PushError;
+use crate::notifier::NotifierError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 use crate::workspace::WorkspaceError;
@@ -54,9 +54,9 @@ pub enum Error {
     /// A secret can't be had or kept.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// Push messages can't be had.
+    /// Nothing can be sent to where notifications go.
     #[error(transparent)]
-    Push(#[from] PushError),
+    Notifier(#[from] NotifierError),
     /// A guide of this installation can't be read.
     #[error(transparent)]
     Guide(#[from] GuideError),

@@ -46,7 +46,7 @@ impl From<Error> for Fault {
             | Error::Store(_)
             | Error::Guide(_)
             | Error::Vault(_)
-            | Error::Push(_)
+            | Error::Notifier(_)
             | Error::OutOfTurn(_)
             | Error::Undecodable(_) => {
                 tracing::error!(

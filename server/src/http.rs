@@ -18,12 +18,12 @@ mod openapi;
 mod pages;
 mod permissions;
 pub mod problem;
-mod push;
 mod questions;
 mod reviews;
 mod secrets;
 mod settings;
 mod sse;
+mod targets;
 mod tasks;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -93,7 +93,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(permissions::routes())
         .merge(questions::routes())
         .merge(notifications::routes())
-        .merge(push::routes())
+        .merge(targets::routes())
         .merge(dependencies::routes())
         .merge(files::routes())
         .merge(sse::routes())

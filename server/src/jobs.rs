@@ -5,10 +5,10 @@
 //! database's clock counts.
 
 mod answer;
-mod push;
+mod delivery;
 mod review;
 
-pub use push::{Delivery, MOST_ATTEMPTS};
+pub use delivery::{Delivery, MOST_ATTEMPTS};
 pub use review::{ReviewTimer, TimerPurpose};
 
 use std::time::Duration;
@@ -275,7 +275,7 @@ pub(crate) async fn follow(
 ) -> Result<(), StoreError> {
     review::follow(tx, before, after).await?;
     answer::follow(tx, before, after).await?;
-    push::follow(tx, before, after).await?;
+    delivery::follow(tx, before, after).await?;
     let backend = tx.get_database_backend();
     let place = Place::of(after);
     let Some(before) = before else {

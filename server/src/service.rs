@@ -10,7 +10,6 @@ mod messages;
 mod new_task;
 mod notifications;
 pub(crate) mod permissions;
-mod push;
 mod queries;
 mod reminders;
 mod reviewing;
@@ -18,6 +17,7 @@ mod secrets;
 mod seed;
 mod settings;
 mod shown;
+mod targets;
 
 pub use account::AccountTrial;
 pub use reviewing::{ImageKind, Version};
@@ -35,8 +35,8 @@ use dependencies::Beside;
 
 use crate::error::Error;
 use crate::guides::Guides;
+use crate::notifier::Notifier;
 use crate::orchestrator::Live;
-use crate::push::Push;
 use crate::redaction::{KnownSecrets, Redactor};
 use crate::settings::Settings;
 use crate::store::{Append, Appended, Fence, Store, StoreError};
@@ -59,7 +59,7 @@ pub struct Service {
 pub struct Parts {
     pub store: Store,
     pub vault: Vault,
-    pub push: Push,
+    pub notifier: Notifier,
     pub settings: Settings,
     /// Absent while there is no CLI that could be asked.
     pub account_trial: Option<AccountTrial>,

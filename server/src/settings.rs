@@ -338,7 +338,8 @@ impl Settings {
         Ok(view(value, updated_at.map(|kept| kept.updated_at)))
     }
 
-    async fn secret(&self, setting: SecretSetting) -> Result<Option<SecretString>, VaultError> {
+    /// The value of a secret that people have set; never that of the configuration.
+    pub async fn secret(&self, setting: SecretSetting) -> Result<Option<SecretString>, VaultError> {
         let name = vault_name(setting);
         let found = self.inner.vault.get(Scope::Settings, &name).await?;
         found.map(|secret| text(&secret)).transpose()

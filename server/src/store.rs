@@ -9,11 +9,11 @@ mod heads;
 mod idempotency;
 mod limits;
 mod notifications;
-mod push;
 mod query;
 mod read;
 pub(crate) mod row;
 mod settings;
+mod targets;
 
 pub use append::{Append, Appended, Fence};
 pub use heads::{Heads, Moved};
@@ -26,6 +26,8 @@ pub use query::{FilterError, MAX_LIMIT, StatusFilter, TaskFilter};
 pub use read::Head;
 pub(crate) use read::{fold_step, record};
 pub use settings::StoredSettings;
+pub use targets::Target;
+pub(crate) use targets::target;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{DependencyView, QuestionView};
 use crate::domain::id::{NotificationId, TaskId};
 use crate::domain::task::ConcernKind;
+use crate::domain::word::words;
 
 /// What a person was told of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,4 +127,68 @@ pub struct PushView {
     pub public_key: String,
     /// The newest first.
     pub subscriptions: Vec<PushSubscriptionView>,
+}
+
+words! {
+    /// How notifications leave the house, beside browsers.
+    pub enum TargetChannel {
+        /// Posted to an address, signed as Standard Webhooks has it.
+        Webhook,
+        /// Written to a channel of Slack, with the bot's token of the settings.
+        Slack,
+    }
+}
+
+/// A place outside that notifications are sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct TargetView {
+    pub id: Uuid,
+    pub channel: TargetChannel,
+    /// A URL, or the channel of Slack.
+    pub address: String,
+    pub kinds: Vec<ConcernKind>,
+    pub created_at: DateTime<Utc>,
+    /// When a message could last not be delivered; absent since one was.
+    pub failed_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub failure: Option<String>,
+}
+
+/// A place outside that notifications are to be sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewTarget {
+    pub channel: TargetChannel,
+    /// A URL, or the channel of Slack.
+    pub address: String,
+    /// All unless given.
+    #[serde(default)]
+    pub kinds: Option<Vec<ConcernKind>>,
+}
+
+/// What a webhook's messages are signed by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct SigningSecret {
+    /// As libraries of Standard Webhooks take it: it begins with `whsec_`.
+    pub secret: String,
+}
+
+/// Which notifications a target gets from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EditTarget {
+    pub kinds: Vec<ConcernKind>,
+}
+
+/// What came of a message that was sent as a test.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct TargetTrial {
+    pub is_delivered: bool,
+    /// What the other side said, for people.
+    pub message: String,
 }

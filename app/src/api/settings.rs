@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::SecretText;
 use crate::domain::permission::PermissionMode;
 use crate::domain::settings::{
-    BaseUrl, LoginFolder, SecretKind, SecretSetting, SettingValues, SlackChannel,
+    BaseUrl, LoginFolder, PublicUrl, SecretKind, SecretSetting, SettingValues, SlackChannel,
 };
 use crate::domain::text::ModelName;
 use crate::domain::word::words;
@@ -196,6 +196,9 @@ pub struct EditSettings {
     #[serde(default)]
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>))]
     pub slack_channel: Change<SlackChannel>,
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>))]
+    pub public_url: Change<PublicUrl>,
 }
 
 /// What becomes of one setting.

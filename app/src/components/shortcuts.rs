@@ -8,12 +8,13 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlDialogElement, HtmlElement, KeyboardEvent};
 
 /// What the help lists.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 19] = [
     ("?", "This help"),
     ("/", "Search"),
     ("c", "New task"),
     ("g t", "Tasks"),
     ("g n", "Needs you"),
+    ("g i", "Inbox"),
     ("g d", "Guides"),
     ("g s", "Settings"),
     ("j", "Next row"),

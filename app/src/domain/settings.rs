@@ -2,7 +2,10 @@
 
 mod address;
 
-pub use address::{BaseUrl, BaseUrlError, LoginFolder, NotAChannel, NotAFolder, SlackChannel};
+pub use address::{
+    BaseUrl, BaseUrlError, LoginFolder, NotAChannel, NotAFolder, NotAPublicUrl, PublicUrl,
+    SlackChannel,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +53,10 @@ pub struct SettingValues {
     #[serde(default)]
     #[cfg_attr(feature = "ssr", schema(value_type = Option<String>))]
     pub slack_channel: Option<SlackChannel>,
+    /// Where people reach this server, for links in messages; absent for its own address.
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<String>))]
+    pub public_url: Option<PublicUrl>,
 }
 
 impl Default for SettingValues {
@@ -68,6 +75,7 @@ impl Default for SettingValues {
             anthropic_base_url: None,
             claude_login_folder: None,
             slack_channel: None,
+            public_url: None,
         }
     }
 }
@@ -112,6 +120,8 @@ pub struct ChosenSettings {
     pub claude_login_folder: Option<LoginFolder>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slack_channel: Option<SlackChannel>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<PublicUrl>,
 }
 
 impl ChosenSettings {
@@ -139,6 +149,7 @@ impl ChosenSettings {
             anthropic_base_url: self.anthropic_base_url.or(below.anthropic_base_url),
             claude_login_folder: self.claude_login_folder.or(below.claude_login_folder),
             slack_channel: self.slack_channel.or(below.slack_channel),
+            public_url: self.public_url.or(below.public_url),
         }
     }
 

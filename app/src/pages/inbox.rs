@@ -10,12 +10,12 @@ use crate::components::faults::fault_panels;
 use crate::components::form::{PostForm, Posting};
 use crate::components::frame::Installation;
 use crate::components::icon::Glyph;
+use crate::components::kind_boxes::kind_boxes;
 use crate::components::page::{Crumb, Page};
 use crate::domain::id::NotificationId;
-use crate::domain::task::ConcernKind;
 use crate::fault::Fault;
 use crate::live::{Follow, Live};
-use crate::reactive::{effect, list, part, rows, suspend};
+use crate::reactive::{effect, part, rows, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -182,22 +182,6 @@ fn PushKinds() -> impl IntoView {
             }
         }
     });
-    let kind = |kind: ConcernKind| {
-        let name = match kind {
-            ConcernKind::Review => "Reviews",
-            ConcernKind::Question => "Questions",
-            ConcernKind::Permission => "Permissions",
-            ConcernKind::Dependency => "Dependencies",
-            ConcernKind::Completed => "Completed tasks",
-            ConcernKind::Failed => "Failed tasks",
-            ConcernKind::Interrupted => "Interrupted agents",
-            ConcernKind::Limit => "Rate limits",
-            ConcernKind::Error => "Refused credentials",
-        };
-        view! {
-            <label><input type="checkbox" class="checkbox checkbox-sm" value=kind.to_string() /> {name}</label>
-        }
-    };
     view! {
         <details class="push">
             <summary>"Push to this browser"</summary>
@@ -206,7 +190,7 @@ fn PushKinds() -> impl IntoView {
                 <p class="muted">"The kind and the task's title are sent, encrypted, even while no page is open."</p>
                 <fieldset class="push-kinds" disabled>
                     <legend class="visually-hidden">"What is pushed to this browser"</legend>
-                    {list(ConcernKind::ALL.map(kind))}
+                    {kind_boxes(&[])}
                 </fieldset>
                 <p class="push-save"><button class="btn btn-sm">"Save"</button> <span role="status"></span></p>
             </form>

@@ -24,6 +24,7 @@ use super::files::Files;
 use super::guides::{GuidePage, GuidesPage};
 use super::history::History;
 use super::inbox::InboxPage;
+use super::list::TaskListPage;
 use super::needs_you::NeedsYouPage;
 use super::new_task::NewTaskPage;
 use super::permissions::Permissions;
@@ -36,6 +37,16 @@ use crate::reactive::part;
 
 type Fetched = Result<(), SplitLoaderError>;
 type Drawn = Result<AnyView, SplitLoaderError>;
+
+#[wasm_split(list, wasm_split_path = leptos::wasm_split, preload(fetch_list), fallible)]
+fn draw_list() -> Drawn {
+    Ok(view! { <TaskListPage /> }.into_any())
+}
+
+#[wasm_split(settings, wasm_split_path = leptos::wasm_split, preload(fetch_settings), fallible)]
+fn draw_settings() -> Drawn {
+    Ok(view! { <SettingsPage /> }.into_any())
+}
 
 #[wasm_split(task, wasm_split_path = leptos::wasm_split, preload(fetch_task), fallible)]
 fn draw_task() -> Drawn {
@@ -77,7 +88,6 @@ enum SmallPage {
     NeedsYou,
     Inbox,
     NewTask,
-    Settings,
     Guides,
     Guide,
 }
@@ -88,10 +98,14 @@ fn draw_small(page: SmallPage) -> Drawn {
         SmallPage::NeedsYou => view! { <NeedsYouPage /> }.into_any(),
         SmallPage::Inbox => view! { <InboxPage /> }.into_any(),
         SmallPage::NewTask => view! { <NewTaskPage /> }.into_any(),
-        SmallPage::Settings => view! { <SettingsPage /> }.into_any(),
         SmallPage::Guides => view! { <GuidesPage /> }.into_any(),
         SmallPage::Guide => view! { <GuidePage /> }.into_any(),
     })
+}
+
+/// The list of tasks.
+pub fn list_page() -> AnyView {
+    lazily(fetch_list, draw_list)
 }
 
 /// A task.
@@ -116,7 +130,7 @@ pub fn new_task_page() -> AnyView {
 
 /// The settings.
 pub fn settings_page() -> AnyView {
-    lazily(fetch_small, || draw_small(SmallPage::Settings))
+    lazily(fetch_settings, draw_settings)
 }
 
 /// The guides.
@@ -166,8 +180,11 @@ pub fn history(state: TaskState) -> AnyView {
 pub async fn fetch(path: &str) -> Fetched {
     let mut parts = path.split('/').skip(1);
     match (parts.next(), parts.next(), parts.next()) {
-        (Some("guides" | "inbox" | "needs-you" | "settings"), ..)
-        | (Some("tasks"), Some("new"), None) => fetch_small().await,
+        (Some(""), None, None) => fetch_list().await,
+        (Some("settings"), ..) => fetch_settings().await,
+        (Some("guides" | "inbox" | "needs-you"), ..) | (Some("tasks"), Some("new"), None) => {
+            fetch_small().await
+        }
         (Some("tasks"), Some(_), None) => both(fetch_task, fetch_activity).await,
         (Some("tasks"), Some(_), Some("review")) => both(fetch_task, fetch_review).await,
         (Some("tasks"), Some(_), Some(_)) => both(fetch_task, fetch_tabs).await,
@@ -178,11 +195,13 @@ pub async fn fetch(path: &str) -> Fetched {
 /// Fetches what the page did not need, so that the next one is there at once.
 pub async fn fetch_rest() {
     // What fails here is asked for again when it is needed, and told of then.
+    fetch_list().await.ok();
     fetch_task().await.ok();
     fetch_activity().await.ok();
     fetch_review().await.ok();
     fetch_tabs().await.ok();
     fetch_small().await.ok();
+    fetch_settings().await.ok();
 }
 
 /// Two at the same time.

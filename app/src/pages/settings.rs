@@ -9,6 +9,7 @@ use super::new_task::{FieldFaults, focus_first_fault};
 use super::settings_fields::{Typed, account_fields, integration_fields, task_fields, work_fields};
 use super::settings_form::SettingsForm;
 use super::settings_secrets::{SecretForms, Secrets, load_secrets};
+use super::settings_targets::{TargetForms, Targets, load_targets};
 #[cfg(feature = "ssr")]
 use crate::api::SecretText;
 use crate::api::{AccountCheck, AccountState, SettingsView};
@@ -80,9 +81,12 @@ pub fn SettingsPage() -> impl IntoView {
     effect(move || live.follow(Follow::Tasks));
     let settings = resource(|| (), |()| load_settings());
     let secrets = resource(|| (), |()| load_secrets());
+    let targets = resource(|| (), |()| load_targets());
     // All of these live as long as the page: what is inside of the form may be drawn again.
     let save = Posting::<SaveSettings>::new();
     let forms = SecretForms::new();
+    let target_forms = TargetForms::new();
+    let of_targets = Arc::clone(&target_forms);
     let address = use_query_map();
     let told: Told = memo(move || {
         if save.is_answered() {
@@ -97,7 +101,7 @@ pub fn SettingsPage() -> impl IntoView {
     });
     let fields = Signal::derive(move || match told.get() {
         Some((_, Some(Fault::Invalid { fields, .. }))) => fields,
-        _ => forms.faults(),
+        _ => [forms.faults(), of_targets.faults()].concat(),
     });
     provide_context(FieldFaults(fields));
     effect(move || {
@@ -115,12 +119,14 @@ pub fn SettingsPage() -> impl IntoView {
         }
     });
     let sections = move || {
+        let target_forms = Arc::clone(&target_forms);
         suspend(async move {
-            let (view, secrets) = (settings.await?, secrets.await?);
+            let (view, secrets, targets) = (settings.await?, secrets.await?, targets.await?);
             let typed = Typed::of_address(&address.read_untracked());
             Ok::<_, Fault>(view! {
                 <div class="settings">
                     <Sections view save check told saved typed />
+                    <Targets targets forms=target_forms />
                     <Secrets secrets forms />
                 </div>
             })

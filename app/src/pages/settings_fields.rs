@@ -146,7 +146,7 @@ pub fn integration_fields(
             {secret_state(SecretSetting::GithubToken, shown.clone())}
             <SecretField name="slack_bot_token" label="Slack bot token" hint="It begins with xoxb-." disabled=false />
             {secret_state(SecretSetting::SlackBotToken, shown)}
-            <InputField name="slack_channel" label="Slack channel" hint="Where messages go." value=channel kind="text" placeholder="#deployments" disabled=false />
+            <InputField name="slack_channel" label="Slack channel" hint="Where automations write to." value=channel kind="text" placeholder="#deployments" disabled=false />
         </div>
     }
     .into_any()
@@ -239,6 +239,8 @@ pub fn work_fields(view: &SettingsView, typed: &Typed) -> AnyView {
             defaults.review_approval_hours,
         ),
     ];
+    let url = view.values.public_url.clone().map(String::from);
+    let url = typed.or("public_url", url.unwrap_or_default());
     let fields = fields.map(|(name, label, value, default)| {
         let disabled = view.is_configured(name);
         let hint = match name {
@@ -256,7 +258,13 @@ pub fn work_fields(view: &SettingsView, typed: &Typed) -> AnyView {
         let value = typed.or(name, known.unwrap_or_default());
         view! { <InputField name label hint value kind="number" placeholder=default.to_string() disabled /> }
     });
-    view! { <div class="settings-fields">{fields.into_iter().collect_view()}</div> }.into_any()
+    view! {
+        <div class="settings-fields">
+            {fields.into_iter().collect_view()}
+            <InputField name="public_url" label="Address of this server" hint="How people reach it. Links in messages begin with it." value=url kind="url" placeholder="https://agents.example.com" disabled=false />
+        </div>
+    }
+    .into_any()
 }
 
 /// A field of one line.

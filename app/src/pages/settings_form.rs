@@ -36,6 +36,7 @@ pub struct SettingsForm {
     pub github_token: SecretText,
     pub slack_bot_token: SecretText,
     pub slack_channel: Option<String>,
+    pub public_url: Option<String>,
 }
 
 #[cfg(any(feature = "ssr", test))]
@@ -80,6 +81,7 @@ impl SettingsForm {
         let folder = self.claude_login_folder;
         edit.claude_login_folder = typed("claude_login_folder", folder, &mut fault);
         edit.slack_channel = typed("slack_channel", self.slack_channel, &mut fault);
+        edit.public_url = typed("public_url", self.public_url, &mut fault);
         edit.github_token = secret(self.github_token);
         edit.slack_bot_token = secret(self.slack_bot_token);
         edit.anthropic_api_key = secret(self.anthropic_api_key);
@@ -112,6 +114,7 @@ impl SettingsForm {
             ("anthropic_base_url", &self.anthropic_base_url),
             ("claude_login_folder", &self.claude_login_folder),
             ("slack_channel", &self.slack_channel),
+            ("public_url", &self.public_url),
         ] {
             let short = value.as_ref().filter(|value| value.len() < 2_000);
             if let Some(value) = short {

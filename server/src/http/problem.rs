@@ -238,7 +238,7 @@ impl From<Error> for Problem {
             | Error::Store(_)
             | Error::Guide(_)
             | Error::Vault(_)
-            | Error::Push(_)
+            | Error::Notifier(_)
             | Error::Undecodable(_)
             | Error::OutOfTurn(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "request failed");

@@ -3,20 +3,22 @@
 use app::api::{
     AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
     DependencyView, EditMessage, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent,
-    GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret, NotificationQuery,
-    NotificationView, Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount,
-    ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile, TaskDetail,
-    TaskQuery, TaskView, WorkflowView,
+    GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret, NewTarget,
+    NotificationQuery, NotificationView, Overview, Page, PermissionsView, ProvideDependency,
+    QuestionView, ReadCount, ReviewView, ReviewWork, SecretText, SecretView, SettingsView,
+    ShowFile, ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView,
+    WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{
     DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
 };
 use app::domain::permission::{GrantedRule, PermissionRule};
-use app::domain::task::{ChangeRequest, Comment, PauseAt, TaskEdit};
+use app::domain::task::{ChangeRequest, Comment, ConcernKind, PauseAt, TaskEdit};
 use app::domain::text::Note;
 use app::fault::Fault;
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::Service;
 
@@ -52,6 +54,30 @@ impl Backend for Service {
 
     async fn delete_secret(&self, name: String) -> Result<(), Fault> {
         Ok(Self::delete_secret(self, &name).await?)
+    }
+
+    async fn targets(&self) -> Result<Vec<TargetView>, Fault> {
+        Ok(Self::targets(self).await?)
+    }
+
+    async fn add_target(&self, new: NewTarget) -> Result<TargetView, Fault> {
+        Ok(Self::add_target(self, new).await?)
+    }
+
+    async fn edit_target(&self, id: Uuid, kinds: Vec<ConcernKind>) -> Result<TargetView, Fault> {
+        Ok(Self::edit_target(self, id, &kinds).await?)
+    }
+
+    async fn remove_target(&self, id: Uuid) -> Result<(), Fault> {
+        Ok(Self::remove_target(self, id).await?)
+    }
+
+    async fn try_target(&self, id: Uuid) -> Result<TargetTrial, Fault> {
+        Ok(Self::try_target(self, id).await?)
+    }
+
+    async fn signing_secret(&self, id: Uuid) -> Result<SigningSecret, Fault> {
+        Ok(Self::signing_secret(self, id).await?)
     }
 
     async fn notifications(

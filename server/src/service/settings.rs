@@ -126,6 +126,7 @@ fn changed(edit: &EditSettings) -> impl Iterator<Item = &'static str> {
         ("github_token", edit.github_token.is_change()),
         ("slack_bot_token", edit.slack_bot_token.is_change()),
         ("slack_channel", edit.slack_channel.is_change()),
+        ("public_url", edit.public_url.is_change()),
     ];
     all.into_iter()
         .filter(|(_, is_change)| *is_change)
@@ -151,6 +152,7 @@ fn apply(edit: EditSettings, chosen: &mut ChosenSettings) {
     edit.claude_login_folder
         .apply(&mut chosen.claude_login_folder);
     edit.slack_channel.apply(&mut chosen.slack_channel);
+    edit.public_url.apply(&mut chosen.public_url);
 }
 
 impl From<SettingsError> for Error {

@@ -12,20 +12,19 @@ use server::guides::Guides;
 use server::jobs::TimerPurpose;
 use server::orchestrator::Live;
 use server::service::{Installation, Parts, Service};
-use server::settings::{Configured, Settings};
 use server::store::Store;
 use server::workflows::Workflows;
 use server::workspace::Workspaces;
 
-use crate::support::database::{TestDatabase, on_both_databases, vault};
+use crate::support::database::{TestDatabase, notifier, on_both_databases, settings, vault};
 use crate::support::task::{Hand, act, ask, conversation, create, create_queued, new_task};
 
 fn service(store: &Store) -> Service {
     Service::new(Parts {
-        push: server::push::Push::new(store.clone(), vault(store), server::push::Reach::Public),
+        notifier: notifier(store),
         store: store.clone(),
         vault: vault(store),
-        settings: Settings::new(store.clone(), vault(store), Configured::default()),
+        settings: settings(store),
         // No test here touches a file.
         account_trial: None,
         workspaces: Workspaces::new("/nonexistent".as_ref(), OsStr::new("/usr/bin:/bin")),

@@ -11,4 +11,5 @@ mod secrets;
 mod settings;
 mod streams;
 mod support;
+mod targets;
 mod writing;

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest address of a model's API, in bytes.
+/// The longest address, in bytes.
 const LONGEST_URL: usize = 2_000;
 
 /// The longest path, in bytes, as the system has it.
@@ -43,19 +43,54 @@ impl TryFrom<String> for BaseUrl {
 
     fn try_from(text: String) -> Result<Self, BaseUrlError> {
         let text = text.trim().trim_end_matches('/');
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"@?#\\\"'<>`{}|^".contains(&byte);
-        if text.len() > LONGEST_URL || !text.bytes().all(is_plain) {
-            return Err(BaseUrlError::NotAnAddress);
+        let (is_https, host) = parts_of(text).ok_or(BaseUrlError::NotAnAddress)?;
+        if !is_https && !is_loopback(host) {
+            return Err(BaseUrlError::NotEncrypted);
         }
-        let (scheme, rest) = text.split_once("://").ok_or(BaseUrlError::NotAnAddress)?;
-        let authority = rest.split('/').next().unwrap_or_default();
-        let host = host_of(authority).ok_or(BaseUrlError::NotAnAddress)?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "https" => {}
-            "http" if is_loopback(host) => {}
-            "http" => return Err(BaseUrlError::NotEncrypted),
-            _ => return Err(BaseUrlError::NotAnAddress),
-        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Whether a URL is one of `https`, and its host; nothing if it has more than scheme, host, port and path.
+fn parts_of(text: &str) -> Option<(bool, &str)> {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"@?#\\\"'<>`{}|^".contains(&byte);
+    if text.len() > LONGEST_URL || !text.bytes().all(is_plain) {
+        return None;
+    }
+    let (scheme, rest) = text.split_once("://")?;
+    let host = host_of(rest.split('/').next().unwrap_or_default())?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "https" => Some((true, host)),
+        "http" => Some((false, host)),
+        _ => None,
+    }
+}
+
+/// The address by which people reach this server: what links in messages begin with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, derive_more::Display)]
+#[serde(try_from = "String", into = "String")]
+pub struct PublicUrl(String);
+
+/// It is no such address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be an address such as https://agents.example.com, without a name, a password or a query"
+)]
+pub struct NotAPublicUrl;
+
+impl PublicUrl {
+    /// Without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for PublicUrl {
+    type Error = NotAPublicUrl;
+
+    fn try_from(text: String) -> Result<Self, NotAPublicUrl> {
+        let text = text.trim().trim_end_matches('/');
+        parts_of(text).ok_or(NotAPublicUrl)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -158,7 +193,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(BaseUrl, LoginFolder, SlackChannel);
+as_text!(BaseUrl, PublicUrl, LoginFolder, SlackChannel);
 
 #[cfg(test)]
 mod tests {
@@ -213,6 +248,19 @@ mod tests {
                 Err(BaseUrlError::NotAnAddress),
                 "{wrong}"
             );
+        }
+    }
+
+    #[test]
+    fn people_may_reach_a_server_of_their_own_network_without_encryption() {
+        let url = " http://10.0.0.7:3000/ ".parse::<PublicUrl>().unwrap();
+        assert_eq!(url.as_str(), "http://10.0.0.7:3000");
+        for wrong in [
+            "agents",
+            "ftp://agents.example.com",
+            "https://me@example.com",
+        ] {
+            assert!(wrong.parse::<PublicUrl>().is_err(), "{wrong}");
         }
     }
 

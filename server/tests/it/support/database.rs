@@ -1,6 +1,8 @@
 //! A fresh database for each test, of both kinds.
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use server::notifier::{Notifier, Reach, Surroundings};
+use server::settings::{Configured, Settings};
 use server::store::Store;
 use server::vault::{MasterKeys, Vault};
 use tempfile::TempDir;
@@ -114,6 +116,21 @@ impl TestDatabase {
 pub fn vault(store: &Store) -> Vault {
     let key = format!("{}=", "A".repeat(43));
     Vault::new(store.clone(), MasterKeys::parse(&key).unwrap())
+}
+
+/// Settings that nothing is configured of.
+pub fn settings(store: &Store) -> Settings {
+    Settings::new(store.clone(), vault(store), Configured::default())
+}
+
+/// Sends notifications to this machine alone.
+pub fn notifier(store: &Store) -> Notifier {
+    let surroundings = Surroundings {
+        browsers: Reach::Loopback,
+        webhooks: Reach::Loopback,
+        ..Surroundings::new("http://127.0.0.1:3000".to_owned(), false)
+    };
+    Notifier::new(store.clone(), vault(store), settings(store), surroundings)
 }
 
 async fn texts(connection: &DatabaseConnection, sql: String) -> Vec<String> {

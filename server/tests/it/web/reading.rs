@@ -172,6 +172,7 @@ async fn the_api_describes_all_of_itself() {
     }
     routes.sort();
     insta::assert_snapshot!(routes.join("\n"), @r"
+    DELETE /api/notification-targets/{id}
     DELETE /api/push/subscriptions/{id}
     DELETE /api/secrets/{name}
     DELETE /api/tasks/{id}
@@ -180,6 +181,8 @@ async fn the_api_describes_all_of_itself() {
     GET /api/guides
     GET /api/guides/{path}
     GET /api/needs-you
+    GET /api/notification-targets
+    GET /api/notification-targets/{id}/secret
     GET /api/notifications
     GET /api/overview
     GET /api/push
@@ -213,6 +216,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/workflows
     GET /healthz
     GET /readyz
+    PATCH /api/notification-targets/{id}
     PATCH /api/reviews/{id}/approve
     PATCH /api/reviews/{id}/feedback/{feedback}/resolve
     PATCH /api/reviews/{id}/request-changes
@@ -220,6 +224,8 @@ async fn the_api_describes_all_of_itself() {
     PATCH /api/tasks/{id}
     PATCH /api/tasks/{id}/messages/{message}
     POST /api/dependencies/{id}/provide
+    POST /api/notification-targets
+    POST /api/notification-targets/{id}/test
     POST /api/notifications/read
     POST /api/notifications/{id}/read
     POST /api/push/subscriptions

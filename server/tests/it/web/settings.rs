@@ -39,7 +39,7 @@ async fn settings_begin_with_their_defaults() {
         "agents_max": 3,
         "review_reminder_hours": 24, "review_urgent_hours": 48, "review_escalation_hours": 72,
         "review_approval_hours": 168, "anthropic_base_url": null,
-        "claude_login_folder": null, "slack_channel": null,
+        "claude_login_folder": null, "slack_channel": null, "public_url": null,
     });
     assert_eq!(shown["defaults"], expected);
     for (name, value) in expected.as_object().unwrap() {

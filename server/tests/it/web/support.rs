@@ -16,9 +16,7 @@ use server::http::assets::Site;
 use server::http::board::Board;
 use server::http::gate::Gate;
 use server::orchestrator::Live;
-use server::push::{Push, Reach};
 use server::service::{Installation, Parts, Service};
-use server::settings::{Configured, Settings};
 use server::state::AppState;
 use server::store::Store;
 use server::workflows::Workflows;
@@ -30,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::support::database::vault;
+use crate::support::database::{notifier, settings, vault};
 
 pub const HOST: &str = "localhost:3000";
 
@@ -76,8 +74,8 @@ impl TestApp {
         let service = Service::new(Parts {
             store: store.clone(),
             vault: vault(&store),
-            push: Push::new(store.clone(), vault(&store), Reach::Public),
-            settings: Settings::new(store.clone(), vault(&store), Configured::default()),
+            notifier: notifier(&store),
+            settings: settings(&store),
             account_trial: None,
             workspaces,
             workflows: Workflows::built_in().unwrap(),

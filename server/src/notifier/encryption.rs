@@ -22,9 +22,6 @@ const LAST: u8 = 2;
 /// How long a signature counts, in seconds; services refuse more than a day.
 const VALID_SECONDS: i64 = 12 * 60 * 60;
 
-/// Whom a push service may write to. There is nobody who answers for all installations.
-const CONTACT: &str = "mailto:push@example.com";
-
 /// A key of a browser that is none.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -109,12 +106,13 @@ impl ServerKey {
         URL_SAFE_NO_PAD.encode(point(&self.0.public_key()))
     }
 
-    /// The header `Authorization` for a push service, `origin` being the scheme and host of its address.
-    pub fn authorization(&self, origin: &str, now_seconds: i64) -> String {
+    /// The header `Authorization` for a push service, `origin` being the scheme and host of its address, and
+    /// `contact` whom it can turn to: an address of `https` or `mailto`.
+    pub fn authorization(&self, origin: &str, contact: &str, now_seconds: i64) -> String {
         let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let head = part(json!({ "typ": "JWT", "alg": "ES256" }));
         let expires = now_seconds + VALID_SECONDS;
-        let claims = part(json!({ "aud": origin, "exp": expires, "sub": CONTACT }));
+        let claims = part(json!({ "aud": origin, "exp": expires, "sub": contact }));
         let signed = format!("{head}.{claims}");
         let signature: Signature = SigningKey::from(&self.0).sign(signed.as_bytes());
         let signature = URL_SAFE_NO_PAD.encode(signature.to_bytes());
@@ -157,7 +155,7 @@ mod tests {
     #[test]
     fn the_signature_names_the_service_and_holds() {
         let own = ServerKey(key("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"));
-        let header = own.authorization("https://push.example.net", 1_000);
+        let header = own.authorization("https://push.example.net", "mailto:me@example.net", 1_000);
         let token = header.strip_prefix("vapid t=").unwrap();
         let (token, public) = token.split_once(", k=").unwrap();
         assert_eq!(public, own.public());
@@ -166,6 +164,7 @@ mod tests {
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
         assert_eq!(claims["aud"], "https://push.example.net");
         assert_eq!(claims["exp"], 1_000 + 12 * 60 * 60);
+        assert_eq!(claims["sub"], "mailto:me@example.net");
         let verifier = VerifyingKey::from_sec1_bytes(&decode(public).unwrap()).unwrap();
         let signature = Signature::from_slice(&decode(signature).unwrap()).unwrap();
         assert!(verifier.verify(signed.as_bytes(), &signature).is_ok());

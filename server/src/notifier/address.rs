@@ -1,5 +1,5 @@
-//! Which addresses messages are pushed to. Whoever can subscribe chooses the address, and this server can
-//! reach what they can't: so it has to be in the open internet.
+//! Which addresses messages go to. Whoever can subscribe chooses the address, and this server can reach what
+//! they can't: so it has to be in the open internet, unless nobody but the server's owner can ask for it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
@@ -19,6 +19,8 @@ pub enum Reach {
     Public,
     /// Also to this machine, without encryption: for tests.
     Loopback,
+    /// Wherever the server gets, encrypted or not.
+    Anywhere,
 }
 
 /// An address that nothing is sent to.
@@ -28,6 +30,8 @@ pub enum AddressError {
     Syntax,
     #[error("must begin with https://")]
     Scheme,
+    #[error("must begin with https:// or http://")]
+    NotWeb,
     #[error("must lead to a public host")]
     Host,
 }
@@ -44,6 +48,14 @@ impl Reach {
             return Err(AddressError::Syntax);
         }
         let host = authority.host();
+        if self == Self::Anywhere {
+            let is_web = matches!(address.scheme_str(), Some("http" | "https"));
+            return match host {
+                "" => Err(AddressError::Syntax),
+                _ if is_web => Ok(address),
+                _ => Err(AddressError::NotWeb),
+            };
+        }
         let literal = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
         let is_here = self == Self::Loopback && literal.is_some_and(|ip| ip.is_loopback());
         match address.scheme_str() {
@@ -60,7 +72,11 @@ impl Reach {
     }
 
     fn admits(self, ip: IpAddr) -> bool {
-        is_public(ip) || (self == Self::Loopback && ip.is_loopback())
+        match self {
+            Self::Public => is_public(ip),
+            Self::Loopback => is_public(ip) || ip.is_loopback(),
+            Self::Anywhere => true,
+        }
     }
 }
 
@@ -178,6 +194,21 @@ mod tests {
         }
         assert!(Reach::Loopback.check("http://127.0.0.1:1/").is_ok());
         assert!(Reach::Loopback.check("http://10.0.0.1:1/").is_err());
+        for good in [
+            "http://10.0.0.1:1/",
+            "http://localhost/x",
+            "https://metadata/",
+        ] {
+            assert!(Reach::Anywhere.check(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "ftp://localhost/",
+            "/path",
+            "http://me@localhost/",
+            "http:///x",
+        ] {
+            assert!(Reach::Anywhere.check(bad).is_err(), "{bad}");
+        }
     }
 
     #[tokio::test]

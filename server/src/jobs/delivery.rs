@@ -1,14 +1,17 @@
-//! What is to be pushed to browsers: a row for each browser and notification, made with the event that gives
-//! cause. Only the database's clock counts.
+//! Notifications that are to leave the house: a row for each target and notification, made with the event that
+//! gives cause. Only the database's clock counts.
 
 use std::time::Duration;
 
 use app::domain::id::{NotificationId, TaskId};
 use app::domain::task::{ConcernKind, Task};
+use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
 use uuid::Uuid;
 
-use crate::store::{Corruption, Store, StoreError, clock, counted, statement, stored};
+use crate::store::{
+    Corruption, Store, StoreError, Target, clock, counted, statement, stored, target,
+};
 
 /// So many are sent in one go.
 const AT_ONCE: u32 = 50;
@@ -23,16 +26,17 @@ const PAUSE_MS: u32 = 30_000;
 /// A message that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    pub subscription: Uuid,
+    pub target_id: Uuid,
+    pub target: Target,
     pub notification: NotificationId,
     /// This one included.
     pub attempt: u32,
-    pub endpoint: String,
-    pub p256dh: String,
-    pub auth: String,
     pub kind: ConcernKind,
     /// The task's title.
     pub title: String,
+    /// In a line; empty if the kind says it all.
+    pub text: String,
+    pub raised_at: DateTime<Utc>,
     /// Whether the cause is gone, or somebody has read it.
     pub is_settled: bool,
 }
@@ -48,26 +52,26 @@ impl Store {
             .collect::<Vec<_>>()
             .join(" ");
         let sql = format!(
-            "UPDATE push_deliveries SET attempt = attempt + 1, \
+            "UPDATE notification_deliveries SET attempt = attempt + 1, \
              due_at_ms = {now} + CASE attempt {pause} ELSE {longest} END \
-             WHERE due_at_ms <= {now} AND (subscription_id, task_id, version) IN \
-             (SELECT subscription_id, task_id, version FROM push_deliveries WHERE due_at_ms <= {now} \
+             WHERE due_at_ms <= {now} AND (target_id, task_id, version) IN \
+             (SELECT target_id, task_id, version FROM notification_deliveries WHERE due_at_ms <= {now} \
              ORDER BY due_at_ms LIMIT {AT_ONCE}) \
-             RETURNING subscription_id, task_id, version, attempt"
+             RETURNING target_id, task_id, version, attempt"
         );
         let taken = statement(backend, sql, []);
         let taken = self.writer().query_all_raw(taken).await?;
         let mut deliveries = Vec::with_capacity(taken.len());
         for row in taken {
-            let subscription: Uuid = row.try_get("", "subscription_id")?;
+            let target: Uuid = row.try_get("", "target_id")?;
             let task: Uuid = row.try_get("", "task_id")?;
             let version: i64 = row.try_get("", "version")?;
             let attempt: i32 = row.try_get("", "attempt")?;
-            let sql = "SELECT s.endpoint, s.p256dh, s.auth, n.kind, n.title, \
+            let sql = "SELECT s.channel, s.address, s.p256dh, s.auth, n.kind, n.title, n.text, n.raised_at_ms, \
                        CASE WHEN n.resolved_at_ms IS NULL AND n.read_at_ms IS NULL THEN 0 ELSE 1 END AS settled \
-                       FROM push_subscriptions s JOIN notifications n ON n.task_id = $2 AND n.version = $3 \
+                       FROM notification_targets s JOIN notifications n ON n.task_id = $2 AND n.version = $3 \
                        WHERE s.id = $1";
-            let values = [subscription.into(), task.into(), version.into()];
+            let values = [target.into(), task.into(), version.into()];
             let found = self
                 .reader()
                 .query_one_raw(statement(backend, sql, values))
@@ -78,9 +82,9 @@ impl Store {
             };
             let attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
             match found {
-                Some(row) => deliveries.push(delivery(&row, subscription, notification, attempt)?),
-                // The browser is gone, or the task was put away.
-                None => self.drop_delivery(subscription, notification).await?,
+                Some(row) => deliveries.push(delivery(&row, target, notification, attempt)?),
+                // The target is gone, or the task was put away.
+                None => self.drop_delivery(target, notification).await?,
             }
         }
         Ok(deliveries)
@@ -90,7 +94,7 @@ impl Store {
     pub async fn next_delivery(&self) -> Result<Option<Duration>, StoreError> {
         let backend = self.backend();
         let sql = format!(
-            "SELECT MIN(due_at_ms) - {} AS due_ms FROM push_deliveries",
+            "SELECT MIN(due_at_ms) - {} AS due_ms FROM notification_deliveries",
             clock(backend)
         );
         self.until(sql).await
@@ -99,12 +103,12 @@ impl Store {
     /// Removes a message: delivered, or given up.
     pub async fn drop_delivery(
         &self,
-        subscription: Uuid,
+        target: Uuid,
         notification: NotificationId,
     ) -> Result<(), StoreError> {
-        let sql = "DELETE FROM push_deliveries WHERE subscription_id = $1 AND task_id = $2 AND version = $3";
+        let sql = "DELETE FROM notification_deliveries WHERE target_id = $1 AND task_id = $2 AND version = $3";
         let values = [
-            subscription.into(),
+            target.into(),
             notification.task.as_uuid().into(),
             stored(notification.version).into(),
         ];
@@ -117,7 +121,7 @@ impl Store {
 
 fn delivery(
     row: &QueryResult,
-    subscription: Uuid,
+    target_id: Uuid,
     notification: NotificationId,
     attempt: u32,
 ) -> Result<Delivery, StoreError> {
@@ -127,20 +131,21 @@ fn delivery(
         version: notification.version,
     })?;
     let settled: i32 = row.try_get("", "settled")?;
+    let raised_at = DateTime::from_timestamp_millis(row.try_get("", "raised_at_ms")?);
     Ok(Delivery {
-        subscription,
+        target_id,
+        target: target(row)?,
         notification,
         attempt,
-        endpoint: row.try_get("", "endpoint")?,
-        p256dh: row.try_get("", "p256dh")?,
-        auth: row.try_get("", "auth")?,
         kind,
         title: row.try_get("", "title")?,
+        text: row.try_get("", "text")?,
+        raised_at: raised_at.unwrap_or_default(),
         is_settled: settled != 0,
     })
 }
 
-/// Has what a task's step gives cause to pushed to the browsers that want it.
+/// Has what a task's step gives cause to sent to the targets that want it.
 pub(super) async fn follow(
     tx: &DatabaseTransaction,
     before: Option<&Task>,
@@ -156,8 +161,8 @@ pub(super) async fn follow(
     }
     let backend = tx.get_database_backend();
     let sql = format!(
-        "INSERT INTO push_deliveries (subscription_id, task_id, version, attempt, due_at_ms) \
-         SELECT s.id, n.task_id, n.version, 0, {} FROM notifications n JOIN push_subscriptions s \
+        "INSERT INTO notification_deliveries (target_id, task_id, version, attempt, due_at_ms) \
+         SELECT s.id, n.task_id, n.version, 0, {} FROM notifications n JOIN notification_targets s \
          ON s.kinds LIKE '%,' || n.kind || ',%' \
          WHERE n.task_id = $1 AND n.version > $2 AND n.resolved_at_ms IS NULL",
         clock(backend)
