@@ -197,6 +197,8 @@ async fn the_api_describes_all_of_itself() {
     GET /api/tasks/{id}
     GET /api/tasks/{id}/archive.zip
     GET /api/tasks/{id}/branch
+    GET /api/tasks/{id}/checkpoints
+    GET /api/tasks/{id}/checkpoints/{checkpoint}/diff
     GET /api/tasks/{id}/deliverables
     GET /api/tasks/{id}/deliverables/{path}
     GET /api/tasks/{id}/dependencies
@@ -238,7 +240,9 @@ async fn the_api_describes_all_of_itself() {
     POST /api/tasks/{id}/execute
     POST /api/tasks/{id}/interrupt
     POST /api/tasks/{id}/messages
+    POST /api/tasks/{id}/pause
     POST /api/tasks/{id}/permissions
+    POST /api/tasks/{id}/resume
     POST /api/tasks/{id}/retry
     POST /api/tasks/{id}/reviews
     PUT /api/secrets/{name}

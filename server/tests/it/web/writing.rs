@@ -43,7 +43,7 @@ async fn a_job_becomes_a_draft_that_can_be_changed_started_and_called_off() {
     assert_eq!(problem["state"], "queued");
     assert_eq!(
         problem["allowed"],
-        json!(["message", "edit", "cancel", "delete"])
+        json!(["message", "pause", "edit", "cancel", "delete"])
     );
 
     let fixed = app
