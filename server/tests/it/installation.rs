@@ -1,6 +1,7 @@
 //! A whole installation: the real server binary on a data directory of its own, the real Claude
 //! CLI, and the scripted model in a process of its own, so that it outlives the server.
 
+use std::net::UdpSocket;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,10 @@ pub struct Installation {
     pub sources: tempfile::TempDir,
     pub client: reqwest::Client,
     pub base: String,
+    /// Holds the number of the server's port for this test, also while no server listens on it:
+    /// the numbers of UDP's ports are a table of their own that no test uses otherwise, and that
+    /// the system clears when a test ends, however it ends.
+    reservation: Option<UdpSocket>,
     pub model_url: String,
     model: Child,
     server: Option<Child>,
@@ -122,6 +127,7 @@ impl Installation {
                 .build()
                 .unwrap(),
             base: String::new(),
+            reservation: None,
             model_url: first.trim().to_owned(),
             model,
             server: None,
@@ -133,11 +139,15 @@ impl Installation {
 
     async fn find_port(&mut self) {
         // Below the ports that the system gives to clients, so that it is free again after a kill.
-        // Another test may have it: then the next one is tried.
+        // Another test or program may have it: then the next one is tried.
         for _ in 0..20 {
             let port = rand::rng().random_range(20_000..32_000);
+            let Ok(reservation) = UdpSocket::bind(("127.0.0.1", port)) else {
+                continue;
+            };
             self.base = format!("http://127.0.0.1:{port}");
             if self.try_start_server().await {
+                self.reservation = Some(reservation);
                 return;
             }
         }
