@@ -8,6 +8,7 @@ mod notification;
 mod request;
 mod settings;
 mod shown;
+mod usage;
 mod view;
 
 pub use checkpoint::{CheckpointView, CompareQuery};
@@ -29,6 +30,7 @@ pub use shown::{
     ChangeList, ChangedFile, ConversationView, LINE_LINK, MovedComment, OPEN_LINK, Piece,
     ReviewWork, Shape, ShowFile, ShownFile,
 };
+pub use usage::{UsageBy, UsageFigures, UsagePage, UsageQuery, UsageReport, UsageRow};
 pub use view::{
     DependencyView, FeedbackView, MessageView, PermissionsView, PhaseView, QuestionView,
     ReviewView, StepView, TaskView, UsageView, VerificationView,

@@ -13,7 +13,7 @@ use crate::api::{
     NotificationQuery, NotificationView, Overview, Page, PermissionsView, ProvideDependency,
     QuestionView, ReadCount, ReviewView, ReviewWork, SecretText, SecretView, SettingsView,
     ShowFile, ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView,
-    WorkflowView,
+    UsagePage, WorkflowView,
 };
 use crate::domain::id::{
     DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
@@ -29,6 +29,8 @@ pub trait Backend: Send + Sync {
     async fn overview(&self) -> Result<Overview, Fault>;
     async fn settings(&self) -> Result<SettingsView, Fault>;
     async fn edit_settings(&self, edit: EditSettings) -> Result<SettingsView, Fault>;
+    /// The figures of the last thirty days.
+    async fn usage_page(&self) -> Result<UsagePage, Fault>;
     async fn check_account(&self) -> Result<AccountCheck, Fault>;
     async fn secrets(&self) -> Result<Vec<SecretView>, Fault>;
     async fn create_secret(&self, new: NewSecret) -> Result<SecretView, Fault>;

@@ -39,9 +39,11 @@ mod settings_targets;
 mod task;
 mod task_actions;
 mod task_attention;
+mod task_budget;
 mod task_header;
 mod task_limit;
 mod task_pause;
 mod task_state;
+mod usage;
 
 pub use not_found::NotFoundPage;

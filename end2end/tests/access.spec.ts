@@ -63,6 +63,9 @@ test("every page is accessible in both themes and on a phone", async ({ page }) 
   await expectAccessible(page, "what needs you");
   await page.goto("/inbox");
   await expectAccessible(page, "the inbox");
+  await page.goto("/usage");
+  await expect(page.getByRole("heading", { name: "Cost per day" })).toBeVisible();
+  await expectAccessible(page, "the usage");
   await page.goto("/settings");
   await expectAccessible(page, "the settings");
   await page.goto("/guides");

@@ -25,6 +25,7 @@ mod settings;
 mod sse;
 mod targets;
 mod tasks;
+mod usage;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -99,6 +100,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(sse::routes())
         .merge(installation::routes())
         .merge(settings::routes())
+        .merge(usage::routes())
         .merge(secrets::routes())
         .merge(guides::routes())
 }

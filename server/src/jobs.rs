@@ -252,6 +252,12 @@ impl Place {
                 },
                 None => Self::Idle,
             },
+            Status::Waiting(Waiting::Budget(used)) => match used.until {
+                Some(at) => Self::Queued {
+                    not_before_ms: ms(at),
+                },
+                None => Self::Idle,
+            },
             _ if task.run().is_some() => Self::Held,
             _ => Self::Idle,
         }

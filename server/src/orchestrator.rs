@@ -7,6 +7,7 @@
 
 mod approval;
 mod asked;
+mod budget;
 mod checkpoint;
 mod handover;
 mod inspection;

@@ -2,6 +2,7 @@
 
 mod account;
 mod backend;
+mod budgets;
 mod checkpoints;
 mod commands;
 mod dependencies;

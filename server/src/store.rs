@@ -14,6 +14,7 @@ mod read;
 pub(crate) mod row;
 mod settings;
 mod targets;
+mod usage;
 
 pub use append::{Append, Appended, Fence};
 pub use heads::{Heads, Moved};
@@ -28,6 +29,7 @@ pub(crate) use read::{fold_step, record};
 pub use settings::StoredSettings;
 pub use targets::Target;
 pub(crate) use targets::target;
+pub use usage::{NotADay, UsageFilter};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -77,6 +77,10 @@ pub struct EditTask {
     pub answer_after_minutes: Option<u32>,
     /// Whether it goes on by itself when a limit has ended.
     pub auto_resume: Option<bool>,
+    /// What the task may cost; 0 for any amount. A task that waits for a larger budget goes on.
+    pub budget_usd: Option<Usd>,
+    /// How many tokens it may use; 0 for any number.
+    pub budget_tokens: Option<u64>,
 }
 
 impl From<EditTask> for TaskEdit {
@@ -90,6 +94,8 @@ impl From<EditTask> for TaskEdit {
             model: edit.model,
             answer_after: edit.answer_after_minutes,
             auto_resume: edit.auto_resume,
+            budget_usd: edit.budget_usd,
+            budget_tokens: edit.budget_tokens,
         }
     }
 }

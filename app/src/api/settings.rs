@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::SecretText;
+use crate::domain::money::Usd;
 use crate::domain::permission::PermissionMode;
 use crate::domain::settings::{
     BaseUrl, LoginFolder, PublicUrl, SecretKind, SecretSetting, SettingValues, SlackChannel,
@@ -160,6 +161,12 @@ pub struct EditSettings {
     #[serde(default)]
     #[cfg_attr(feature = "ssr", schema(value_type = Option<bool>))]
     pub auto_resume: Change<bool>,
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<Usd>))]
+    pub day_budget_usd: Change<Usd>,
+    #[serde(default)]
+    #[cfg_attr(feature = "ssr", schema(value_type = Option<u64>))]
+    pub day_budget_tokens: Change<u64>,
     #[serde(default)]
     #[cfg_attr(feature = "ssr", schema(value_type = Option<u32>))]
     pub agents_max: Change<u32>,

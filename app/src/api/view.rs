@@ -11,9 +11,9 @@ use crate::domain::money::Usd;
 use crate::domain::permission::{AskedPermission, GrantedRule, PermissionMode};
 use crate::domain::plan::TaskType;
 use crate::domain::task::{
-    Action, Actor, Answer, Check, Choice, DeliverAt, Delivery, Dependency, DependencyKind,
-    DependencyState, DependencyStatus, FeedbackStatus, Given, Limit, MessageStatus, Phase,
-    PhaseStatus, Priority, Question, QuestionState, ReminderLevel, Review, ReviewState,
+    Action, Actor, Answer, BudgetUse, Check, Choice, DeliverAt, Delivery, Dependency,
+    DependencyKind, DependencyState, DependencyStatus, FeedbackStatus, Given, Limit, MessageStatus,
+    Phase, PhaseStatus, Priority, Question, QuestionState, ReminderLevel, Review, ReviewState,
     ReviewStatus, Status, StatusName, StepStatus, Task, Tokens, Verification, Waiting,
     WaitingReason,
 };
@@ -36,6 +36,8 @@ pub struct TaskView {
     pub reason: Option<String>,
     /// When it goes on by itself, if it waits for a time.
     pub resumes_at: Option<DateTime<Utc>>,
+    /// The budget that it waits for.
+    pub budget: Option<BudgetUse>,
     /// The limit that it waits for.
     pub limit: Option<Limit>,
     /// Whether it goes on by itself when a limit has ended.
@@ -78,6 +80,7 @@ impl From<&Task> for TaskView {
             waiting_reason: task.status.waiting_reason(),
             reason: reason(&task.status),
             resumes_at: resumes_at(task),
+            budget: task.exceeded().copied(),
             limit: task.limit().cloned(),
             auto_resume: task.auto_resume,
             priority: task.priority,
@@ -128,6 +131,9 @@ fn reason(status: &Status) -> Option<String> {
         Status::Paused { before } if matches!(**before, Status::Waiting(_)) => {
             Some(format!("It was {}.", before.phrase()))
         }
+        Status::Waiting(Waiting::Budget(used)) => {
+            Some(format!("The budget is used up. {}", used.figures()))
+        }
         Status::Waiting(Waiting::RateLimit(limit)) => Some(limit.sentence().to_owned()),
         _ => None,
     }
@@ -136,6 +142,7 @@ fn reason(status: &Status) -> Option<String> {
 fn resumes_at(task: &Task) -> Option<DateTime<Utc>> {
     match &task.status {
         Status::Queued { not_before } => *not_before,
+        Status::Waiting(Waiting::Budget(used)) => used.until,
         _ => task.goes_on_at(),
     }
 }

@@ -104,6 +104,11 @@ fn Rail() -> impl IntoView {
                         <Glyph icon=Icon::Book /> <span>"Guides"</span>
                     </A>
                 </li>
+                <li class="rail-wide">
+                    <A href="/usage" attr:class="rail-item" attr:data-key="g u">
+                        <Glyph icon=Icon::Chart /> <span>"Usage"</span>
+                    </A>
+                </li>
                 <li>
                     <A href="/settings" attr:class="rail-item" attr:data-key="g s">
                         <Glyph icon=Icon::Sliders /> <span>"Settings"</span>

@@ -10,6 +10,7 @@ pub enum Icon {
     Alert,
     Bell,
     Book,
+    Chart,
     Check,
     Chevron,
     Clock,
@@ -72,6 +73,7 @@ impl Icon {
                 "M12 9v4M12 17h.01M10.3 3.9 1.8 18a2 2 0 0 0 1.7 3h17a2 2 0 0 0 1.7-3L13.7 3.900a2 2 0 0 0-3.4 0z"
             }
             Self::Book => "M4 19.5V5a3 3 0 0 1 3-3h13v20H6.500a2.500 2.500 0 0 1 0-5H20",
+            Self::Chart => "M2 20h20M5 16v-5M12 16V5M19 16V9",
             Self::Check => "M20 6 9 17l-5-5",
             Self::Chevron => "m9 18 6-6-6-6",
             Self::Clock => "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM12 6v6l4 2",

@@ -17,6 +17,8 @@ pub fn kind_boxes(chosen: &[ConcernKind]) -> AnyView {
             ConcernKind::Failed => "Failed tasks",
             ConcernKind::Interrupted => "Interrupted agents",
             ConcernKind::Limit => "Rate limits",
+            ConcernKind::Budget => "Budgets that are used up",
+            ConcernKind::BudgetWarning => "Budgets that will not last",
             ConcernKind::Error => "Refused credentials",
         };
         let is_chosen = chosen.contains(&kind);

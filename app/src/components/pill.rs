@@ -40,6 +40,7 @@ impl Look {
             Some(WaitingReason::Question) => (Icon::Question, "Question"),
             Some(WaitingReason::Dependency) => (Icon::Key, "Dependency"),
             Some(WaitingReason::RateLimit) => (Icon::Hourglass, "Rate limit"),
+            Some(WaitingReason::Budget) => (Icon::Alert, "Budget"),
             Some(WaitingReason::Credentials) => (Icon::Key, "Credentials"),
             Some(WaitingReason::Message) => (Icon::Message, "Interrupted"),
             None => (Icon::Clock, "Waiting"),

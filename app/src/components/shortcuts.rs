@@ -16,6 +16,7 @@ const KEYS: [(&str, &str); 19] = [
     ("g n", "Needs you"),
     ("g i", "Inbox"),
     ("g d", "Guides"),
+    ("g u", "Usage"),
     ("g s", "Settings"),
     ("j", "Next row"),
     ("k", "Previous row"),

@@ -9,6 +9,7 @@ pub use address::{
 
 use serde::{Deserialize, Serialize};
 
+use super::money::Usd;
 use super::permission::PermissionMode;
 use super::task::ReviewHours;
 use super::text::ModelName;
@@ -32,6 +33,12 @@ pub struct SettingValues {
     pub auto_approve: bool,
     /// Whether tasks that don't say so go on by themselves when a limit has ended.
     pub auto_resume: bool,
+    /// What all tasks may use in a day that ends at midnight UTC; absent for any amount.
+    #[serde(default)]
+    pub day_budget_usd: Option<Usd>,
+    /// The same in tokens.
+    #[serde(default)]
+    pub day_budget_tokens: Option<u64>,
     /// How many agents work at once, 1 to 64.
     pub agents_max: u32,
     /// After so many hours an undecided review is called to mind; 0 for never.
@@ -67,6 +74,8 @@ impl Default for SettingValues {
             permission_mode: PermissionMode::default(),
             auto_approve: false,
             auto_resume: true,
+            day_budget_usd: None,
+            day_budget_tokens: None,
             agents_max: 3,
             review_reminder_hours: hours.reminder,
             review_urgent_hours: hours.urgent,
@@ -105,6 +114,10 @@ pub struct ChosenSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_resume: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub day_budget_usd: Option<Usd>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day_budget_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agents_max: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_reminder_hours: Option<u32>,
@@ -133,6 +146,8 @@ impl ChosenSettings {
             permission_mode: self.permission_mode.unwrap_or(below.permission_mode),
             auto_approve: self.auto_approve.unwrap_or(below.auto_approve),
             auto_resume: self.auto_resume.unwrap_or(below.auto_resume),
+            day_budget_usd: self.day_budget_usd.or(below.day_budget_usd),
+            day_budget_tokens: self.day_budget_tokens.or(below.day_budget_tokens),
             agents_max: self.agents_max.unwrap_or(below.agents_max),
             review_reminder_hours: self
                 .review_reminder_hours
@@ -162,6 +177,12 @@ impl ChosenSettings {
             let fault = format!("must be between 1 and {MOST_AGENTS}");
             faults.push(("agents_max", fault));
         }
+        let nothing = [
+            ("day_budget_usd", self.day_budget_usd == Some(Usd::ZERO)),
+            ("day_budget_tokens", self.day_budget_tokens == Some(0)),
+        ];
+        let nothing = nothing.into_iter().filter(|(_, is_nothing)| *is_nothing);
+        faults.extend(nothing.map(|(name, _)| (name, "must be more than 0".to_owned())));
         let hours = [
             ("review_reminder_hours", self.review_reminder_hours),
             ("review_urgent_hours", self.review_urgent_hours),

@@ -7,6 +7,7 @@
 mod action;
 mod apply;
 mod apply_phase;
+mod budget;
 mod checkpoint;
 mod command;
 mod concern;
@@ -26,6 +27,7 @@ mod state;
 mod work;
 
 pub use action::Action;
+pub use budget::{Budget, BudgetScope, BudgetUse, Spent};
 pub use checkpoint::{
     CheckpointKind, ConversationPlace, KEPT_CHECKPOINTS, LatestCheckpoint, Point,
 };

@@ -32,6 +32,7 @@ use super::review::ReviewPanel;
 use super::settings::SettingsPage;
 use super::task::TaskPage;
 use super::task_state::TaskState;
+use super::usage::UsagePage;
 use crate::components::icon::{Glyph, Icon};
 use crate::reactive::part;
 
@@ -90,6 +91,7 @@ enum SmallPage {
     NewTask,
     Guides,
     Guide,
+    Usage,
 }
 
 #[wasm_split(small, wasm_split_path = leptos::wasm_split, preload(fetch_small), fallible)]
@@ -100,6 +102,7 @@ fn draw_small(page: SmallPage) -> Drawn {
         SmallPage::NewTask => view! { <NewTaskPage /> }.into_any(),
         SmallPage::Guides => view! { <GuidesPage /> }.into_any(),
         SmallPage::Guide => view! { <GuidePage /> }.into_any(),
+        SmallPage::Usage => view! { <UsagePage /> }.into_any(),
     })
 }
 
@@ -143,6 +146,11 @@ pub fn guide_page() -> AnyView {
     lazily(fetch_small, || draw_small(SmallPage::Guide))
 }
 
+/// What was used.
+pub fn usage_page() -> AnyView {
+    lazily(fetch_small, || draw_small(SmallPage::Usage))
+}
+
 /// What the task page's agent does and says.
 pub fn activity(state: TaskState) -> AnyView {
     lazily(fetch_activity, move || draw_activity(state))
@@ -182,9 +190,8 @@ pub async fn fetch(path: &str) -> Fetched {
     match (parts.next(), parts.next(), parts.next()) {
         (Some(""), None, None) => fetch_list().await,
         (Some("settings"), ..) => fetch_settings().await,
-        (Some("guides" | "inbox" | "needs-you"), ..) | (Some("tasks"), Some("new"), None) => {
-            fetch_small().await
-        }
+        (Some("guides" | "inbox" | "needs-you" | "usage"), ..)
+        | (Some("tasks"), Some("new"), None) => fetch_small().await,
         (Some("tasks"), Some(_), None) => both(fetch_task, fetch_activity).await,
         (Some("tasks"), Some(_), Some("review")) => both(fetch_task, fetch_review).await,
         (Some("tasks"), Some(_), Some(_)) => both(fetch_task, fetch_tabs).await,

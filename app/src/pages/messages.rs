@@ -23,6 +23,7 @@ fn delivery(task: &TaskView) -> &'static str {
             Some(WaitingReason::RateLimit) => {
                 "The agent gets it once the account's limit has ended."
             }
+            Some(WaitingReason::Budget) => "The agent gets it once the budget is larger.",
             Some(WaitingReason::Credentials) => "The agent gets it once the task is tried again.",
             Some(WaitingReason::Question | WaitingReason::Dependency | WaitingReason::Message)
             | None => "The agent gets it once the task goes on.",

@@ -157,6 +157,7 @@ pub fn MoreFields(
         &form.model,
         &form.permission_mode,
         &form.answer_after_minutes,
+        &form.budget_usd,
     ]
     .into_iter()
     .any(|value| !value.is_empty());
@@ -164,13 +165,14 @@ pub fn MoreFields(
         <details class="more" open=differs || only_scripted>
             <summary>
                 <Glyph icon=Icon::Chevron /> "More"
-                <span class="more-defaults">"model, permissions, priority"</span>
+                <span class="more-defaults">"model, permissions, priority, budget"</span>
             </summary>
             <div class="more-fields">
                 <ModelField chosen=form.model only_scripted />
                 <PriorityField chosen=form.priority />
                 <PermissionField chosen=form.permission_mode.parse().unwrap_or(permission_mode) />
                 <AnswerField chosen=form.answer_after_minutes />
+                <TextField name="budget_usd" label="Budget in dollars" hint="The task stops before a turn that would cost more. Left empty, it has none." value=form.budget_usd />
                 <label class="check-field">
                     <input type="checkbox" class="checkbox checkbox-sm" name="form[auto_approve]" value="on" checked=auto_approve />
                     <span>"Approve every gate by itself" <small>"Phases follow one another without you. Only failed checks wait for you, up to a week."</small></span>

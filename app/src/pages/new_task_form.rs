@@ -34,6 +34,8 @@ pub struct TaskForm {
     pub auto_approve: String,
     /// In minutes; empty for never.
     pub answer_after_minutes: String,
+    /// In dollars; empty for any amount.
+    pub budget_usd: String,
     /// `true` if the task is to start at once.
     pub start: String,
 }
@@ -52,12 +54,13 @@ impl TaskForm {
             permission_mode: value("permission_mode"),
             auto_approve: value("auto_approve"),
             answer_after_minutes: value("answer_after_minutes"),
+            budget_usd: value("budget_usd"),
             start: String::new(),
         }
     }
 
     #[cfg(feature = "ssr")]
-    fn pairs(&self) -> [(&'static str, &str); 9] {
+    fn pairs(&self) -> [(&'static str, &str); 10] {
         [
             ("title", &self.title),
             ("type", &self.task_type),
@@ -67,6 +70,7 @@ impl TaskForm {
             ("permission_mode", &self.permission_mode),
             ("auto_approve", &self.auto_approve),
             ("answer_after_minutes", &self.answer_after_minutes),
+            ("budget_usd", &self.budget_usd),
             ("description", &self.description),
         ]
     }
@@ -114,6 +118,11 @@ impl TaskForm {
             &self.answer_after_minutes,
             "must be a number of minutes",
         );
+        let budget_usd = one_of.parse(
+            "budget_usd",
+            self.budget_usd.trim().trim_start_matches('$'),
+            "must be an amount in dollars, such as 12.50",
+        );
         let model = (!self.model.trim().is_empty())
             .then(|| required("model", self.model, &mut faults))
             .flatten();
@@ -135,7 +144,7 @@ impl TaskForm {
                 auto_approve: Some(!self.auto_approve.is_empty()),
                 answer_after_minutes: answer_after.unwrap_or_default(),
                 auto_resume: None,
-                budget_usd: None,
+                budget_usd,
                 budget_tokens: None,
                 model,
                 permission_mode,

@@ -158,6 +158,10 @@ pub fn task_fields(view: &SettingsView, typed: &Typed) -> AnyView {
     let model = values.model.clone().map(String::from);
     let model = typed.or("model", model.unwrap_or_default());
     let mode = typed.or("permission_mode", values.permission_mode.to_string());
+    let usd = values.day_budget_usd.map(|usd| usd.to_string());
+    let usd = typed.or("day_budget_usd", usd.unwrap_or_default());
+    let tokens = values.day_budget_tokens.map(|tokens| tokens.to_string());
+    let tokens = typed.or("day_budget_tokens", tokens.unwrap_or_default());
     view! {
         <div class="settings-fields">
             <DefaultModelField chosen=model />
@@ -170,6 +174,8 @@ pub fn task_fields(view: &SettingsView, typed: &Typed) -> AnyView {
                 <input type="checkbox" class="checkbox checkbox-sm" name="form[auto_resume]" value="on" checked=values.auto_resume />
                 <span>"Go on by itself after a limit" <small>"When Claude answers again, the task goes on without you."</small></span>
             </label>
+            <InputField name="day_budget_usd" label="Budget of a day in dollars" hint="What all tasks together may cost from midnight to midnight UTC. Left empty, any amount." value=usd kind="text" disabled=false />
+            <InputField name="day_budget_tokens" label="Budget of a day in tokens" hint="The same in tokens, read from the cache included." value=tokens kind="number" disabled=false />
         </div>
     }
     .into_any()

@@ -24,6 +24,8 @@ pub struct SettingsForm {
     pub auto_approve: Option<String>,
     /// `on` if it is checked.
     pub auto_resume: Option<String>,
+    pub day_budget_usd: Option<String>,
+    pub day_budget_tokens: Option<String>,
     pub agents_max: Option<String>,
     pub review_reminder_hours: Option<String>,
     pub review_urgent_hours: Option<String>,
@@ -66,6 +68,14 @@ impl SettingsForm {
             edit.auto_approve = Change::To(self.auto_approve.is_some());
             edit.auto_resume = Change::To(self.auto_resume.is_some());
         }
+        edit.day_budget_usd = typed("day_budget_usd", self.day_budget_usd, &mut fault);
+        edit.day_budget_tokens = typed(
+            "day_budget_tokens",
+            self.day_budget_tokens,
+            &mut |field, _| {
+                fault(field, "must be a whole number".to_owned());
+            },
+        );
         let mut number = |field, text| {
             typed(field, text, &mut |field, _| {
                 fault(field, "must be a whole number".to_owned());
@@ -106,6 +116,8 @@ impl SettingsForm {
         for (name, value) in [
             ("model", &self.model),
             ("permission_mode", &self.permission_mode),
+            ("day_budget_usd", &self.day_budget_usd),
+            ("day_budget_tokens", &self.day_budget_tokens),
             ("agents_max", &self.agents_max),
             ("review_reminder_hours", &self.review_reminder_hours),
             ("review_urgent_hours", &self.review_urgent_hours),

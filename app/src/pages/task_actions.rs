@@ -54,6 +54,33 @@ pub async fn set_auto_resume(id: TaskId, auto_resume: bool) -> Result<TaskView, 
     crate::backend::backend()?.edit_task(id, edit).await
 }
 
+/// Gives a task another budget; one that waits for it goes on.
+#[server(prefix = "/sfn", endpoint = "tasks/budget", output = Json)]
+pub async fn raise_budget(
+    id: TaskId,
+    #[server(default)] budget_usd: String,
+    #[server(default)] budget_tokens: String,
+) -> Result<TaskView, Fault> {
+    let edit = TaskEdit {
+        budget_usd: amount("budget_usd", &budget_usd)?,
+        budget_tokens: amount("budget_tokens", &budget_tokens)?,
+        ..TaskEdit::default()
+    };
+    crate::backend::backend()?.edit_task(id, edit).await
+}
+
+/// A number that was typed; nothing stays as it is.
+#[cfg(feature = "ssr")]
+fn amount<T: std::str::FromStr>(field: &str, text: &str) -> Result<Option<T>, Fault> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let read = text.trim_start_matches('$').parse();
+    read.map(Some)
+        .map_err(|_| Fault::field(field, "must be a number"))
+}
+
 /// Puts a task away for good, then shows the list.
 #[server(prefix = "/sfn", endpoint = "tasks/delete", output = Json)]
 pub async fn delete_task(id: TaskId) -> Result<(), Fault> {

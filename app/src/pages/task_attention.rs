@@ -5,6 +5,7 @@ use wasm_bindgen::JsCast;
 
 use super::dependency_card::Dependencies;
 use super::question_card::Questions;
+use super::task_budget::OutOfBudget;
 use super::task_limit::{HeldBack, Limited};
 use super::task_state::TaskState;
 use crate::api::{DependencyView, QuestionView, ReviewView};
@@ -56,6 +57,7 @@ pub fn Attention(
         }
         .into_any(),
         (_, Some(WaitingReason::RateLimit), _) => view! { <Limited state /> }.into_any(),
+        (_, Some(WaitingReason::Budget), _) => view! { <OutOfBudget state /> }.into_any(),
         (StatusName::Queued, _, _) => view! { <HeldBack /> }.into_any(),
         (StatusName::Paused, _, _) => view! { <Held state /> }.into_any(),
         (StatusName::Running, _, true) => view! { <StopsSoon /> }.into_any(),

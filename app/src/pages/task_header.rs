@@ -119,7 +119,7 @@ fn Facts(state: TaskState) -> impl IntoView {
         <ul class="facts num">
             <li>{task.with_untracked(|task| type_name(task.task_type))}</li>
             {part(started)}
-            <li>{move || task.with(cost)}</li>
+            <li><a class="link" href="/usage">{move || task.with(cost)}</a></li>
             <li>{move || format!("{} tokens", short_count(task.with(|task| task.tokens.total())))}</li>
             {part(model)}
             {part(scripted)}

@@ -25,6 +25,7 @@ use super::problem::Content as Problem;
         (name = "reviews", description = "The stops after phases"),
         (name = "dependencies", description = "What agents need"),
         (name = "files", description = "What lies in a task's workspace"),
+        (name = "usage", description = "What agents have used, and what it cost"),
         (name = "notifications", description = "What people are told of their tasks, and what waits for them"),
         (name = "streams", description = "Server-sent events"),
         (name = "settings", description = "What holds for the whole installation"),

@@ -71,6 +71,8 @@ const fn headline(kind: ConcernKind) -> &'static str {
         ConcernKind::Failed => "A task has failed",
         ConcernKind::Interrupted => "An interrupted agent waits",
         ConcernKind::Limit => "The account's limit is reached",
+        ConcernKind::Budget => "A budget is used up",
+        ConcernKind::BudgetWarning => "A budget will not last",
         ConcernKind::Error => "Claude refused the credentials",
     }
 }

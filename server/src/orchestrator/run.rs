@@ -260,6 +260,12 @@ impl Run {
         {
             return Ok(ControlFlow::Break(Ending::Limited { limit }));
         }
+        // A turn that has begun is seen to its end.
+        let begins = task.turn.is_none() && matches!(work, Work::Turn(_));
+        if begins && let Some(used) = self.day_budget_used_up().await? {
+            let task = self.say(RunCommand::AwaitDay(used)).await?;
+            return Ok(ControlFlow::Continue(task));
+        }
         match (&task.turn, work) {
             (Some(turn), _) if task.interrupt_requested => {
                 self.end_interrupted(task, turn.message).await
@@ -321,6 +327,7 @@ impl Run {
                 RunCommand::Complete
             }
             Work::AwaitMessage => RunCommand::AwaitMessage,
+            Work::AwaitBudget => RunCommand::AwaitBudget,
             Work::Pause => RunCommand::Pause,
             Work::Turn(_) | Work::Nothing => return Ok(ControlFlow::Break(Ending::Settled)),
         };

@@ -7,7 +7,7 @@ use app::api::{
     NotificationQuery, NotificationView, Overview, Page, PermissionsView, ProvideDependency,
     QuestionView, ReadCount, ReviewView, ReviewWork, SecretText, SecretView, SettingsView,
     ShowFile, ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView,
-    WorkflowView,
+    UsagePage, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{
@@ -34,6 +34,10 @@ impl Backend for Service {
 
     async fn edit_settings(&self, edit: EditSettings) -> Result<SettingsView, Fault> {
         Ok(Self::edit_settings(self, edit).await?)
+    }
+
+    async fn usage_page(&self) -> Result<UsagePage, Fault> {
+        Ok(Self::usage_page(self).await?)
     }
 
     async fn check_account(&self) -> Result<AccountCheck, Fault> {

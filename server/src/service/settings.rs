@@ -39,6 +39,7 @@ impl Service {
         }
         let changed: Vec<&str> = changed(&edit).collect();
         tracing::info!(settings = changed.join(", "), "settings were changed");
+        self.wake_after_budget(&edit).await?;
         self.show_settings().await
     }
 
@@ -105,6 +106,8 @@ fn changed(edit: &EditSettings) -> impl Iterator<Item = &'static str> {
         ("permission_mode", edit.permission_mode.is_change()),
         ("auto_approve", edit.auto_approve.is_change()),
         ("auto_resume", edit.auto_resume.is_change()),
+        ("day_budget_usd", edit.day_budget_usd.is_change()),
+        ("day_budget_tokens", edit.day_budget_tokens.is_change()),
         ("agents_max", edit.agents_max.is_change()),
         (
             "review_reminder_hours",
@@ -138,6 +141,8 @@ fn apply(edit: EditSettings, chosen: &mut ChosenSettings) {
     edit.permission_mode.apply(&mut chosen.permission_mode);
     edit.auto_approve.apply(&mut chosen.auto_approve);
     edit.auto_resume.apply(&mut chosen.auto_resume);
+    edit.day_budget_usd.apply(&mut chosen.day_budget_usd);
+    edit.day_budget_tokens.apply(&mut chosen.day_budget_tokens);
     edit.agents_max.apply(&mut chosen.agents_max);
     edit.review_reminder_hours
         .apply(&mut chosen.review_reminder_hours);

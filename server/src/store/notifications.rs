@@ -28,7 +28,8 @@ const OPEN: &str = "resolved_at_ms IS NULL";
 const UNREAD: &str = "resolved_at_ms IS NULL AND read_at_ms IS NULL";
 
 /// In the words of the index.
-const NEEDING: &str = "resolved_at_ms IS NULL AND kind NOT IN ('completed', 'limit')";
+const NEEDING: &str =
+    "resolved_at_ms IS NULL AND kind NOT IN ('completed', 'limit', 'budget_warning')";
 
 /// Which notifications to list, parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

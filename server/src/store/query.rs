@@ -20,7 +20,14 @@ pub const MAX_LIMIT: u32 = 200;
 const DEFAULT_LIMIT: u32 = 50;
 
 /// What keeps a task waiting for a person.
-const NEEDS_YOU: [&str; 5] = ["review", "question", "dependency", "credentials", "message"];
+const NEEDS_YOU: [&str; 6] = [
+    "review",
+    "question",
+    "dependency",
+    "budget",
+    "credentials",
+    "message",
+];
 
 /// What a task can be, by the name on the wire.
 const STATUSES: [&str; 8] = [

@@ -5,6 +5,7 @@
 )]
 
 mod agent;
+mod budgets;
 mod canary;
 mod changing;
 mod checkpoints;

@@ -8,3 +8,4 @@ mod logs;
 mod notifications;
 mod query;
 mod rebuild;
+mod usage;

@@ -12,4 +12,5 @@ mod settings;
 mod streams;
 mod support;
 mod targets;
+mod usage;
 mod writing;

@@ -1,7 +1,7 @@
 //! What a person may do with a task, from its state alone. The API, the pages and `decide` agree
 //! because they ask here.
 
-use super::{Status, Task, Waiting};
+use super::{BudgetScope, Status, Task, Waiting};
 use crate::domain::word::words;
 
 words! {
@@ -88,7 +88,11 @@ impl Task {
             ) => {
                 vec![Retry, Message, Pause, Edit, Cancel, Delete]
             }
-            Status::Waiting(Waiting::Question | Waiting::Dependency) => {
+            // The day's ends by itself, and may be raised meanwhile.
+            Status::Waiting(Waiting::Budget(used)) if used.scope == BudgetScope::Day => {
+                vec![Retry, Message, Pause, Edit, Cancel, Delete]
+            }
+            Status::Waiting(Waiting::Question | Waiting::Dependency | Waiting::Budget(_)) => {
                 vec![Message, Pause, Edit, Cancel, Delete]
             }
             Status::Failed { .. } => vec![Retry, Edit, Delete],

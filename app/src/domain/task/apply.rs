@@ -57,6 +57,7 @@ impl Task {
             auto_approve,
             budget_usd,
             budget_tokens,
+            budget_warned: None,
             answer_after,
             auto_resume,
             status: Status::Draft,
@@ -119,6 +120,9 @@ impl Task {
             | TaskEvent::TaskFailed { .. }
             | TaskEvent::TaskCancelled {}
             | TaskEvent::TaskArchived {} => self.change_course(record),
+            TaskEvent::BudgetWarned { .. }
+            | TaskEvent::BudgetExceeded { .. }
+            | TaskEvent::BudgetRaised { .. } => self.change_budgets(&record.event),
             TaskEvent::PhaseStarted { .. }
             | TaskEvent::StepStarted { .. }
             | TaskEvent::StepCompleted { .. }
@@ -329,6 +333,8 @@ impl Task {
             model,
             answer_after,
             auto_resume,
+            budget_usd: _,
+            budget_tokens: _,
         } = edit;
         if let Some(title) = title {
             self.title = title.clone();

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Answer, AskedQuestion, Check, DeliverAt, DependencyKind, Given, Limit,
+    Action, Answer, AskedQuestion, BudgetUse, Check, DeliverAt, DependencyKind, Given, Limit,
     NeededDependency, PauseAt, Point, Priority, ReminderLevel, RunEnd, TurnOutcome, TurnPurpose,
     UsageDelta,
 };
@@ -60,6 +60,12 @@ pub struct TaskEdit {
     pub answer_after: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_resume: Option<bool>,
+    /// Zero for none. An event of its own says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_usd: Option<Usd>,
+    /// The same in tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_tokens: Option<u64>,
 }
 
 /// A remark on a file, or on some of its lines, or on the whole.
@@ -284,6 +290,12 @@ pub enum RunCommand {
     },
     Complete,
     Limit(Limit),
+    /// The task's budget is used up, and the next turn would need more.
+    AwaitBudget,
+    /// The budget of the day is used up.
+    AwaitDay(BudgetUse),
+    /// Little is left of the budget of the day.
+    WarnOfDay(BudgetUse),
     RefuseCredentials {
         message: String,
     },

@@ -31,6 +31,10 @@ words! {
         Interrupted,
         /// The account's limit is reached.
         Limit,
+        /// A budget is used up.
+        Budget,
+        /// Little is left of a budget.
+        BudgetWarning,
         /// Claude refused the credentials.
         Error,
     }
@@ -38,13 +42,14 @@ words! {
 
 impl ConcernKind {
     /// Those that a person has to do something about.
-    pub const NEEDS_YOU: [Self; 7] = [
+    pub const NEEDS_YOU: [Self; 8] = [
         Self::Review,
         Self::Question,
         Self::Permission,
         Self::Dependency,
         Self::Failed,
         Self::Interrupted,
+        Self::Budget,
         Self::Error,
     ];
 }
@@ -121,7 +126,9 @@ impl Task {
         let own = self.status.concern();
         let own = own.map(|(kind, text)| Concern::new(kind, self.id.as_uuid(), text));
         let asked = reviews.chain(questions).chain(dependencies);
-        asked.chain(own).collect()
+        let budget = self.budget_concern();
+        let budget = budget.map(|(kind, text)| Concern::new(kind, self.id.as_uuid(), &text));
+        asked.chain(own).chain(budget).collect()
     }
 }
 
@@ -140,7 +147,12 @@ impl Status {
             | Self::Queued { .. }
             | Self::Running(_)
             | Self::Paused { .. }
-            | Self::Waiting(Waiting::Review { .. } | Waiting::Question | Waiting::Dependency)
+            | Self::Waiting(
+                Waiting::Review { .. }
+                | Waiting::Question
+                | Waiting::Dependency
+                | Waiting::Budget(_),
+            )
             | Self::Cancelled => None,
         }
     }

@@ -124,10 +124,14 @@ impl Task {
                 .model
                 .as_ref()
                 .is_none_or(|model| Some(model) == self.model.as_ref());
-        if unchanged {
-            return Ok(Vec::new());
-        }
-        Ok(vec![TaskEvent::TaskUpdated { edit }])
+        let raised = self.change_budget(&edit);
+        let edit = TaskEdit {
+            budget_usd: None,
+            budget_tokens: None,
+            ..edit
+        };
+        let updated = (!unchanged).then_some(TaskEvent::TaskUpdated { edit });
+        Ok(updated.into_iter().chain(raised).collect())
     }
 
     fn execute(&self) -> Decision {

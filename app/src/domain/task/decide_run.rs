@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::decide::{Decision, queued};
 use super::{
-    Answerable, MAX_FAILURES, Refusal, Run, RunCommand, RunEnd, Status, StepStatus, Task,
-    TaskEvent, TurnOutcome, TurnPurpose, UsageDelta, Waiting, Work,
+    Answerable, BudgetScope, MAX_FAILURES, Refusal, Run, RunCommand, RunEnd, Status, StepStatus,
+    Task, TaskEvent, TurnOutcome, TurnPurpose, UsageDelta, Waiting, Work,
 };
 use crate::domain::id::{MessageId, ReviewId, RunId};
 
@@ -15,6 +15,7 @@ impl Task {
         match &self.status {
             Status::Queued { .. } => {}
             Status::Waiting(Waiting::RateLimit(_)) => events.extend(self.lifted()),
+            Status::Waiting(Waiting::Budget(used)) if used.scope == BudgetScope::Day => {}
             Status::Running(held) if held.epoch < epoch => {
                 events.push(TaskEvent::RunEnded {
                     run: held.id,
@@ -138,6 +139,12 @@ impl Task {
                 _ => Err(Refusal::OutOfTurn("the end of the task")),
             },
             RunCommand::Limit(limit) => Ok(self.settled([TaskEvent::RateLimited { limit }])),
+            RunCommand::AwaitBudget => match self.next_work() {
+                Work::AwaitBudget => Ok(self.await_budget()),
+                _ => Err(Refusal::OutOfTurn("a budget")),
+            },
+            RunCommand::AwaitDay(used) => Ok(self.settled([TaskEvent::BudgetExceeded { used }])),
+            RunCommand::WarnOfDay(used) => Ok(vec![TaskEvent::BudgetWarned { used }]),
             RunCommand::RefuseCredentials { message } => {
                 Ok(self.settled([TaskEvent::CredentialsRefused { message }]))
             }
@@ -181,9 +188,9 @@ impl Task {
     }
 
     /// What the turn that is open has used.
-    fn used(&self, usage: Option<UsageDelta>) -> Option<TaskEvent> {
-        let session = self.turn.as_ref()?.session;
-        usage.map(|usage| TaskEvent::UsageRecorded { session, usage })
+    fn used(&self, usage: Option<UsageDelta>) -> Vec<TaskEvent> {
+        let turn = self.turn.as_ref();
+        turn.map_or_else(Vec::new, |turn| self.used_events(turn.session, usage))
     }
 
     /// With what the agent asks, if it does: then the run ends.
@@ -309,6 +316,7 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         RunCommand::OpenReview { .. } => Some("a review"),
         RunCommand::Complete => Some("the end of the task"),
         RunCommand::AwaitMessage => Some("a message"),
+        RunCommand::AwaitBudget | RunCommand::AwaitDay(_) => Some("a budget"),
         RunCommand::Pause => Some("a pause"),
         RunCommand::DeliverMessage { .. }
         | RunCommand::LoseMessage { .. }
@@ -321,6 +329,7 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         // What is said with it is judged by itself.
         | RunCommand::Checkpoint { .. }
         | RunCommand::Limit(_)
+        | RunCommand::WarnOfDay(_)
         | RunCommand::RefuseCredentials { .. }
         | RunCommand::GiveUp { .. }
         | RunCommand::End { .. } => None,

@@ -76,7 +76,7 @@ impl Task {
         let outcome = TurnOutcome::Completed;
         let mut events = vec![TaskEvent::TurnEnded { message, outcome }];
         let session = inspection.session;
-        events.extend(usage.map(|usage| TaskEvent::UsageRecorded { session, usage }));
+        events.extend(self.used_events(session, usage));
         let mut checks = inspection.checks.clone();
         let is_mendable = verdict.is_ok();
         match verdict {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Answer, CheckpointKind, ConversationPlace, DeliverAt, DependencyKind, Given, Limit, Priority,
-    ReminderLevel, TaskEdit, Tokens,
+    Answer, Budget, BudgetUse, CheckpointKind, ConversationPlace, DeliverAt, DependencyKind, Given,
+    Limit, Priority, ReminderLevel, TaskEdit, Tokens,
 };
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
@@ -293,6 +293,21 @@ pub enum TaskEvent {
     },
     /// The task has waited long enough: it is tried whether the model can be used again.
     LimitLifted {},
+    /// Little is left of a budget.
+    BudgetWarned {
+        #[serde(flatten)]
+        used: BudgetUse,
+    },
+    /// A budget is used up; the task waits before its next turn.
+    BudgetExceeded {
+        #[serde(flatten)]
+        used: BudgetUse,
+    },
+    /// The task has another budget than before.
+    BudgetRaised {
+        #[serde(flatten)]
+        budget: Budget,
+    },
     /// Claude refused the credentials; a person has to see to it.
     CredentialsRefused { message: String },
     /// Somebody tries a failed or held task again.

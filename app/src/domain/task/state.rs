@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::phase::{Phase, PhaseStatus, StepStatus, Verification};
 use super::{
-    Dependency, EventRecord, LatestCheckpoint, Limit, Message, Priority, Question, ReminderLevel,
-    Tokens, TurnPurpose,
+    BudgetUse, Dependency, EventRecord, LatestCheckpoint, Limit, Message, Priority, Question,
+    ReminderLevel, Tokens, TurnPurpose,
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
 use crate::domain::money::Usd;
@@ -37,6 +37,9 @@ pub struct Task {
     pub auto_approve: bool,
     pub budget_usd: Option<Usd>,
     pub budget_tokens: Option<u64>,
+    /// The budget that people were told will not last.
+    #[serde(default)]
+    pub budget_warned: Option<BudgetUse>,
     /// After how many minutes a question takes the answer that its agent has proposed; 0 for never.
     #[serde(default)]
     pub answer_after: u32,
@@ -130,6 +133,7 @@ words! {
         Question,
         Dependency,
         RateLimit,
+        Budget,
         Credentials,
         Message,
     }
@@ -160,6 +164,7 @@ pub enum Waiting {
     Question,
     Dependency,
     RateLimit(Limit),
+    Budget(BudgetUse),
     Credentials {
         message: String,
     },
@@ -389,6 +394,7 @@ impl Status {
             Self::Waiting(Waiting::Question) => "waiting for an answer",
             Self::Waiting(Waiting::Dependency) => "waiting for a dependency",
             Self::Waiting(Waiting::RateLimit(_)) => "waiting for a limit to end",
+            Self::Waiting(Waiting::Budget(_)) => "waiting for a larger budget",
             Self::Waiting(Waiting::Credentials { .. }) => "waiting for usable credentials",
             Self::Waiting(Waiting::Message) => "interrupted and waiting for a message",
             Self::Queued { .. } => "queued",
@@ -409,6 +415,7 @@ impl Waiting {
             Self::Question => WaitingReason::Question,
             Self::Dependency => WaitingReason::Dependency,
             Self::RateLimit(_) => WaitingReason::RateLimit,
+            Self::Budget(_) => WaitingReason::Budget,
             Self::Credentials { .. } => WaitingReason::Credentials,
             Self::Message => WaitingReason::Message,
         }

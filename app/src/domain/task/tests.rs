@@ -1,6 +1,7 @@
 //! What the rules say: given a history, when somebody asks for something, then these events
 //! follow, or this refusal.
 
+mod budgets;
 mod contract;
 mod dependencies;
 mod messages;
@@ -266,6 +267,7 @@ impl Story {
                     head: "head".to_owned(),
                 }),
                 Work::AwaitMessage => self.run(RunCommand::AwaitMessage),
+                Work::AwaitBudget => self.run(RunCommand::AwaitBudget),
                 Work::Pause => self.run(RunCommand::Pause),
                 Work::Complete => self.run(RunCommand::Complete),
             };

@@ -20,6 +20,8 @@ pub enum Work {
     AwaitMessage,
     /// Hold the task up until a person lets it go on.
     Pause,
+    /// Wait for a larger budget: the next turn would need it.
+    AwaitBudget,
     /// Nothing is left to do.
     Complete,
     /// The task isn't running.
@@ -35,6 +37,11 @@ impl Task {
         if self.pause_requested {
             return Work::Pause;
         }
+        self.afforded(self.next_wanted())
+    }
+
+    /// The same, whatever it costs.
+    fn next_wanted(&self) -> Work {
         if let Some(parked) = &self.parked {
             return Work::Turn(parked.purpose.clone());
         }

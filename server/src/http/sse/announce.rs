@@ -174,6 +174,9 @@ impl Own {
             | TaskEvent::PermissionRevoked { .. }
             | TaskEvent::RateLimited { .. }
             | TaskEvent::LimitLifted {}
+            | TaskEvent::BudgetWarned { .. }
+            | TaskEvent::BudgetExceeded { .. }
+            | TaskEvent::BudgetRaised { .. }
             | TaskEvent::TaskRetried {}
             | TaskEvent::TaskCancelled {}
             | TaskEvent::TaskArchived {} => event("status", &TaskView::slim(task)),

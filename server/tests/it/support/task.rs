@@ -179,6 +179,7 @@ impl<'a> Hand<'a> {
                     self.run(RunCommand::OpenReview { review, head }).await
                 }
                 Work::AwaitMessage => self.run(RunCommand::AwaitMessage).await,
+                Work::AwaitBudget => self.run(RunCommand::AwaitBudget).await,
                 Work::Pause => self.run(RunCommand::Pause).await,
                 Work::Complete => self.run(RunCommand::Complete).await,
             };

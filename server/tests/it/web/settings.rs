@@ -36,6 +36,7 @@ async fn settings_begin_with_their_defaults() {
     assert_eq!(shown["configured"], json!([]));
     let expected = json!({
         "model": null, "permission_mode": "balanced", "auto_approve": false, "auto_resume": true,
+        "day_budget_usd": null, "day_budget_tokens": null,
         "agents_max": 3,
         "review_reminder_hours": 24, "review_urgent_hours": 48, "review_escalation_hours": 72,
         "review_approval_hours": 168, "anthropic_base_url": null,

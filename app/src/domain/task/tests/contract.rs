@@ -41,6 +41,8 @@ fn of_tasks() -> Vec<TaskEvent> {
                 model: Some("another-model".parse().unwrap()),
                 answer_after: Some(120),
                 auto_resume: Some(false),
+                budget_usd: None,
+                budget_tokens: None,
             },
         },
         TaskEvent::TaskQueued {
@@ -112,10 +114,33 @@ fn of_runs() -> Vec<TaskEvent> {
             },
         },
         TaskEvent::LimitLifted {},
+        TaskEvent::BudgetWarned { used: used(None) },
+        TaskEvent::BudgetExceeded {
+            used: used(Some(at(3_600))),
+        },
+        TaskEvent::BudgetRaised {
+            budget: used(None).budget,
+        },
         TaskEvent::CredentialsRefused {
             message: "no credit".to_owned(),
         },
     ]
+}
+
+/// Most of a budget, of the day's if it ends.
+fn used(until: Option<DateTime<Utc>>) -> BudgetUse {
+    BudgetUse {
+        scope: until.map_or(BudgetScope::Task, |_| BudgetScope::Day),
+        budget: Budget {
+            usd: Some(Usd::from_micros(5_000_000)),
+            tokens: Some(1_000),
+        },
+        spent: Spent {
+            usd: Usd::from_micros(4_100_000),
+            tokens: 900,
+        },
+        until,
+    }
 }
 
 fn of_phases() -> Vec<TaskEvent> {
@@ -501,6 +526,13 @@ fn a_limit_that_was_stored_before_more_was_known_of_it_is_read() {
 #[test]
 fn limit_lifted() {
     insta::assert_snapshot!(stored("LimitLifted"), @r#"{"type":"LimitLifted","data":{}}"#);
+}
+
+#[test]
+fn budgets() {
+    insta::assert_snapshot!(stored("BudgetWarned"), @r#"{"type":"BudgetWarned","data":{"scope":"task","budget":{"usd":"5.000000","tokens":1000},"spent":{"usd":"4.100000","tokens":900}}}"#);
+    insta::assert_snapshot!(stored("BudgetExceeded"), @r#"{"type":"BudgetExceeded","data":{"scope":"day","budget":{"usd":"5.000000","tokens":1000},"spent":{"usd":"4.100000","tokens":900},"until":"2027-01-15T09:00:00Z"}}"#);
+    insta::assert_snapshot!(stored("BudgetRaised"), @r#"{"type":"BudgetRaised","data":{"usd":"5.000000","tokens":1000}}"#);
 }
 
 #[test]

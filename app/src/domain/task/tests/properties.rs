@@ -106,6 +106,8 @@ fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
         12 => TaskCommand::Edit(TaskEdit {
             auto_approve: Some(pick.is_multiple_of(2)),
             auto_resume: Some(pick.is_multiple_of(4)),
+            // About two turns' worth, or none.
+            budget_tokens: pick.is_multiple_of(7).then_some(u64::from(pick % 2) * 30),
             priority: pick.is_multiple_of(3).then_some(Priority::High),
             description: pick.is_multiple_of(5).then(|| "New".parse().unwrap()),
             ..TaskEdit::default()
@@ -293,6 +295,7 @@ fn next(task: &Task, fresh: u128, pick: u8) -> RunCommand {
             head: "head".to_owned(),
         },
         Work::AwaitMessage => RunCommand::AwaitMessage,
+        Work::AwaitBudget => RunCommand::AwaitBudget,
         Work::Pause => RunCommand::Pause,
         Work::Complete | Work::Nothing => RunCommand::Complete,
     }
@@ -564,6 +567,10 @@ proptest! {
                     story.finish(epoch)
                 }
                 Status::Waiting(Waiting::Review { .. }) => story.then(TaskCommand::Approve { review, comment: None }),
+                Status::Waiting(Waiting::Budget(_)) => {
+                    let budget_tokens = Some(0);
+                    story.then(TaskCommand::Edit(TaskEdit { budget_tokens, ..TaskEdit::default() }))
+                }
                 Status::Waiting(Waiting::RateLimit(_) | Waiting::Credentials { .. } | Waiting::Message)
                 | Status::Failed { .. } => {
                     story.then(TaskCommand::Retry)
