@@ -71,8 +71,7 @@ pub const fn look(kind: ConcernKind) -> (Icon, &'static str, &'static str) {
         ConcernKind::Failed => (Icon::Cross, "Failed", "failed"),
         ConcernKind::Interrupted => (Icon::Message, "Interrupted", "waiting"),
         ConcernKind::Limit => (Icon::Hourglass, "Rate limit", "waiting"),
-        ConcernKind::Budget => (Icon::Alert, "Budget", "waiting"),
-        ConcernKind::BudgetWarning => (Icon::Alert, "Budget", "waiting"),
+        ConcernKind::Budget | ConcernKind::BudgetWarning => (Icon::Alert, "Budget", "waiting"),
         ConcernKind::Error => (Icon::Key, "Credentials", "failed"),
     }
 }

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ConcernKind, Status, Task, TaskEdit, TaskEvent, UsageDelta, Waiting, Work};
+use super::decide::Decision;
+use super::{ConcernKind, Refusal, Status, Task, TaskEdit, TaskEvent, UsageDelta, Waiting, Work};
 use crate::domain::id::SessionId;
 use crate::domain::money::Usd;
 use crate::domain::word::words;
@@ -161,9 +162,12 @@ impl Task {
         }
     }
 
-    pub(super) fn await_budget(&self) -> Vec<TaskEvent> {
+    pub(super) fn await_budget(&self) -> Decision {
+        if self.next_work() != Work::AwaitBudget {
+            return Err(Refusal::OutOfTurn("a budget"));
+        }
         let used = self.own_use(self.spent());
-        self.settled([TaskEvent::BudgetExceeded { used }])
+        Ok(self.settled([TaskEvent::BudgetExceeded { used }]))
     }
 
     fn own_use(&self, spent: Spent) -> BudgetUse {

@@ -134,15 +134,9 @@ impl Task {
                 }
                 _ => Err(Refusal::OutOfTurn("a review")),
             },
-            RunCommand::Complete => match self.next_work() {
-                Work::Complete => Ok(self.complete()),
-                _ => Err(Refusal::OutOfTurn("the end of the task")),
-            },
+            RunCommand::Complete => self.complete(),
             RunCommand::Limit(limit) => Ok(self.settled([TaskEvent::RateLimited { limit }])),
-            RunCommand::AwaitBudget => match self.next_work() {
-                Work::AwaitBudget => Ok(self.await_budget()),
-                _ => Err(Refusal::OutOfTurn("a budget")),
-            },
+            RunCommand::AwaitBudget => self.await_budget(),
             RunCommand::AwaitDay(used) => Ok(self.settled([TaskEvent::BudgetExceeded { used }])),
             RunCommand::WarnOfDay(used) => Ok(vec![TaskEvent::BudgetWarned { used }]),
             RunCommand::RefuseCredentials { message } => {
@@ -154,10 +148,13 @@ impl Task {
     }
 
     /// The end, with that of a phase that was approved and had a message to answer first.
-    fn complete(&self) -> Vec<TaskEvent> {
+    fn complete(&self) -> Decision {
+        if self.next_work() != Work::Complete {
+            return Err(Refusal::OutOfTurn("the end of the task"));
+        }
         let approved = self.active_phase().map(|phase| phase.number);
         let completed = approved.map(|phase| TaskEvent::PhaseCompleted { phase });
-        self.settled(completed.into_iter().chain([TaskEvent::TaskCompleted {}]))
+        Ok(self.settled(completed.into_iter().chain([TaskEvent::TaskCompleted {}])))
     }
 
     fn start_turn(&self, message: MessageId, purpose: TurnPurpose) -> Decision {
