@@ -5,6 +5,7 @@ test("a task that has used up its budget goes on when it is raised, and its cost
   test.setTimeout(3 * PHASE_MS);
   await open(page, "/tasks/new");
   await describeTask(page, "New application", "# Habit tracker\n\nscenario: chaos");
+  await page.locator("details.more > summary").click();
   await page.getByLabel("Budget in dollars").fill("0.0001");
   await page.getByRole("button", { name: "Create and start" }).click();
   const task = new TaskPage(page);
@@ -42,6 +43,7 @@ test.describe("without script", () => {
     test.setTimeout(2 * PHASE_MS);
     await page.goto("/tasks/new");
     await describeTask(page, "New application", "# Habit tracker\n\nscenario: chaos");
+    await page.locator("details.more > summary").click();
     await page.getByLabel("Budget in dollars").fill("0.0001");
     await page.getByRole("button", { name: "Create and start" }).click();
     const task = new TaskPage(page);

@@ -156,7 +156,7 @@ impl Run {
         let ending = self.attend(&mut session, &mut turn).await;
         self.session = Some(session);
         match ending? {
-            Attended::Result(result) => self.conclude(turn, &result).await,
+            Attended::Result(result) => Box::pin(self.conclude(turn, &result)).await,
             Attended::Ending(ending) => Ok(ControlFlow::Break(ending)),
             Attended::Silence => self.end_unseen(task, turn).await,
             Attended::Stopped => self.end_interrupted(task, turn.message).await,

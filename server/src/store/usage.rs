@@ -56,7 +56,7 @@ impl UsageFilter {
             by: query.by,
             from_ms: began(&query.from, "from")?.unwrap_or(0),
             until_ms: to.map_or(i64::MAX, |to| to.saturating_add(DAY_MS)),
-            task: query.task.map(|task| task.as_uuid()),
+            task: query.task.map(TaskId::as_uuid),
             model: query.model.clone(),
         })
     }
@@ -86,17 +86,18 @@ impl UsageFilter {
     }
 
     fn rows(&self) -> (String, Vec<Value>) {
-        let mut sql = "FROM usage_metrics u LEFT JOIN tasks t ON t.id = u.task_id \
-                       WHERE u.at_ms >= $1 AND u.at_ms < $2"
-            .to_owned();
+        let begin = "FROM usage_metrics u LEFT JOIN tasks t ON t.id = u.task_id \
+                     WHERE u.at_ms >= $1 AND u.at_ms < $2";
+        let mut sql = begin.to_owned();
         let mut values: Vec<Value> = vec![self.from_ms.into(), self.until_ms.into()];
         if let Some(task) = self.task {
             values.push(task.into());
-            sql.push_str(&format!(" AND u.task_id = ${}", values.len()));
+            sql.push_str(" AND u.task_id = $3");
         }
         if let Some(model) = &self.model {
             values.push(model.clone().into());
-            sql.push_str(&format!(" AND u.model = ${}", values.len()));
+            let of_model = format!(" AND u.model = ${}", values.len());
+            sql.push_str(&of_model);
         }
         (sql, values)
     }
