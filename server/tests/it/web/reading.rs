@@ -215,6 +215,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/tasks/{id}/reviews
     GET /api/tasks/{id}/status
     GET /api/tasks/{id}/stream
+    GET /api/usage
     GET /api/workflows
     GET /healthz
     GET /readyz
