@@ -4,6 +4,7 @@
 //! are made from the aggregate, so that a task as it was at any version has the same shape.
 
 mod checkpoint;
+mod estimate;
 mod notification;
 mod request;
 mod settings;
@@ -12,6 +13,7 @@ mod usage;
 mod view;
 
 pub use checkpoint::{CheckpointView, CompareQuery};
+pub use estimate::{Calibration, EstimateReport, JudgedEstimate, KindCalibration};
 pub use notification::{
     EditTarget, NeedView, NeedsYou, NewTarget, NotificationQuery, NotificationView, PushKeys,
     PushSubscription, PushSubscriptionView, PushView, ReadCount, SigningSecret, TargetChannel,

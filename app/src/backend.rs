@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use crate::api::{
     AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
-    DependencyView, EditMessage, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent,
-    GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret, NewTarget,
-    NotificationQuery, NotificationView, Overview, Page, PermissionsView, ProvideDependency,
-    QuestionView, ReadCount, ReviewView, ReviewWork, SecretText, SecretView, SettingsView,
-    ShowFile, ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView,
-    UsagePage, WorkflowView,
+    DependencyView, EditMessage, EditSettings, EstimateReport, EventQuery, EventView, GivenAnswer,
+    GuideContent, GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret,
+    NewTarget, NotificationQuery, NotificationView, Overview, Page, PermissionsView,
+    ProvideDependency, QuestionView, ReadCount, ReviewView, ReviewWork, SecretText, SecretView,
+    SettingsView, ShowFile, ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail,
+    TaskQuery, TaskView, UsagePage, UsageReport, WorkflowView,
 };
 use crate::domain::id::{
     DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
@@ -31,6 +31,9 @@ pub trait Backend: Send + Sync {
     async fn edit_settings(&self, edit: EditSettings) -> Result<SettingsView, Fault>;
     /// The figures of the last thirty days.
     async fn usage_page(&self) -> Result<UsagePage, Fault>;
+    /// By phases and their models.
+    async fn task_usage(&self, id: TaskId) -> Result<UsageReport, Fault>;
+    async fn estimate_report(&self) -> Result<EstimateReport, Fault>;
     async fn check_account(&self) -> Result<AccountCheck, Fault>;
     async fn secrets(&self) -> Result<Vec<SecretView>, Fault>;
     async fn create_secret(&self, new: NewSecret) -> Result<SecretView, Fault>;

@@ -4,6 +4,7 @@
 //! as a value. Everything here compiles for the server and for the browser.
 
 pub mod action;
+pub mod estimate;
 pub mod id;
 pub mod log;
 pub mod money;

@@ -21,6 +21,7 @@ mod m20261123_000040_create_push;
 mod m20261123_000050_create_transcripts;
 mod m20261123_000060_create_account_limits;
 mod m20261123_000070_create_targets;
+mod m20261123_000090_create_finished_phases;
 
 /// Brings a database to the present schema.
 pub struct Migrator;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000050_create_transcripts::Migration),
             Box::new(m20261123_000060_create_account_limits::Migration),
             Box::new(m20261123_000070_create_targets::Migration),
+            Box::new(m20261123_000090_create_finished_phases::Migration),
         ]
     }
 }

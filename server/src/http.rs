@@ -5,6 +5,7 @@ pub mod board;
 mod checkpoints;
 mod dependencies;
 mod envelope;
+mod estimates;
 mod extract;
 mod files;
 pub mod gate;
@@ -101,6 +102,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(installation::routes())
         .merge(settings::routes())
         .merge(usage::routes())
+        .merge(estimates::routes())
         .merge(secrets::routes())
         .merge(guides::routes())
 }

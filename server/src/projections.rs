@@ -4,6 +4,7 @@
 pub(crate) mod checkpoint;
 pub(crate) mod dependency;
 pub(crate) mod feedback;
+pub(crate) mod finished_phase;
 pub(crate) mod notification;
 pub(crate) mod phase;
 pub(crate) mod prerequisite;
@@ -36,6 +37,7 @@ pub(crate) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
     task::apply(tx, change).await?;
     prerequisite::apply(tx, change).await?;
     phase::apply(tx, change).await?;
+    finished_phase::apply(tx, change).await?;
     review::apply(tx, change).await?;
     feedback::apply(tx, change).await?;
     question::apply(tx, change).await?;

@@ -6,6 +6,7 @@ mod budgets;
 mod checkpoints;
 mod commands;
 mod dependencies;
+mod estimates;
 mod guides;
 mod messages;
 mod new_task;

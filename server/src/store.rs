@@ -5,6 +5,7 @@
 
 mod append;
 mod checkpoints;
+mod estimates;
 mod heads;
 mod idempotency;
 mod limits;
@@ -17,6 +18,7 @@ mod targets;
 mod usage;
 
 pub use append::{Append, Appended, Fence};
+pub use estimates::FinishedPhase;
 pub use heads::{Heads, Moved};
 pub use idempotency::{IdempotencyKey, Recall, StoredAnswer};
 pub use limits::Standing;

@@ -20,6 +20,8 @@ words! {
         Task,
         /// By tasks, and of each task by phases.
         Phase,
+        /// The same, and of each phase by models.
+        PhaseModel,
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::estimate::PhaseEstimate;
 use crate::domain::id::{
     DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, SessionId, TaskId,
 };
@@ -159,6 +160,11 @@ pub struct PhaseView {
     pub started_at: Option<DateTime<Utc>>,
     pub completed_at: Option<DateTime<Utc>>,
     pub cost_usd: Usd,
+    pub tokens: Tokens,
+    /// How long agents and checks were at work on it, in milliseconds, up to the last time that they stopped.
+    pub active_ms: u64,
+    /// What was expected of it before the task began, or is expected as long as it has not.
+    pub estimate: Option<PhaseEstimate>,
     pub verification: Option<VerificationView>,
 }
 
@@ -190,6 +196,9 @@ impl From<&Phase> for PhaseView {
             started_at: phase.started_at,
             completed_at: phase.completed_at,
             cost_usd: phase.cost,
+            tokens: phase.tokens,
+            active_ms: phase.active_ms,
+            estimate: phase.estimate,
             verification: phase.verification.as_ref().map(VerificationView::from),
         }
     }

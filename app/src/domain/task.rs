@@ -15,6 +15,7 @@ mod decide;
 mod decide_run;
 mod decide_verification;
 mod dependency;
+mod estimate;
 mod event;
 mod limit;
 mod message;

@@ -210,6 +210,10 @@ impl Run {
             }
             Err(error) => return Err(error.into()),
         }
+        if task.is_to_be_estimated() {
+            let phases = self.deps.service.estimate(&task).await?;
+            task = self.say(RunCommand::Estimate { phases }).await?;
+        }
         let mut surprises = 0;
         loop {
             if self.stop.is_cancelled() {

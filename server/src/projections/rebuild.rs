@@ -9,8 +9,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Change, apply, checkpoint, dependency, feedback, notification, phase, prerequisite, question,
-    review, task, usage, verification,
+    Change, apply, checkpoint, dependency, feedback, finished_phase, notification, phase,
+    prerequisite, question, review, task, usage, verification,
 };
 use crate::store::row::event;
 use crate::store::{Corruption, Store, StoreError, fold_step, record};
@@ -72,6 +72,7 @@ async fn clear(tx: &DatabaseTransaction) -> Result<(), StoreError> {
     task::Entity::delete_many().exec(tx).await?;
     prerequisite::Entity::delete_many().exec(tx).await?;
     phase::Entity::delete_many().exec(tx).await?;
+    finished_phase::Entity::delete_many().exec(tx).await?;
     review::Entity::delete_many().exec(tx).await?;
     feedback::Entity::delete_many().exec(tx).await?;
     question::Entity::delete_many().exec(tx).await?;

@@ -2,12 +2,12 @@
 
 use app::api::{
     AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
-    DependencyView, EditMessage, EditSettings, EventQuery, EventView, GivenAnswer, GuideContent,
-    GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret, NewTarget,
-    NotificationQuery, NotificationView, Overview, Page, PermissionsView, ProvideDependency,
-    QuestionView, ReadCount, ReviewView, ReviewWork, SecretText, SecretView, SettingsView,
-    ShowFile, ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView,
-    UsagePage, WorkflowView,
+    DependencyView, EditMessage, EditSettings, EstimateReport, EventQuery, EventView, GivenAnswer,
+    GuideContent, GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret,
+    NewTarget, NotificationQuery, NotificationView, Overview, Page, PermissionsView,
+    ProvideDependency, QuestionView, ReadCount, ReviewView, ReviewWork, SecretText, SecretView,
+    SettingsView, ShowFile, ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail,
+    TaskQuery, TaskView, UsagePage, UsageReport, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{
@@ -38,6 +38,14 @@ impl Backend for Service {
 
     async fn usage_page(&self) -> Result<UsagePage, Fault> {
         Ok(Self::usage_page(self).await?)
+    }
+
+    async fn task_usage(&self, id: TaskId) -> Result<UsageReport, Fault> {
+        Ok(Self::task_usage(self, id).await?)
+    }
+
+    async fn estimate_report(&self) -> Result<EstimateReport, Fault> {
+        Ok(Self::estimate_report(self).await?)
     }
 
     async fn check_account(&self) -> Result<AccountCheck, Fault> {

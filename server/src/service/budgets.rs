@@ -1,6 +1,7 @@
 //! What was used, and budgets as far as they concern more than one task.
 
 use app::api::{EditSettings, UsageBy, UsagePage, UsageQuery, UsageReport};
+use app::domain::id::TaskId;
 use app::domain::task::{Actor, BudgetScope, TaskCommand};
 use chrono::{TimeDelta, Utc};
 
@@ -14,6 +15,17 @@ impl Service {
         let filter = UsageFilter::parse(query)
             .map_err(|error| Error::field(error.field, error.to_string()))?;
         Ok(self.parts.store.usage(&filter).await?)
+    }
+
+    /// What a task has used, by its phases and their models.
+    pub async fn task_usage(&self, id: TaskId) -> Result<UsageReport, Error> {
+        self.known(id).await?;
+        let query = UsageQuery {
+            by: UsageBy::PhaseModel,
+            task: Some(id),
+            ..UsageQuery::default()
+        };
+        self.usage(&query).await
     }
 
     /// The figures of the last thirty days.

@@ -72,7 +72,7 @@ impl Service {
         let (secrets, secret_files) = self.reusable_secrets().await?;
         Ok(TaskDetail {
             permissions: super::permissions::view(&task),
-            phases: phases(&task),
+            phases: self.phase_views(&task).await?,
             reviews: reviews(&task),
             messages: super::messages::listed(&task),
             questions: task.question_views(),
@@ -175,7 +175,7 @@ impl Service {
     }
 
     pub async fn phases(&self, id: TaskId) -> Result<Vec<PhaseView>, Error> {
-        Ok(phases(&self.load(id).await?))
+        self.phase_views(&self.load(id).await?).await
     }
 
     /// Newest first.
@@ -326,10 +326,6 @@ pub(super) async fn rendered(
         }
     })
     .await
-}
-
-fn phases(task: &Task) -> Vec<PhaseView> {
-    task.phases.iter().map(PhaseView::from).collect()
 }
 
 fn reviews(task: &Task) -> Vec<ReviewView> {

@@ -19,7 +19,7 @@ pub(super) const EVENT_SCHEMA: i32 = 1;
 
 /// The present shape of a snapshot. Raise it when `Task` changes its meaning: older snapshots
 /// are then left aside.
-pub(super) const SNAPSHOT_SCHEMA: i32 = 1;
+pub(super) const SNAPSHOT_SCHEMA: i32 = 2;
 
 /// So many events pass between two snapshots of a task.
 const SNAPSHOT_EVERY: u64 = 100;

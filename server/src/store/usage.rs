@@ -72,6 +72,10 @@ impl UsageFilter {
                 "u.task_id, MAX(t.view) AS view, u.phase",
                 "u.task_id, u.phase",
             ),
+            UsageBy::PhaseModel => (
+                "u.task_id, MAX(t.view) AS view, u.phase, u.model",
+                "u.task_id, u.phase, cost DESC, u.model",
+            ),
         }
     }
 
@@ -82,6 +86,7 @@ impl UsageFilter {
             UsageBy::DayModel => "u.at_ms / 86400000, u.model",
             UsageBy::Task => "u.task_id",
             UsageBy::Phase => "u.task_id, u.phase",
+            UsageBy::PhaseModel => "u.task_id, u.phase, u.model",
         }
     }
 
@@ -194,16 +199,16 @@ fn line(row: &QueryResult, by: UsageBy) -> Result<UsageRow, StoreError> {
         let began = DateTime::from_timestamp_millis(day * DAY_MS).unwrap_or_default();
         line.day = Some(began.date_naive().to_string());
     }
-    if matches!(by, UsageBy::Model | UsageBy::DayModel) {
+    if matches!(by, UsageBy::Model | UsageBy::DayModel | UsageBy::PhaseModel) {
         line.model = Some(row.try_get("", "model")?);
     }
-    if matches!(by, UsageBy::Task | UsageBy::Phase) {
+    if matches!(by, UsageBy::Task | UsageBy::Phase | UsageBy::PhaseModel) {
         let task: Uuid = row.try_get("", "task_id")?;
         let view: Option<String> = row.try_get("", "view")?;
         line.task_id = Some(TaskId::from_uuid(task));
         line.title = view.as_deref().and_then(title);
     }
-    if by == UsageBy::Phase {
+    if matches!(by, UsageBy::Phase | UsageBy::PhaseModel) {
         let phase: Option<i32> = row.try_get("", "phase")?;
         line.phase = phase.and_then(|phase| u32::try_from(phase).ok());
     }
@@ -211,7 +216,7 @@ fn line(row: &QueryResult, by: UsageBy) -> Result<UsageRow, StoreError> {
 }
 
 /// The title in a task's stored view.
-fn title(view: &str) -> Option<String> {
+pub(super) fn title(view: &str) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Titled {
         title: String,

@@ -13,6 +13,7 @@ mod commands;
 mod crash;
 mod credentials;
 mod dependencies;
+mod estimates;
 mod growing_text;
 mod installation;
 mod limits;

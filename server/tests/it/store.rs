@@ -1,6 +1,7 @@
 //! The store on both databases.
 
 mod append;
+mod estimates;
 mod idempotency;
 mod jobs;
 mod limits;

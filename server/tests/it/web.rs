@@ -1,5 +1,6 @@
 //! The web server through its real router, on a store of its own. No agent runs.
 
+mod estimates;
 mod files;
 mod hostile;
 mod idempotency;

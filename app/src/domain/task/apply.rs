@@ -17,9 +17,12 @@ impl Task {
             (_, Some(task)) => task,
             (_, None) => return None,
         };
+        let before = task.at_work();
+        let last = task.updated_at;
         task.version = record.version;
         task.updated_at = record.at;
         task.change(record);
+        task.count_time(before, last, record);
         Some(task)
     }
 
@@ -84,6 +87,8 @@ impl Task {
             limits: 0,
             tokens: Tokens::default(),
             cost: Usd::ZERO,
+            estimated: false,
+            at_work_since: None,
             created_at: record.at,
             started_at: None,
             updated_at: record.at,
@@ -123,6 +128,7 @@ impl Task {
             TaskEvent::BudgetWarned { .. }
             | TaskEvent::BudgetExceeded { .. }
             | TaskEvent::BudgetRaised { .. } => self.change_budgets(&record.event),
+            TaskEvent::TaskEstimated { phases } => self.take_estimates(phases),
             TaskEvent::PhaseStarted { .. }
             | TaskEvent::StepStarted { .. }
             | TaskEvent::StepCompleted { .. }

@@ -15,8 +15,10 @@ impl Task {
                 session,
                 base,
             } => {
+                let model = self.model.clone();
                 self.with_phase(*phase, |phase| {
                     phase.status = PhaseStatus::Active;
+                    phase.model = model;
                     phase.session = Some(*session);
                     phase.base = Some(base.clone());
                     phase.started_at = Some(at);

@@ -8,6 +8,7 @@ use super::{
     NeededDependency, PauseAt, Point, Priority, ReminderLevel, RunEnd, TurnOutcome, TurnPurpose,
     UsageDelta,
 };
+use crate::domain::estimate::EstimatedPhase;
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
     SessionId, TaskId,
@@ -211,6 +212,10 @@ pub enum TaskCommand {
 pub enum RunCommand {
     StartConversation {
         session: SessionId,
+    },
+    /// What the phases will probably need.
+    Estimate {
+        phases: Vec<EstimatedPhase>,
     },
     StartPhase {
         session: SessionId,

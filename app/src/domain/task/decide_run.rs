@@ -55,6 +55,7 @@ impl Task {
                 Work::StartConversation => Ok(vec![TaskEvent::ConversationStarted { session }]),
                 _ => Err(Refusal::OutOfTurn("a conversation")),
             },
+            RunCommand::Estimate { phases } => Ok(self.estimated(phases)),
             RunCommand::StartPhase { session, base } => match self.next_work() {
                 Work::StartPhase { phase } => Ok(vec![TaskEvent::PhaseStarted {
                     phase,
@@ -318,6 +319,8 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         RunCommand::DeliverMessage { .. }
         | RunCommand::LoseMessage { .. }
         | RunCommand::DeliverAnswers { .. }
+        // It is refused once a phase has begun.
+        | RunCommand::Estimate { .. }
         | RunCommand::ReportStep { .. }
         | RunCommand::ReportPhase { .. }
         | RunCommand::ReportError { .. }

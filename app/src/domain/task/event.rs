@@ -10,6 +10,7 @@ use super::{
     Answer, Budget, BudgetUse, CheckpointKind, ConversationPlace, DeliverAt, DependencyKind, Given,
     Limit, Priority, ReminderLevel, TaskEdit, Tokens,
 };
+use crate::domain::estimate::EstimatedPhase;
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
     SessionId, TaskId,
@@ -89,6 +90,8 @@ pub enum TaskEvent {
     },
     /// A run began for the first time.
     TaskStarted {},
+    /// What the phases will probably need, as far as that could be told before the first of them.
+    TaskEstimated { phases: Vec<EstimatedPhase> },
     /// A run claimed the task. Only writes that carry its epoch count from here on.
     RunStarted { run: RunId, epoch: u64 },
     /// The run is over, and why.

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::decide_verification::NOT_VERIFIED;
 use super::{Check, Tokens};
+use crate::domain::estimate::PhaseEstimate;
 use crate::domain::id::SessionId;
 use crate::domain::money::Usd;
 use crate::domain::plan::{PhasePlan, StepPlan};
+use crate::domain::text::ModelName;
 use crate::domain::word::words;
 
 /// A phase and how far it has come.
@@ -49,6 +51,15 @@ pub struct Phase {
     pub rounds: u32,
     pub tokens: Tokens,
     pub cost: Usd,
+    /// The model that the task asked for when the phase began.
+    #[serde(default)]
+    pub model: Option<ModelName>,
+    /// How long runs were at work on it, in milliseconds, up to the last time that one stopped.
+    #[serde(default)]
+    pub active_ms: u64,
+    /// What was expected of it before the task began.
+    #[serde(default)]
+    pub estimate: Option<PhaseEstimate>,
     pub started_at: Option<DateTime<Utc>>,
     pub completed_at: Option<DateTime<Utc>>,
 }
@@ -148,6 +159,9 @@ impl Phase {
             rounds: 0,
             tokens: Tokens::default(),
             cost: Usd::ZERO,
+            model: None,
+            active_ms: 0,
+            estimate: None,
             started_at: None,
             completed_at: None,
         }

@@ -84,6 +84,12 @@ pub struct Task {
     pub limits: u32,
     pub tokens: Tokens,
     pub cost: Usd,
+    /// Whether it was told what its phases will probably need.
+    #[serde(default)]
+    pub estimated: bool,
+    /// Since when a run is at work on a phase.
+    #[serde(default)]
+    pub at_work_since: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub updated_at: DateTime<Utc>,

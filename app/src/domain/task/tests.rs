@@ -4,6 +4,7 @@
 mod budgets;
 mod contract;
 mod dependencies;
+mod estimates;
 mod messages;
 mod orders;
 mod pauses;
@@ -18,6 +19,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::*;
+use crate::domain::estimate::{EstimatedPhase, PhaseEstimate, Sample};
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
     SessionId, TaskId,
@@ -413,6 +415,18 @@ fn dependency() -> NeededDependency {
         description: "For the map".to_owned(),
         required: true,
         via: Via::Marker,
+    }
+}
+
+/// What is learned from so many phases that took one second and ten cents each.
+fn estimated(phase: u32, samples: usize) -> EstimatedPhase {
+    let sample = Sample {
+        cost: Usd::from_micros(100_000),
+        active_ms: 1_000,
+    };
+    EstimatedPhase {
+        phase,
+        estimate: PhaseEstimate::learned(&vec![sample; samples], &[]),
     }
 }
 

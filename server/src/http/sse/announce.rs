@@ -146,6 +146,7 @@ impl Own {
             | TaskEvent::TaskUpdated { .. }
             | TaskEvent::TaskQueued { .. }
             | TaskEvent::TaskStarted {}
+            | TaskEvent::TaskEstimated { .. }
             | TaskEvent::RunStarted { .. }
             | TaskEvent::RunEnded { .. }
             | TaskEvent::ConversationStarted { .. }

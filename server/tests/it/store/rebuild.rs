@@ -13,10 +13,11 @@ use crate::support::task::{
     Hand, act, conversation, create, create_queued, feedback_id, new_task, usage, verified,
 };
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "tasks",
     "prerequisites",
     "phases",
+    "finished_phases",
     "reviews",
     "feedback",
     "questions",
@@ -201,6 +202,7 @@ on_both_databases! {
         database.execute("DELETE FROM phases WHERE number = 1").await;
         database.execute("UPDATE tasks SET status = 'draft', view = ''").await;
         database.execute("UPDATE usage_metrics SET cost_micros = 0").await;
+        database.execute("UPDATE finished_phases SET active_ms = 0").await;
         database.execute("UPDATE notifications SET resolved_at_ms = 0, read_at_ms = NULL").await;
         store.rebuild().await.unwrap();
         assert_eq!(dump(&database).await, grown);

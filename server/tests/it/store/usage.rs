@@ -1,9 +1,11 @@
 //! What was used, added up.
 
 use app::api::{UsageBy, UsageQuery, UsageReport};
-use app::domain::task::TaskCommand;
+use app::domain::id::SessionId;
+use app::domain::task::{RunCommand, RunEnd, Task, TaskCommand, TurnPurpose};
 use chrono::{TimeDelta, Utc};
 use server::store::{Store, UsageFilter};
+use uuid::Uuid;
 
 use crate::support::database::on_both_databases;
 use crate::support::task::{Hand, act, create_queued, usage};
@@ -20,7 +22,35 @@ fn by(by: UsageBy) -> UsageQuery {
     }
 }
 
+/// Gives the task back as a server does that is shut down.
+async fn interrupted(hand: &Hand<'_>) -> Task {
+    let end = RunEnd::Shutdown;
+    let retry_at = Utc::now();
+    hand.run(RunCommand::End { end, retry_at }).await
+}
+
 on_both_databases! {
+    async fn a_session_that_goes_on_in_another_run_is_added_up_once(database) {
+        let store = &database.store;
+        create_queued(store, "One").await;
+        let hand = Hand::take(store).await;
+        hand.run(RunCommand::StartPhase { session: SessionId::from_uuid(Uuid::now_v7()), base: "0".repeat(40) }).await;
+        hand.turn(TurnPurpose::Opening { phase: 1 }).await;
+        let session = interrupted(&hand).await.phase(1).unwrap().session;
+        let task = Hand::take(store).await.work().await;
+        assert_eq!(task.phase(1).unwrap().session, session, "the same session goes on");
+        let turns = task.tokens.total() / usage().tokens.total();
+        assert!(turns > 1);
+
+        let phases = report(store, UsageQuery { task: Some(task.id), ..by(UsageBy::PhaseModel) }).await;
+        assert_eq!(phases.items.len(), 1, "one phase, one model");
+        assert_eq!(phases.items[0].figures, phases.total);
+        assert_eq!((phases.total.cost_usd, phases.total.turns), (task.cost, turns));
+        assert_eq!(task.phase(1).unwrap().cost, task.cost);
+        store.rebuild().await.unwrap();
+        assert_eq!(report(store, by(UsageBy::PhaseModel)).await.total, phases.total);
+    }
+
     async fn figures_add_up_to_the_tasks_own(database) {
         let store = &database.store;
         let mut tasks = Vec::new();
@@ -53,6 +83,11 @@ on_both_databases! {
         let known: Vec<_> = known.map(|phase| (Some(phase.number), phase.cost)).collect();
         let told: Vec<_> = phases.items.iter().map(|row| (row.phase, row.figures.cost_usd)).collect();
         assert_eq!(told, known);
+
+        let both = report(store, UsageQuery { task: Some(tasks[0].id), ..by(UsageBy::PhaseModel) }).await;
+        let told: Vec<_> = both.items.iter().map(|row| (row.phase, row.figures.cost_usd)).collect();
+        assert_eq!(told, known, "one model in each phase");
+        assert!(both.items.iter().all(|row| row.model.is_some()));
 
         let models = report(store, by(UsageBy::DayModel)).await;
         assert_eq!(models.items.len(), 1);

@@ -178,6 +178,7 @@ async fn the_api_describes_all_of_itself() {
     DELETE /api/tasks/{id}
     DELETE /api/tasks/{id}/messages/{message}
     DELETE /api/tasks/{id}/permissions/{rule}
+    GET /api/estimates
     GET /api/guides
     GET /api/guides/{path}
     GET /api/needs-you

@@ -49,6 +49,15 @@ fn of_tasks() -> Vec<TaskEvent> {
             not_before: Some(at(60)),
         },
         TaskEvent::TaskStarted {},
+        TaskEvent::TaskEstimated {
+            phases: vec![
+                estimated(1, 9),
+                EstimatedPhase {
+                    phase: 2,
+                    estimate: PhaseEstimate::learned(&[], &[]),
+                },
+            ],
+        },
         TaskEvent::TaskRetried {},
         TaskEvent::TaskCompleted {},
         TaskEvent::TaskFailed {
@@ -592,6 +601,11 @@ fn a_criterion_with_all_that_an_agent_says_of_it() {
 #[test]
 fn rework_started() {
     insta::assert_snapshot!(stored("ReworkStarted"), @r#"{"type":"ReworkStarted","data":{"phase":1,"rework":2}}"#);
+}
+
+#[test]
+fn task_estimated() {
+    insta::assert_snapshot!(stored("TaskEstimated"), @r#"{"type":"TaskEstimated","data":{"phases":[{"phase":1,"samples":9,"same_model":true,"expected":{"coverage_percent":80,"cost_usd":{"low":"0.100000","middle":"0.100000","high":"0.100000"},"active_ms":{"low":1000,"middle":1000,"high":1000}}},{"phase":2,"samples":0,"same_model":false}]}}"#);
 }
 
 #[test]

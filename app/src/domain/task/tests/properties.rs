@@ -10,7 +10,7 @@ use super::*;
 type Choice = (u8, u8);
 
 fn choices() -> impl Strategy<Value = Vec<Choice>> {
-    prop::collection::vec((0..54_u8, any::<u8>()), 0..120)
+    prop::collection::vec((0..55_u8, any::<u8>()), 0..120)
 }
 
 fn workflow(kind: u8) -> Workflow {
@@ -210,6 +210,12 @@ fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
         },
         47 => RunCommand::AwaitMessage,
         52 => RunCommand::Pause,
+        54 => RunCommand::Estimate {
+            phases: vec![
+                estimated(1, usize::from(pick % 5)),
+                estimated(2, usize::from(pick % 3)),
+            ],
+        },
         // What was interrupted, if somebody wanted that.
         48 => RunCommand::EndTurn {
             message,
@@ -341,6 +347,15 @@ fn play(
         }
     }
     Ok(story)
+}
+
+/// The phases, whatever time they took.
+fn timeless(task: &Task) -> Vec<Phase> {
+    let mut phases = task.phases.clone();
+    for phase in &mut phases {
+        phase.active_ms = 0;
+    }
+    phases
 }
 
 /// The run that the events say holds the task.
@@ -725,10 +740,47 @@ proptest! {
             let back = Task {
                 version: story.task().version,
                 updated_at: story.task().updated_at,
+                // The time in which the agent stood still does not count, so it is counted in two parts.
+                at_work_since: story.task().at_work_since,
+                phases: timeless(resumed.task()),
                 ..resumed.task().clone()
             };
-            prop_assert_eq!(&back, story.task());
+            let before = Task { phases: timeless(story.task()), ..story.task().clone() };
+            prop_assert_eq!(back, before);
         }
+    }
+
+    #[test]
+    fn estimates_come_once_and_before_the_work(kind in any::<u8>(), choices in choices()) {
+        let story = play(kind, choices, |_, _, _| Ok(()))?;
+        let mut comes_too_late = false;
+        for record in &story.records {
+            match &record.event {
+                TaskEvent::TaskEstimated { phases } => {
+                    prop_assert!(!comes_too_late);
+                    prop_assert!(phases.iter().any(|phase| phase.estimate.expected.is_some()));
+                    comes_too_late = true;
+                }
+                TaskEvent::PhaseStarted { .. } => comes_too_late = true,
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn no_phase_was_worked_on_for_longer_than_runs_held_the_task(kind in any::<u8>(), choices in choices()) {
+        let story = play(kind, choices, |_, _, _| Ok(()))?;
+        let mut held = 0;
+        for (index, record) in story.records.iter().enumerate().skip(1) {
+            held += if holder(&story.records[..index]).is_some() {
+                (record.at - story.records[index - 1].at).num_milliseconds()
+            } else {
+                0
+            };
+        }
+        let worked: u64 = story.task().phases.iter().map(|phase| phase.active_ms).sum();
+        prop_assert!(i64::try_from(worked).unwrap() <= held);
+        prop_assert_eq!(story.task().at_work_since.is_some(), story.task().at_work().is_some());
     }
 
     #[test]
