@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod clock;
 pub mod document;
+pub mod estimate;
 pub mod faults;
 pub mod form;
 pub mod frame;

@@ -77,6 +77,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/tasks/new") view=lazy::new_task_page ssr=SsrMode::Async />
                     <Route path=path!("/settings") view=lazy::settings_page ssr=SsrMode::Async />
                     <Route path=path!("/usage") view=lazy::usage_page ssr=SsrMode::Async />
+                    <Route path=path!("/usage/estimates") view=lazy::estimates_page ssr=SsrMode::Async />
                     <Route path=path!("/guides") view=lazy::guides_page ssr=SsrMode::Async />
                     <Route path=path!("/guides/:group/:name") view=lazy::guide_page ssr=SsrMode::Async />
                     <Route path=path!("/tasks/:id/:tab?") view=lazy::task_page ssr=SsrMode::Async />

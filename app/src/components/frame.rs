@@ -104,7 +104,7 @@ fn Rail() -> impl IntoView {
                         <Glyph icon=Icon::Book /> <span>"Guides"</span>
                     </A>
                 </li>
-                <li class="rail-wide">
+                <li>
                     <A href="/usage" attr:class="rail-item" attr:data-key="g u">
                         <Glyph icon=Icon::Chart /> <span>"Usage"</span>
                     </A>

@@ -20,6 +20,7 @@ use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
 use super::activity::Activity;
 use super::changes::Changes;
+use super::estimates::EstimatesPage;
 use super::files::Files;
 use super::guides::{GuidePage, GuidesPage};
 use super::history::History;
@@ -32,6 +33,7 @@ use super::review::ReviewPanel;
 use super::settings::SettingsPage;
 use super::task::TaskPage;
 use super::task_state::TaskState;
+use super::task_usage::TaskUsage;
 use super::usage::UsagePage;
 use crate::components::icon::{Glyph, Icon};
 use crate::reactive::part;
@@ -70,6 +72,7 @@ enum LazyTab {
     Files,
     Changes,
     Permissions,
+    Usage,
     History,
 }
 
@@ -79,6 +82,7 @@ fn draw_tab(tab: LazyTab, state: TaskState) -> Drawn {
         LazyTab::Files => view! { <Files state /> }.into_any(),
         LazyTab::Changes => view! { <Changes state /> }.into_any(),
         LazyTab::Permissions => view! { <Permissions state /> }.into_any(),
+        LazyTab::Usage => view! { <TaskUsage state /> }.into_any(),
         LazyTab::History => view! { <History state /> }.into_any(),
     })
 }
@@ -92,6 +96,7 @@ enum SmallPage {
     Guides,
     Guide,
     Usage,
+    Estimates,
 }
 
 #[wasm_split(small, wasm_split_path = leptos::wasm_split, preload(fetch_small), fallible)]
@@ -103,6 +108,7 @@ fn draw_small(page: SmallPage) -> Drawn {
         SmallPage::Guides => view! { <GuidesPage /> }.into_any(),
         SmallPage::Guide => view! { <GuidePage /> }.into_any(),
         SmallPage::Usage => view! { <UsagePage /> }.into_any(),
+        SmallPage::Estimates => view! { <EstimatesPage /> }.into_any(),
     })
 }
 
@@ -151,6 +157,11 @@ pub fn usage_page() -> AnyView {
     lazily(fetch_small, || draw_small(SmallPage::Usage))
 }
 
+/// How good estimates were.
+pub fn estimates_page() -> AnyView {
+    lazily(fetch_small, || draw_small(SmallPage::Estimates))
+}
+
 /// What the task page's agent does and says.
 pub fn activity(state: TaskState) -> AnyView {
     lazily(fetch_activity, move || draw_activity(state))
@@ -174,6 +185,11 @@ pub fn changes(state: TaskState) -> AnyView {
 /// Its permissions.
 pub fn permissions(state: TaskState) -> AnyView {
     lazily(fetch_tabs, move || draw_tab(LazyTab::Permissions, state))
+}
+
+/// What it has used.
+pub fn task_usage(state: TaskState) -> AnyView {
+    lazily(fetch_tabs, move || draw_tab(LazyTab::Usage, state))
 }
 
 /// Its history.

@@ -34,16 +34,18 @@ enum Tab {
     Files,
     Changes,
     Permissions,
+    Usage,
     History,
 }
 
 impl Tab {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Activity,
         Self::Review,
         Self::Files,
         Self::Changes,
         Self::Permissions,
+        Self::Usage,
         Self::History,
     ];
 
@@ -59,6 +61,7 @@ impl Tab {
             Self::Files => "files",
             Self::Changes => "changes",
             Self::Permissions => "permissions",
+            Self::Usage => "usage",
             Self::History => "history",
         }
     }
@@ -70,6 +73,7 @@ impl Tab {
             Self::Files => "Files",
             Self::Changes => "Changes",
             Self::Permissions => "Permissions",
+            Self::Usage => "Usage",
             Self::History => "History",
         }
     }
@@ -164,6 +168,7 @@ fn Task(loaded: TaskDetail, tab: Memo<Option<Tab>>, reload: Callback<()>) -> imp
             Tab::Files => lazy::files(state),
             Tab::Changes => lazy::changes(state),
             Tab::Permissions => lazy::permissions(state),
+            Tab::Usage => lazy::task_usage(state),
             Tab::History => lazy::history(state),
         })
     };

@@ -7,6 +7,7 @@ use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 
 use super::list_row::{retry_word, type_name};
 use super::task_actions::{ActOnTask, DeleteTask};
+use super::task_estimate::Estimates;
 use super::task_pause::{PauseButton, PauseItem};
 use super::task_state::TaskState;
 use crate::api::{PhaseView, SCRIPTED_MODEL, TaskView};
@@ -119,7 +120,7 @@ fn Facts(state: TaskState) -> impl IntoView {
         <ul class="facts num">
             <li>{task.with_untracked(|task| type_name(task.task_type))}</li>
             {part(started)}
-            <li><a class="link" href="/usage">{move || task.with(cost)}</a></li>
+            <li><a class="link" href=format!("/tasks/{}/usage", state.id)>{move || task.with(cost)}</a></li>
             <li>{move || format!("{} tokens", short_count(task.with(|task| task.tokens.total())))}</li>
             {part(model)}
             {part(scripted)}
@@ -340,6 +341,7 @@ pub fn PhaseBar(state: TaskState) -> impl IntoView {
                 <ol class="phase-row">{part(phases)}</ol>
                 <ProgressBar percent label="Progress of the task" />
                 <Steps state />
+                <Estimates state />
             </section>
         </Show>
     }

@@ -28,7 +28,7 @@ pub fn UsagePage() -> impl IntoView {
     let shown = move || suspend(async move { usage.await.map(|usage| view! { <Usage usage /> }) });
     view! {
         <Page title="Usage" crumbs=vec![Crumb::here("Usage")]>
-            <div class="page-head"><h1>"Usage"</h1></div>
+            <div class="page-head"><h1>"Usage"</h1><a class="btn" href="/usage/estimates">"How good estimates are"</a></div>
             <Transition fallback=|| view! { <div class="skeleton transcript-skeleton" aria-busy="true"></div> }>
                 <ErrorBoundary fallback=fault_panels>{part(shown)}</ErrorBoundary>
             </Transition>
