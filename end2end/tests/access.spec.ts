@@ -53,7 +53,7 @@ test("every page is accessible in both themes and on a phone", async ({ page }) 
   await task.untilReview("Planning");
   await task.openReview();
   await expectAccessible(page, "the review");
-  for (const part of ["files", "changes", "history"]) {
+  for (const part of ["files", "changes", "usage", "history"]) {
     await page.goto(`/tasks/${task.id}/${part}`);
     await expectAccessible(page, part);
   }
@@ -66,6 +66,8 @@ test("every page is accessible in both themes and on a phone", async ({ page }) 
   await page.goto("/usage");
   await expect(page.getByRole("heading", { name: "Cost per day" })).toBeVisible();
   await expectAccessible(page, "the usage");
+  await page.goto("/usage/estimates");
+  await expectAccessible(page, "the estimates");
   await page.goto("/settings");
   await expectAccessible(page, "the settings");
   await page.goto("/guides");

@@ -27,6 +27,7 @@ mod settings;
 mod store;
 mod support;
 mod targets;
+mod usage;
 mod vault;
 mod verification;
 mod watcher;
