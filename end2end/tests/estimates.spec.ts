@@ -1,8 +1,13 @@
-import type { APIRequestContext } from "@playwright/test";
+import type { APIRequestContext, Page } from "@playwright/test";
 import { expect, test } from "../fixtures.ts";
 import { PHASE_MS, TaskPage, hydrated, open } from "../task.ts";
 
 const JOB = { title: "Habit tracker", type: "create_app", description: "A habit tracker.\n\nscenario: chaos" };
+
+/** How far the page is wider than its window. */
+async function overflow(page: Page): Promise<number> {
+  return await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+}
 
 /** Approves the first phase as soon as it waits for that. */
 async function finishFirstPhase(request: APIRequestContext, id: string): Promise<void> {
@@ -56,6 +61,8 @@ test("a phase is estimated from three that were finished, and the estimate is co
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("Estimates");
   await expect(page.getByText("Estimates that are right promise 50 %.")).toBeVisible();
   await expect(page.getByRole("row", { name: "Diary" })).toBeVisible();
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await overflow(page)).toBeLessThanOrEqual(0);
 });
 
 test("what was used is found from the bar of a phone", async ({ page }) => {
@@ -69,8 +76,7 @@ test("what was used is found from the bar of a phone", async ({ page }) => {
   await expect(page).toHaveURL(/\/usage\/estimates$/);
   for (const width of [390, 320]) {
     await page.setViewportSize({ width, height: 844 });
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    expect(overflow, `${width} px`).toBeLessThanOrEqual(0);
+    expect(await overflow(page), `${width} px`).toBeLessThanOrEqual(0);
   }
 });
 
