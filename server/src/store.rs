@@ -38,13 +38,13 @@ use std::time::Duration;
 
 use app::domain::id::TaskId;
 use migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::{Connection as _, SqliteConnection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    DbErr, SqliteTransactionMode, SqlxError, Statement, TransactionOptions, TransactionTrait,
+    Value,
 };
 use uuid::Uuid;
-
-use crate::logs::ChunkDefect;
 
 /// The team that everything belongs to while there is only one.
 pub const LOCAL_TEAM: Uuid = Uuid::from_u128(1);
@@ -108,14 +108,6 @@ pub enum Corruption {
     /// What people have set.
     #[error("the stored settings can't be read")]
     Settings(#[source] serde_json::Error),
-    /// A piece of an agent's output.
-    #[error("the log of task {task} is damaged in the chunk that begins with line {first_seq}")]
-    Chunk {
-        task: TaskId,
-        first_seq: u64,
-        #[source]
-        defect: ChunkDefect,
-    },
 }
 
 /// Why a database can't be used.
@@ -253,6 +245,9 @@ async fn open_sqlite(url: &str) -> Result<(DatabaseConnection, DatabaseConnectio
         options
             .max_connections(connections)
             .test_before_acquire(false)
+            .map_sqlx_sqlite_pool_opts(|pool| {
+                pool.after_release(|connection, _| Box::pin(is_at_rest(connection)))
+            })
             .map_sqlx_sqlite_opts(|options| {
                 options
                     .foreign_keys(true)
@@ -270,6 +265,15 @@ async fn open_sqlite(url: &str) -> Result<(DatabaseConnection, DatabaseConnectio
     }
     let reader = connect(READERS).await?;
     Ok((writer, reader))
+}
+
+/// Whether a connection that is given back can be used again. When the disk is full, SQLite rolls a
+/// transaction back by itself; the way back that sqlx then tries fails, and it would take all that
+/// follows for parts of that transaction: after the next failure nothing more would be committed.
+async fn is_at_rest(connection: &mut SqliteConnection) -> Result<bool, SqlxError> {
+    // Behind a way back that is still queued.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// Statements carry what people and agents wrote: none of them is logged.
