@@ -152,6 +152,25 @@ impl Run {
         }
     }
 
+    /// Records what an agent that is gone had taken up, as its transcript tells, while nobody listened.
+    pub(super) async fn recall(
+        &self,
+        mut task: Task,
+        heard: Vec<MessageId>,
+    ) -> Result<Task, RunError> {
+        for message in heard {
+            let Some(known) = task.message(message) else {
+                continue;
+            };
+            let (revision, text) = (known.revision, known.text.to_string());
+            task = self
+                .say(RunCommand::DeliverMessage { message, revision })
+                .await?;
+            self.log(vec![line(LogKind::Message, text)]).await?;
+        }
+        Ok(task)
+    }
+
     /// Records that the agent has a message, if it is one of a person.
     pub(super) async fn taken_up(
         &self,

@@ -394,13 +394,19 @@ impl Run {
         purpose: TurnPurpose,
     ) -> Result<Next, RunError> {
         let ensured = self.ensure_session(task, &purpose, Some(message)).await;
-        let Ensured { plan, said, lost } = match ensured {
+        let Ensured {
+            plan,
+            said,
+            lost,
+            heard,
+        } = match ensured {
             Ok(ensured) => ensured,
             Err(error) => return Ok(ControlFlow::Break(ending_of(&error))),
         };
         self.note("The work was interrupted; the agent goes on where it was.")
             .await?;
-        let task = &self.lose(task.clone(), lost).await?;
+        let task = self.lose(task.clone(), lost).await?;
+        let task = &self.recall(task, heard).await?;
         let mut turn = Turn::new(message, purpose);
         if !matches!(turn.purpose, TurnPurpose::Verification { .. }) {
             // Heard by a process that is gone, and not recorded.
@@ -456,6 +462,7 @@ impl Run {
             plan: started.plan,
             said: started.said,
             lost: started.lost,
+            heard: started.heard,
         })
     }
 
@@ -487,6 +494,8 @@ struct Ensured {
     said: Vec<String>,
     /// What it had taken up of a person's messages, and did not live to keep.
     lost: Vec<MessageId>,
+    /// What it had taken up of them, and nobody lived to record.
+    heard: Vec<MessageId>,
 }
 
 impl Ensured {
@@ -495,6 +504,7 @@ impl Ensured {
             plan,
             said: Vec::new(),
             lost: Vec::new(),
+            heard: Vec::new(),
         }
     }
 }

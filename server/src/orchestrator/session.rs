@@ -8,6 +8,7 @@ use app::api::AgentState;
 use app::domain::id::{MessageId, SessionId};
 use app::domain::task::{ApiUse, ConversationPlace, Task, Tokens, TurnPurpose};
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use super::Deps;
 use super::handover::{Handed, Handover};
@@ -97,6 +98,8 @@ pub struct Started {
     pub said: Vec<String>,
     /// What it had taken up of a person's messages, and did not live to keep.
     pub lost: Vec<MessageId>,
+    /// What it had taken up of them, and nobody lived to record.
+    pub heard: Vec<MessageId>,
 }
 
 /// Starts the process that serves a session: a new conversation, or the earlier one if there is a
@@ -122,18 +125,23 @@ pub async fn start(
     let mirror = Mirror::begin(own.0, task.id, id, own.1, known).await?;
     let (config, message) = (folders.config.clone(), open.map(MessageId::as_uuid));
     let taken_up = messages::taken_up_in(task, open);
+    let pending = task.pending_messages().filter(|_| open.is_some());
+    let pending: Vec<_> = pending.map(|known| (known.wire_id(), known.id)).collect();
     let reading = spawn_blocking(move || {
         let plan = resume_plan(&config, uuid, message)?;
         let said = message.map(|message| said_since(&config, uuid, message));
-        let uuids: Vec<_> = taken_up.iter().map(|(uuid, _)| *uuid).collect();
-        let lacking = lacking(&config, uuid, &uuids)?;
-        let lost = taken_up.into_iter();
-        let lost = lost.filter(|(uuid, _)| lacking.contains(uuid));
-        let lost: Vec<_> = lost.map(|(_, message)| message).collect();
-        Ok((plan, said.transpose()?.unwrap_or_default(), lost))
+        let uuids = taken_up.iter().chain(&pending).map(|(uuid, _)| *uuid);
+        let lacking = lacking(&config, uuid, &uuids.collect::<Vec<_>>())?;
+        let those = |messages: Vec<(Uuid, MessageId)>, are_there: bool| -> Vec<MessageId> {
+            let messages = messages.into_iter();
+            let messages = messages.filter(|(uuid, _)| lacking.contains(uuid) != are_there);
+            messages.map(|(_, message)| message).collect()
+        };
+        let (lost, heard) = (those(taken_up, false), those(pending, true));
+        Ok((plan, said.transpose()?.unwrap_or_default(), lost, heard))
     });
     let read = reading.await.unwrap_or_else(|error| Err(error.into()));
-    let (plan, mut said, lost) = read.map_err(SessionError::Transcript)?;
+    let (plan, mut said, lost, heard) = read.map_err(SessionError::Transcript)?;
     // Known before there is an agent that could tell them.
     let handover = Handover::of(&deps.service, task).await?;
     let mut rules = prompts::rules(purpose).to_owned();
@@ -205,6 +213,7 @@ pub async fn start(
         plan,
         said,
         lost,
+        heard,
     })
 }
 
