@@ -4,16 +4,18 @@ use std::collections::VecDeque;
 
 use app::api::LogFilter;
 use app::domain::id::TaskId;
-use app::domain::log::LogLine;
+use app::domain::log::{LogKind, LogLine, LogStream};
+use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait,
 };
+use uuid::Uuid;
 
-use super::chunk::{self, Stored};
+use super::chunk::{self, Stored, TARGET_BYTES};
 use super::row;
-use crate::store::{Corruption, Store, StoreError, counted, stored};
+use crate::store::{Store, StoreError, counted, stored};
 
 /// So many chunks are read at a time, which bounds the memory that a reader takes.
 const CHUNKS: u64 = 16;
@@ -23,6 +25,9 @@ const PAGE_BYTES: usize = 1024 * 1024;
 
 /// So many chunks are searched for one answer; the client asks again for the rest.
 pub(super) const MOST_SEARCHED: usize = 256;
+
+/// The most lines that a chunk can have.
+const MOST_REMARKS: u64 = TARGET_BYTES as u64;
 
 /// A part of a log.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +56,7 @@ impl Store {
                     part.more = true;
                     return Ok(part);
                 }
-                for line in lines_of(row)?.into_iter().filter(|line| line.seq > after) {
+                for line in lines_of(row).into_iter().filter(|line| line.seq > after) {
                     let is_full = line.text.len() > room && !part.lines.is_empty();
                     if part.lines.len() >= limit as usize || is_full {
                         part.more = true;
@@ -88,7 +93,7 @@ impl Store {
             }
             searched += rows.len();
             for row in &rows {
-                for line in lines_of(row)?.into_iter().filter(|line| line.seq > after) {
+                for line in lines_of(row).into_iter().filter(|line| line.seq > after) {
                     let seq = line.seq;
                     if wanted.holds(&line) {
                         found.push(line);
@@ -125,7 +130,7 @@ impl Store {
             }
             searched += rows.len();
             for row in &rows {
-                let lines = lines_of(row)?;
+                let lines = lines_of(row);
                 for line in lines.iter().rev().filter(|line| line.seq < before) {
                     if wanted.holds(line) {
                         found.push_front(line.seq);
@@ -226,14 +231,40 @@ pub(super) async fn head(connection: &impl ConnectionTrait, id: TaskId) -> Resul
     Ok(last.map_or(0, counted))
 }
 
-pub(super) fn lines_of(row: &row::Model) -> Result<Vec<LogLine>, StoreError> {
+/// The lines of a chunk. In place of each line of a damaged one stands a remark, so that the rest of
+/// the log can be read and its numbers have no gap.
+pub(super) fn lines_of(row: &row::Model) -> Vec<LogLine> {
     let (first_seq, last_seq) = (counted(row.first_seq), counted(row.last_seq));
-    let unpacked = chunk::unpack(&stored_chunk(row), first_seq, last_seq);
-    Ok(unpacked.map_err(|defect| Corruption::Chunk {
-        task: TaskId::from_uuid(row.task_id),
+    let defect = match chunk::unpack(&stored_chunk(row), first_seq, last_seq) {
+        Ok(lines) => return lines,
+        Err(defect) => defect,
+    };
+    tracing::error!(
+        task.id = %row.task_id,
         first_seq,
-        defect,
-    })?)
+        last_seq,
+        error = &defect as &dyn std::error::Error,
+        "a log chunk is damaged"
+    );
+    let remark = |seq| LogLine {
+        seq,
+        at: began_at(row.run_id),
+        stream: LogStream::System,
+        kind: LogKind::Error,
+        text: format!(
+            "Line {seq} is lost: the record that it was stored in is damaged ({defect})."
+        ),
+    };
+    (first_seq..=Ord::min(last_seq, first_seq + MOST_REMARKS))
+        .map(remark)
+        .collect()
+}
+
+/// When a run began, by its id.
+fn began_at(run: Uuid) -> DateTime<Utc> {
+    let (seconds, nanoseconds) = run.get_timestamp().map_or((0, 0), |at| at.to_unix());
+    let seconds = i64::try_from(seconds).unwrap_or_default();
+    DateTime::from_timestamp(seconds, nanoseconds).unwrap_or_default()
 }
 
 pub(super) fn stored_chunk(row: &row::Model) -> Stored<'_> {

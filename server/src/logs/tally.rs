@@ -108,6 +108,6 @@ impl Store {
             .order_by_desc(row::Column::FirstSeq)
             .one(self.reader())
             .await?;
-        row.as_ref().map_or(Ok(Vec::new()), lines_of)
+        Ok(row.as_ref().map_or_else(Vec::new, lines_of))
     }
 }
