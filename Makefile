@@ -2,7 +2,7 @@
 # Variables: CARGO_TARGET_DIR (compiled code, default target/), CCS_TOOLS_DIR (tools, default .tools/).
 
 .DEFAULT_GOAL := help
-.PHONY: help run build demo test check audit bench fmt clean
+.PHONY: help run build demo test chaos check audit bench fmt clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,6 +18,9 @@ build: ## Build target/release/claude-code-server, one file with everything in i
 
 test: ## All tests: SQLite, PostgreSQL, the real CLI, the browser
 	@scripts/test.sh
+
+chaos: ## Break things while agents work, and show what was lost: ROUNDS=8 SEED=0
+	@scripts/chaos.sh $(or $(ROUNDS),8) $(or $(SEED),0)
 
 check: ## Formatting, lints (native and WASM) and types, warnings as errors
 	@scripts/check.sh

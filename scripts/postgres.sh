@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs a command with a PostgreSQL of its own: `postgres.sh <command> [argument]...`
 # The command finds it in CCS_TEST_POSTGRES_URL. The server is started in a temporary directory on a free
-# loopback port by an unprivileged user, fsync left on, and removed with all its data afterwards, whatever
-# happens. About 3 s; installs the binaries when they are missing (30 s, once).
+# loopback port by an unprivileged user, fsync left on, started again when it ends, as a service manager
+# would, and removed with all its data afterwards, whatever happens. About 3 s; installs the binaries when
+# they are missing (30 s, once).
 # `postgres.sh --install` only does that.
 set -euo pipefail
 . "$(dirname "$0")/paths.sh"
@@ -54,8 +55,10 @@ as_user() { cd / && exec env -i PATH=/usr/bin:/bin LC_ALL=C ${unprivileged[@]+"$
 
 directory=$(mktemp -d "${TMPDIR:-/tmp}/ccs-postgres.XXXXXX")
 server=
+keeper=
 cleanup() {
     trap - EXIT INT TERM HUP
+    if [ -n "$keeper" ]; then kill "$keeper" 2>/dev/null && wait "$keeper" 2>/dev/null || true; fi
     if [ -n "$server" ]; then kill -INT "$server" 2>/dev/null && wait "$server" 2>/dev/null || true; fi
     rm -rf "$directory"
 }
@@ -70,12 +73,26 @@ if [ "$(id -u)" = 0 ]; then chown -R "$user" "$directory"; fi
 (as_user "$binaries/initdb" -D "$directory/data" -U postgres --pwfile="$directory/password" --auth=scram-sha-256 \
     --encoding=UTF8 --locale=C --no-sync) >"$directory/initdb.log" 2>&1 || { cat "$directory/initdb.log" >&2; die "initdb failed"; }
 
+start() {
+    (as_user "$binaries/postgres" -D "$directory/data" -p "$port" -c listen_addresses=127.0.0.1 \
+        -c unix_socket_directories= -c max_connections=300) >>"$directory/server.log" 2>&1 &
+    server=$!
+}
+
+# Starts the server again whenever it has ended, until this script ends. To be called in a subshell, whose
+# child the server is then, and ends with it.
+keep() {
+    trap '[ "$server" = "$1" ] || { kill -INT "$server" && wait "$server"; } 2>/dev/null; exit' TERM
+    while sleep 0.2 && kill -0 $$ 2>/dev/null; do
+        kill -0 "$server" 2>/dev/null || start
+    done
+}
+
 # Nothing can hand out a free port that stays free, so a taken one is answered by trying the next.
 for _ in 1 2 3 4 5 6 7 8 9 10; do
     port=$((20000 + RANDOM % 12000))
-    (as_user "$binaries/postgres" -D "$directory/data" -p "$port" -c listen_addresses=127.0.0.1 \
-        -c unix_socket_directories= -c max_connections=300) >"$directory/server.log" 2>&1 &
-    server=$!
+    : >"$directory/server.log"
+    start
     for _ in $(seq 150); do
         if grep -q 'ready to accept connections' "$directory/server.log"; then break 2; fi
         kill -0 "$server" 2>/dev/null || break
@@ -86,6 +103,8 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
     server=
 done
 [ -n "$server" ] || { cat "$directory/server.log" >&2; die "PostgreSQL did not start"; }
+keep "$server" &
+keeper=$!
 
 export CCS_TEST_POSTGRES_URL="postgres://postgres:$password@127.0.0.1:$port/postgres"
 # In the foreground, so that the command gets the terminal and an interrupt itself.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every test: Rust tests (SQLite and PostgreSQL, the real Claude Code CLI against a scripted model), then
-# the browser tests. Installs what is missing. 15 to 20 min the first time on 2 cores.
+# Every test but those of faults (scripts/chaos.sh): Rust tests (SQLite and PostgreSQL, the real Claude Code
+# CLI against a scripted model), then the browser tests. Installs what is missing. 15 to 20 min the first time on 2 cores.
 #   test.sh rust [nextest or cargo test arguments]      only the Rust tests
 #   test.sh browser [Playwright arguments]              only the browser tests
 set -euo pipefail
@@ -37,7 +37,7 @@ rust_tests() {
         # .config/nextest.toml says to nextest. So do servers within the tests' process, which nextest
         # gives a process each: all of a process render in one pool of threads, and the pages of one can
         # wait for ever when another's runtime ends.
-        "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" -- "${alone[@]/#/--skip=}" || result=1
+        "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" -- --skip=chaos:: "${alone[@]/#/--skip=}" || result=1
         say "Rust tests that need their process or the clock to themselves, one at a time"
         "$ROOT/scripts/postgres.sh" cargo test "${members[@]}" --lib --bins --tests -- --test-threads=1 "${alone[@]}" || result=1
         return $result

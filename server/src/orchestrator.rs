@@ -167,6 +167,13 @@ async fn reconcile(deps: &Deps) {
     if !deps.options.alone {
         return;
     }
+    if let Err(error) = deps.store.free_keys().await {
+        // They are free by themselves after a minute.
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "idempotency keys of an earlier server stay reserved"
+        );
+    }
     match deps.store.expire_leases().await {
         Ok(0) => {}
         Ok(leases) => tracing::info!(leases, "tasks of an earlier server go on"),

@@ -5,6 +5,8 @@
 //! the deed and the note of its answer, the deed is recognised by the ids it has given: they follow
 //! from the key.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -12,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use sha2::{Digest as _, Sha256};
+use tokio::time::sleep;
 use tracing::Instrument as _;
 
 use super::inbound::BODY_LIMIT;
@@ -22,6 +25,14 @@ use crate::state::AppState;
 use crate::store::{IdempotencyKey, Recall, Store, StoreError, StoredAnswer};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// When a key is freed that could not be freed at once.
+const FREEING: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(15),
+];
+
 /// The most characters of a key.
 pub const LONGEST_KEY: usize = 255;
 
@@ -37,8 +48,8 @@ pub async fn once(State(state): State<AppState>, request: Request, next: Next) -
         Ok(identified) => identified,
         Err(problem) => return problem.into_response(),
     };
-    let store = state.service.store().clone();
-    let work = async move { replay(&store, &key, request, next).await };
+    let own = state.clone();
+    let work = async move { replay(&own, &key, request, next).await };
     match state.background.spawn(work.in_current_span()).await {
         Ok(Ok(response)) => response,
         Ok(Err(problem)) => problem.into_response(),
@@ -99,11 +110,12 @@ fn seed(key: &IdempotencyKey) -> Seed {
 }
 
 async fn replay(
-    store: &Store,
+    state: &AppState,
     key: &IdempotencyKey,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    let store = state.service.store();
     match store.recall(key).await.map_err(failed)? {
         Recall::Answered(answer) => return Ok(again(answer)),
         Recall::Different => return Err(Error::KeyReused.into()),
@@ -113,10 +125,38 @@ async fn replay(
     let response = next.run(request).await;
     if !response.status().is_success() {
         // Nothing was done, so the request may be sent again, corrected or later.
-        store.forget(key).await.map_err(failed)?;
+        free(state, key).await;
         return Ok(response);
     }
-    keep(store, key, response).await
+    let kept = keep(store, key, response).await;
+    if kept.is_err() {
+        // What was done is recognised when the request comes again.
+        free(state, key).await;
+    }
+    kept
+}
+
+/// Lets the key be used again. Where the database fails, that is tried again after the answer: the key
+/// would be reserved for a minute.
+async fn free(state: &AppState, key: &IdempotencyKey) {
+    let store = state.service.store().clone();
+    if store.forget(key).await.is_ok() {
+        return;
+    }
+    let key = key.clone();
+    let trying = async move {
+        for delay in FREEING {
+            sleep(delay).await;
+            match store.forget(&key).await {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "an idempotency key stays reserved"
+                ),
+            }
+        }
+    };
+    state.background.spawn(trying.in_current_span());
 }
 
 async fn keep(

@@ -102,6 +102,47 @@ pub struct Started {
     pub heard: Vec<MessageId>,
 }
 
+/// What the transcript of a conversation tells of an earlier process.
+struct Remembered {
+    plan: ResumePlan,
+    said: Vec<String>,
+    lost: Vec<MessageId>,
+    heard: Vec<MessageId>,
+}
+
+impl Remembered {
+    async fn read(
+        config: PathBuf,
+        task: &Task,
+        id: SessionId,
+        open: Option<MessageId>,
+    ) -> Result<Self, SessionError> {
+        let (uuid, message) = (id.as_uuid(), open.map(MessageId::as_uuid));
+        let taken_up = messages::taken_up_in(task, open);
+        let pending = task.pending_messages().filter(|_| open.is_some());
+        let pending: Vec<_> = pending.map(|known| (known.wire_id(), known.id)).collect();
+        let reading = spawn_blocking(move || {
+            let plan = resume_plan(&config, uuid, message)?;
+            let said = message.map(|message| said_since(&config, uuid, message));
+            let uuids = taken_up.iter().chain(&pending).map(|(uuid, _)| *uuid);
+            let lacking = lacking(&config, uuid, &uuids.collect::<Vec<_>>())?;
+            let those = |messages: Vec<(Uuid, MessageId)>, are_there: bool| -> Vec<MessageId> {
+                let messages = messages.into_iter();
+                let messages = messages.filter(|(uuid, _)| lacking.contains(uuid) != are_there);
+                messages.map(|(_, message)| message).collect()
+            };
+            Ok(Self {
+                plan,
+                said: said.transpose()?.unwrap_or_default(),
+                lost: those(taken_up, false),
+                heard: those(pending, true),
+            })
+        });
+        let read = reading.await.unwrap_or_else(|error| Err(error.into()));
+        read.map_err(SessionError::Transcript)
+    }
+}
+
 /// Starts the process that serves a session: a new conversation, or the earlier one if there is a
 /// transcript. `open` is the message of a turn that had not ended.
 pub async fn start(
@@ -123,25 +164,12 @@ pub async fn start(
     }
     let own = (transcripts.clone(), folders.config.clone());
     let mirror = Mirror::begin(own.0, task.id, id, own.1, known).await?;
-    let (config, message) = (folders.config.clone(), open.map(MessageId::as_uuid));
-    let taken_up = messages::taken_up_in(task, open);
-    let pending = task.pending_messages().filter(|_| open.is_some());
-    let pending: Vec<_> = pending.map(|known| (known.wire_id(), known.id)).collect();
-    let reading = spawn_blocking(move || {
-        let plan = resume_plan(&config, uuid, message)?;
-        let said = message.map(|message| said_since(&config, uuid, message));
-        let uuids = taken_up.iter().chain(&pending).map(|(uuid, _)| *uuid);
-        let lacking = lacking(&config, uuid, &uuids.collect::<Vec<_>>())?;
-        let those = |messages: Vec<(Uuid, MessageId)>, are_there: bool| -> Vec<MessageId> {
-            let messages = messages.into_iter();
-            let messages = messages.filter(|(uuid, _)| lacking.contains(uuid) != are_there);
-            messages.map(|(_, message)| message).collect()
-        };
-        let (lost, heard) = (those(taken_up, false), those(pending, true));
-        Ok((plan, said.transpose()?.unwrap_or_default(), lost, heard))
-    });
-    let read = reading.await.unwrap_or_else(|error| Err(error.into()));
-    let (plan, mut said, lost, heard) = read.map_err(SessionError::Transcript)?;
+    let Remembered {
+        plan,
+        mut said,
+        lost,
+        heard,
+    } = Remembered::read(folders.config.clone(), task, id, open).await?;
     // Known before there is an agent that could tell them.
     let handover = Handover::of(&deps.service, task).await?;
     let mut rules = prompts::rules(purpose).to_owned();

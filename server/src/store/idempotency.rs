@@ -167,4 +167,13 @@ impl Store {
             .await?;
         Ok(())
     }
+
+    /// Frees all reserved keys: those whose requests died with an earlier process. Only for the one
+    /// process that uses the database.
+    pub async fn free_keys(&self) -> Result<(), StoreError> {
+        let sql = "DELETE FROM idempotency_keys WHERE status IS NULL";
+        let freeing = statement(self.backend(), sql, []);
+        self.writer().execute_raw(freeing).await?;
+        Ok(())
+    }
 }

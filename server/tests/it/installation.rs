@@ -2,10 +2,12 @@
 //! CLI, and the scripted model in a process of its own, so that it outlives the server.
 
 use std::net::UdpSocket;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rand::Rng as _;
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -34,6 +36,8 @@ pub struct Installation {
     has_account: bool,
     /// More of its configuration.
     variables: Vec<(&'static str, &'static str)>,
+    /// The size of a disk of its own that the data directory is on, in bytes.
+    disk_bytes: Option<u64>,
 }
 
 /// A program with nothing of the tests' environment but the path.
@@ -101,6 +105,16 @@ impl Installation {
         it
     }
 
+    /// The same with a short lease, and with a disk of so many bytes if that is said.
+    pub async fn start_to_break(database: Option<String>, disk_bytes: Option<u64>) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut it = Self::on_its_way(data, database, true).await;
+        it.variables = vec![("CCS_LEASE_SECONDS", "2")];
+        it.disk_bytes = disk_bytes;
+        it.find_port().await;
+        it
+    }
+
     /// With its model, and without the server.
     async fn on_its_way(
         data: tempfile::TempDir,
@@ -134,6 +148,7 @@ impl Installation {
             database,
             has_account,
             variables: Vec::new(),
+            disk_bytes: None,
         }
     }
 
@@ -166,7 +181,7 @@ impl Installation {
             .append(true)
             .open(self.data.path().join("server.log"))
             .unwrap();
-        let mut command = clean(BINARY);
+        let mut command = self.server_command();
         command
             .arg("serve")
             .env("CCS_ADDR", self.base.trim_start_matches("http://"))
@@ -211,6 +226,73 @@ impl Installation {
         }
         self.server = Some(server);
         true
+    }
+
+    /// The server's program, on a disk of its own if it has one.
+    fn server_command(&self) -> Command {
+        let Some(bytes) = self.disk_bytes else {
+            return clean(BINARY);
+        };
+        let mut command = clean("bwrap");
+        command
+            .args(["--die-with-parent", "--dev-bind", "/", "/", "--size"])
+            .arg(bytes.to_string())
+            .arg("--tmpfs")
+            .arg(self.data.path())
+            .arg(BINARY);
+        command
+    }
+
+    /// Whether the server has not ended.
+    pub fn is_alive(&mut self) -> bool {
+        let server = self.server.as_mut().unwrap();
+        server.try_wait().unwrap().is_none()
+    }
+
+    /// The process of the server itself.
+    pub fn server_pid(&self) -> i32 {
+        let pid = self.server.as_ref().unwrap().id().unwrap();
+        if self.disk_bytes.is_none() {
+            return i32::try_from(pid).unwrap();
+        }
+        let children = format!("/proc/{pid}/task/{pid}/children");
+        let children = std::fs::read_to_string(children).unwrap();
+        children.trim().parse().unwrap()
+    }
+
+    /// The data directory, also if it is on a disk that only the server sees.
+    pub fn data_seen_from_outside(&self) -> PathBuf {
+        let data = self.data.path();
+        if self.disk_bytes.is_none() {
+            return data.to_owned();
+        }
+        let root = PathBuf::from(format!("/proc/{}/root", self.server_pid()));
+        root.join(data.strip_prefix("/").unwrap())
+    }
+
+    /// Where the server's database is. Of one on a disk that only the server sees it is a copy:
+    /// SQLite would look for the files behind the link that leads there.
+    pub fn database_url(&self) -> String {
+        if let Some(url) = &self.database {
+            return url.clone();
+        }
+        let mut folder = self.data.path().to_owned();
+        if self.disk_bytes.is_some() {
+            folder.push(format!("copy-{}", rand::rng().random::<u64>()));
+            std::fs::create_dir(&folder).unwrap();
+            for file in ["ccs.db", "ccs.db-wal"] {
+                let from = self.data_seen_from_outside().join(file);
+                std::fs::copy(from, folder.join(file)).unwrap();
+            }
+        }
+        format!("sqlite://{}", folder.join("ccs.db").display())
+    }
+
+    /// One connection past the server, to look behind it or to do damage.
+    pub async fn connection(&self) -> DatabaseConnection {
+        let mut options = ConnectOptions::new(self.database_url());
+        options.max_connections(1).min_connections(1);
+        Database::connect(options).await.unwrap()
     }
 
     /// Kills the server as a crash does.
@@ -316,17 +398,19 @@ impl Installation {
     }
 
     /// Processes that belong to this installation's agents: sandboxes name its data directory,
-    /// what runs inside carries the server's mark.
+    /// what runs inside carries the server's mark. The server's own Git is none of them.
     pub fn agent_processes(&self) -> Vec<String> {
         let data = self.data.path().join("tasks").display().to_string();
         let mark = server::agent::driver::owner(self.data.path());
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();
-            let whole = [read("cmdline"), read("environ")].concat();
-            let whole = String::from_utf8_lossy(&whole);
-            if whole.contains(&data) || whole.contains(&mark) {
-                let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
+            let read = |file: &str| {
+                let bytes = std::fs::read(entry.path().join(file)).unwrap_or_default();
+                String::from_utf8_lossy(&bytes).replace('\0', " ")
+            };
+            let command = read("cmdline");
+            let is_sandbox = read("comm").trim() == "bwrap" && command.contains(&data);
+            if is_sandbox || read("environ").contains(&mark) {
                 found.push(format!("{}: {command}", entry.file_name().display()));
             }
         }

@@ -8,6 +8,7 @@ mod agent;
 mod budgets;
 mod canary;
 mod changing;
+mod chaos;
 mod checkpoints;
 mod commands;
 mod crash;

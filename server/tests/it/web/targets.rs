@@ -27,7 +27,10 @@ async fn a_webhook_is_added_listed_changed_and_removed() {
     assert_eq!(added.status, StatusCode::CREATED, "{}", added.body);
     let shown = added.json();
     assert_eq!(shown["address"], "https://example.net/hook");
-    assert_eq!(shown["kinds"].as_array().unwrap().len(), ConcernKind::ALL.len());
+    assert_eq!(
+        shown["kinds"].as_array().unwrap().len(),
+        ConcernKind::ALL.len()
+    );
     assert!(!added.body.contains("whsec"));
     let path = added.header("location").to_owned();
     assert_eq!(app.get(PATH).await.json()["items"], json!([shown]));
