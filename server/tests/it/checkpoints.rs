@@ -16,7 +16,7 @@ about = "knows where it is by what was said"
 when = 'BEGIN JOB'
 [[turn.reply]]
 say = "I note it."
-tools = [{ bash = "echo first > notes; sleep 2" }]
+tools = [{ bash = "echo first > notes; sleep 30" }]
 [[turn.reply.or]]
 if = { tool_result = 'outcome is unknown' }
 say = "It was cut off."

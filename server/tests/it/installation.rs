@@ -133,6 +133,11 @@ impl Installation {
         let mut first = String::new();
         let mut lines = BufReader::new(model.stdout.take().unwrap());
         lines.read_line(&mut first).await.unwrap();
+        // Without it, agents would go to the real API.
+        assert!(
+            first.starts_with("http://127.0.0.1:"),
+            "the scripted model doesn't answer: {first:?}"
+        );
         Self {
             data,
             sources: tempfile::tempdir().unwrap(),
