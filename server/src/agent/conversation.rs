@@ -253,7 +253,8 @@ impl Conversation {
         }
         self.stage = Stage::Interrupted;
         self.deadline = Instant::now() + grace.mul_f64(0.4);
-        let line = stdin::interrupt("stop");
+        // With what it has not taken up: nobody would hear what it says to that.
+        let line = stdin::interrupt_all("stop");
         self.say(line);
     }
 

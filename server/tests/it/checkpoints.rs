@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::installation::Installation;
+use crate::installation::{Installation, transcripts};
 
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -75,6 +75,16 @@ fn lose_configuration(it: &Installation, id: &str) {
     std::fs::remove_dir_all(folder(it, id).join("agents")).unwrap();
 }
 
+/// Waits until the CLI's own transcript has the call: it writes a little later than it acts.
+async fn until_written_down(it: &Installation, id: &str, call: &str) {
+    let started = std::time::Instant::now();
+    let is_call = |entry: &Value| entry["type"] == "assistant" && entry.to_string().contains(call);
+    while !transcripts(&folder(it, id)).iter().any(is_call) {
+        assert!(started.elapsed() < LIMIT, "{}", it.server_log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 async fn checkpoints(it: &Installation, id: &str) -> Vec<Value> {
     let listed = it.get(&format!("/api/tasks/{id}/checkpoints")).await;
     listed["items"].as_array().unwrap().clone()
@@ -102,9 +112,7 @@ async fn so_does_a_turn_that_was_cut_off() {
     let variables = [("CCS_PAUSE_SECONDS", "1")];
     let it = Installation::start_set("notes", REMEMBERING, &variables).await;
     let id = noting(&it).await;
-    while !folder(&it, &id).join("workspace/notes").exists() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_written_down(&it, &id, "sleep 30").await;
     act(&it, &id, "pause", &json!({})).await;
     it.until(&id, LIMIT, |_| it.agent_processes().is_empty())
         .await;

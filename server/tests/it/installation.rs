@@ -2,7 +2,7 @@
 //! CLI, and the scripted model in a process of its own, so that it outlives the server.
 
 use std::net::UdpSocket;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -442,4 +442,24 @@ impl Drop for Installation {
     fn drop(&mut self) {
         self.model.start_kill().ok(); // it may have ended
     }
+}
+
+/// Every line of the CLI's own transcripts below a task's folder.
+pub fn transcripts(folder: &Path) -> Vec<Value> {
+    let mut folders = vec![folder.join("agents")];
+    let mut entries = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "jsonl") {
+                let text = std::fs::read_to_string(path).unwrap();
+                let lines = text.lines().map(serde_json::from_str);
+                // A line may have been cut by a kill.
+                entries.extend(lines.filter_map(Result::ok));
+            }
+        }
+    }
+    entries
 }

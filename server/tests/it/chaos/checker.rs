@@ -2,11 +2,12 @@
 //! and the CLI's own transcripts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement};
 use serde_json::Value;
 
+use crate::installation::transcripts;
 use crate::watcher::Seen;
 
 /// How lines lie in a chunk: JSON, one line each, in one zstd frame.
@@ -220,7 +221,7 @@ fn check_messages(
     expected: &Expected<'_>,
     findings: &mut Vec<String>,
 ) {
-    let entries = entries(&expected.folder);
+    let entries = transcripts(&expected.folder);
     for word in expected.words {
         let stored = events
             .iter()
@@ -248,26 +249,6 @@ fn check_messages(
     }
 }
 
-/// Every line of the CLI's own transcripts.
-fn entries(folder: &Path) -> Vec<Value> {
-    let mut folders = vec![folder.join("agents")];
-    let mut entries = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "jsonl") {
-                let text = std::fs::read_to_string(path).unwrap();
-                let lines = text.lines().map(serde_json::from_str);
-                // A line may have been cut by a kill.
-                entries.extend(lines.filter_map(Result::ok));
-            }
-        }
-    }
-    entries
-}
-
 /// Whether a person's words stand in an entry that the model is shown.
 fn is_message(entry: &Value, word: &str) -> bool {
     let is_shown = matches!(entry["type"].as_str(), Some("user" | "attachment"));
@@ -277,7 +258,7 @@ fn is_message(entry: &Value, word: &str) -> bool {
 /// Every call of a tool has its answer, be it that nobody knows what became of it.
 fn check_transcripts(expected: &Expected<'_>, findings: &mut Vec<String>) {
     let mut calls: HashMap<String, usize> = HashMap::new();
-    for entry in entries(&expected.folder) {
+    for entry in transcripts(&expected.folder) {
         let parts = entry["message"]["content"].as_array().cloned();
         for part in parts.unwrap_or_default() {
             let id = match part["type"].as_str() {
