@@ -17,6 +17,7 @@ use sea_orm::{
 };
 use tokio::task::spawn_blocking;
 
+use crate::agent::resume;
 use crate::store::{Store, StoreError, counted, stored};
 use crate::vault::{Tampered, TranscriptKey, Vault, VaultError};
 pub use mirror::Mirror;
@@ -144,6 +145,24 @@ impl Transcripts {
             .await?;
         file.finish()?;
         Ok(true)
+    }
+
+    /// Forgets a conversation that has not begun, so that it can begin: what there is of it has no message.
+    pub async fn discard(
+        &self,
+        session: SessionId,
+        config_dir: &Path,
+    ) -> Result<(), TranscriptError> {
+        let config = config_dir.to_owned();
+        let discarding = spawn_blocking(move || resume::discard(&config, session.as_uuid()));
+        if discarding.await.map_err(std::io::Error::other)?? {
+            tracing::warn!(session.id = %session, "a conversation that had not begun is begun anew");
+        }
+        row::Entity::delete_many()
+            .filter(Column::SessionId.eq(session.as_uuid()))
+            .exec(self.store.writer())
+            .await?;
+        Ok(())
     }
 
     /// Gives another conversation the beginning of this one. The ids have the same length, and so has

@@ -162,14 +162,17 @@ pub async fn start(
     if transcripts.restore(task.id, id, &folders.config).await? {
         tracing::warn!(session.id = %id, "the agent's conversation was lost and is written again");
     }
-    let own = (transcripts.clone(), folders.config.clone());
-    let mirror = Mirror::begin(own.0, task.id, id, own.1, known).await?;
     let Remembered {
         plan,
         mut said,
         lost,
         heard,
     } = Remembered::read(folders.config.clone(), task, id, open).await?;
+    if plan == ResumePlan::Fresh {
+        transcripts.discard(id, &folders.config).await?;
+    }
+    let own = (transcripts.clone(), folders.config.clone());
+    let mirror = Mirror::begin(own.0, task.id, id, own.1, known).await?;
     // Known before there is an agent that could tell them.
     let handover = Handover::of(&deps.service, task).await?;
     let mut rules = prompts::rules(purpose).to_owned();
