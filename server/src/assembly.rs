@@ -169,6 +169,7 @@ fn options(config: &Config, program: PathBuf) -> Options {
         lease: config.agents.lease,
         renew: config.agents.lease / 3,
         stands_still: config.agents.pause,
+        silence: config.agents.silence,
         owner: Uuid::now_v7().to_string(),
         pacing: config.agents.pacing.clone(),
         patience: config.agents.patience,

@@ -21,6 +21,7 @@ mod pause;
 mod run;
 mod serve;
 mod session;
+mod silence;
 mod turn;
 mod writing;
 
@@ -104,6 +105,8 @@ pub struct Options {
     pub owner: String,
     /// How long the processes of a paused agent stand still before they are ended.
     pub stands_still: Duration,
+    /// After how long without a sign of life an agent is nudged, and after as long again started anew.
+    pub silence: Option<Duration>,
     /// How long an account is left alone that can't be used.
     pub pacing: Pacing,
     /// How long agents wait for the model's API by themselves.

@@ -39,6 +39,10 @@ pub struct TaskView {
     pub resumes_at: Option<DateTime<Utc>>,
     /// The budget that it waits for.
     pub budget: Option<BudgetUse>,
+    /// Nothing is heard of its agent.
+    pub silence: Option<Silence>,
+    /// The last lines of its log before it failed.
+    pub last_lines: Vec<String>,
     /// The limit that it waits for.
     pub limit: Option<Limit>,
     /// Whether it goes on by itself when a limit has ended.
@@ -82,6 +86,8 @@ impl From<&Task> for TaskView {
             reason: reason(&task.status),
             resumes_at: resumes_at(task),
             budget: task.exceeded().copied(),
+            silence: task.silence,
+            last_lines: task.last_lines.clone(),
             limit: task.limit().cloned(),
             auto_resume: task.auto_resume,
             priority: task.priority,

@@ -24,6 +24,7 @@ mod permission;
 mod phase;
 mod question;
 mod reminder;
+mod silence;
 mod state;
 mod work;
 
@@ -53,6 +54,7 @@ pub use question::{
     QuestionStatus,
 };
 pub use reminder::{ReminderLevel, ReviewHours};
+pub use silence::Silence;
 pub use state::{
     Feedback, FeedbackStatus, Review, ReviewState, ReviewStatus, Run, Status, StatusName, Task,
     Turn, Waiting, WaitingReason,

@@ -28,6 +28,8 @@ use hyper_util::rt::TokioExecutor;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::api_meter::{AnswerMeter, ApiUsage};
@@ -80,6 +82,7 @@ struct Door {
 struct Process {
     upstream: Upstream,
     usage: Arc<Mutex<ApiUsage>>,
+    passed: Arc<watch::Sender<Instant>>,
 }
 
 /// The API that a process is led to.
@@ -113,6 +116,7 @@ pub struct ApiCalls {
     key: [u8; 32],
     door: Door,
     usage: Arc<Mutex<ApiUsage>>,
+    passed: Arc<watch::Sender<Instant>>,
 }
 
 impl Upstream {
@@ -166,9 +170,11 @@ impl ApiProxy {
         let api_key = format!("sk-agent-{}", process_key::generate());
         let key = process_key::digest(api_key.as_bytes());
         let usage = Arc::<Mutex<ApiUsage>>::default();
+        let passed = Arc::new(watch::Sender::new(Instant::now()));
         let process = Process {
             upstream,
             usage: Arc::clone(&usage),
+            passed: Arc::clone(&passed),
         };
         self.door.lock().insert(key, process);
         let access = ApiAccess {
@@ -176,7 +182,13 @@ impl ApiProxy {
             api_key: SecretString::from(api_key),
         };
         let door = self.door.clone();
-        (access, ApiCalls { key, door, usage })
+        let calls = ApiCalls {
+            key,
+            door,
+            usage,
+            passed,
+        };
+        (access, calls)
     }
 }
 
@@ -184,6 +196,12 @@ impl ApiCalls {
     /// What has been asked so far.
     pub fn usage(&self) -> ApiUsage {
         lock(&self.usage).clone()
+    }
+
+    /// When something passed for the last time, in either direction; when the door was opened, if
+    /// nothing has.
+    pub fn passed(&self) -> Instant {
+        *self.passed.borrow()
     }
 }
 
@@ -246,8 +264,9 @@ async fn pass(State(door): State<Door>, request: Request) -> Response {
         return refusal(StatusCode::BAD_REQUEST, "invalid_request_error", message);
     };
     lock(&process.usage).requests += 1;
+    process.passed.send_replace(Instant::now());
     match door.client.request(request).await {
-        Ok(answer) => pass_back(answer, process.usage),
+        Ok(answer) => pass_back(answer, process),
         Err(error) => {
             lock(&process.usage).failures += 1;
             tracing::warn!(
@@ -297,7 +316,8 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-fn pass_back(answer: http::Response<Incoming>, usage: Arc<Mutex<ApiUsage>>) -> Response {
+fn pass_back(answer: http::Response<Incoming>, process: Process) -> Response {
+    let Process { usage, passed, .. } = process;
     lock(&usage).begin(answer.status(), answer.headers(), Utc::now());
     let (mut parts, body) = answer.into_parts();
     remove_hop_by_hop(&mut parts.headers);
@@ -316,6 +336,7 @@ fn pass_back(answer: http::Response<Incoming>, usage: Arc<Mutex<ApiUsage>>) -> R
     };
     // An answer that breaks off breaks off here too.
     let body = body.map_frame(move |frame| {
+        passed.send_replace(Instant::now());
         if let Some(bytes) = frame.data_ref() {
             meter.meter.push(bytes);
         }

@@ -93,6 +93,9 @@ pub struct Agents {
     pub lease: Duration,
     /// How long the processes of a paused agent stand still before they are ended.
     pub pause: Duration,
+    /// After how long without a sign of life an agent is nudged, and after as long again started anew;
+    /// absent for never.
+    pub silence: Option<Duration>,
     /// How long an account is left alone that can't be used.
     pub pacing: Pacing,
     /// How long agents wait for the model's API by themselves.
@@ -111,6 +114,7 @@ impl Default for Agents {
             sandbox: SandboxChoice::default(),
             lease: Duration::from_secs(15),
             pause: Duration::from_mins(1),
+            silence: Some(Duration::from_mins(10)),
             pacing: Pacing::default(),
             patience: ApiPatience::default(),
         }
@@ -351,6 +355,8 @@ fn agents(sources: &Sources) -> Result<Agents, ConfigError> {
         sandbox: one_of(sources, "sandbox", "bwrap, none or auto")?.unwrap_or(defaults.sandbox),
         lease: seconds(sources, "lease_seconds", 2, 300)?.unwrap_or(defaults.lease),
         pause: seconds(sources, "pause_seconds", 1, 300)?.unwrap_or(defaults.pause),
+        silence: seconds(sources, "silence_seconds", 0, 86_400)?
+            .map_or(defaults.silence, |time| (!time.is_zero()).then_some(time)),
         pacing: waits::pacing(sources)?,
         patience: waits::patience(sources)?,
     })

@@ -43,6 +43,7 @@ const SETTINGS: &[Setting] = settings! {
     "max_agents": "How many agents run at once, 1 to 100 [default: 3]",
     "lease_seconds": "How long a claim on a task holds without being renewed, 2 to 300 [default: 15]",
     "pause_seconds": "How long a paused agent stands still before its process ends, 1 to 300 [default: 60]",
+    "silence_seconds": "After how long without a sign of life an agent is nudged, and after as long again started anew, 0 to 86400, 0 for never [default: 600]",
     "review_reminder_hours": "Call an undecided review to mind after so long, 0 for never [default: 24]",
     "review_urgent_hours": "The same as urgent [default: 48]",
     "review_escalation_hours": "The same for the last time [default: 72]",

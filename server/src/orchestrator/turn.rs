@@ -18,6 +18,7 @@ use super::pause::Hold;
 use super::run::{Ending, Next, Run, RunError};
 use super::serve::said;
 use super::session::Session;
+use super::silence::Vigil;
 use crate::agent::event::AgentEvent;
 use crate::agent::exit::Exit;
 use crate::agent::protocol::RateLimitInfo;
@@ -70,6 +71,7 @@ pub(super) struct Turn {
     /// A person holds the agent up.
     pub(super) held: Option<Hold>,
     pub(super) pace: Pace,
+    pub(super) vigil: Vigil,
 }
 
 impl Turn {
@@ -92,6 +94,7 @@ impl Turn {
             is_stopping: false,
             held: None,
             pace: Pace::from_now(),
+            vigil: Vigil::from_now(),
         }
     }
 
@@ -100,6 +103,7 @@ impl Turn {
         for by in [&mut self.begins_by, &mut self.stops_by] {
             *by = by.map(|by| by + time);
         }
+        self.vigil.grant(time);
     }
 
     /// The moment, unless the agent is held up: nothing can be expected of it then.
@@ -262,7 +266,10 @@ impl Run {
                 biased;
                 () = self.stop.cancelled() => return Ok(Attended::Ending(Ending::Shutdown)),
                 () = heads.call(&mut head) => {}
-                Some(call) = session.calls.next() => self.serve(session, call).await?,
+                Some(call) = session.calls.next() => {
+                    self.heard(turn, Instant::now()).await?;
+                    self.serve(session, call).await?;
+                }
                 () = overdue(turn.held.map(|hold| hold.until)) => return Ok(Attended::Held),
                 () = overdue(turn.expected(turn.begins_by)) => {
                     return Ok(turn.ended.take().map_or(Attended::Silence, Attended::Result));
@@ -270,6 +277,11 @@ impl Run {
                 () = overdue(turn.expected(turn.stops_by)) => return Ok(Attended::Stopped),
                 () = overdue(turn.expected(Some(turn.pace.mirrored_at))) => {
                     self.keep_pace(session, turn).await?;
+                }
+                () = overdue(turn.expected(turn.vigil.over_at(self.deps.options.silence))) => {
+                    if let Some(ending) = self.look_after(session, turn).await? {
+                        return Ok(Attended::Ending(ending));
+                    }
                 }
                 news = session.agent.next() => {
                     let Some(news) = news else {
@@ -324,6 +336,10 @@ impl Run {
         turn: &mut Turn,
         news: AgentEvent,
     ) -> Result<Progress, RunError> {
+        // That a message has reached the CLI's queue says nothing of what it is at work on.
+        if !matches!(news, AgentEvent::Lifecycle { .. }) {
+            self.heard(turn, Instant::now()).await?;
+        }
         match news {
             AgentEvent::Log(lines) => self.log(lines).await?,
             AgentEvent::Acting(action) => {

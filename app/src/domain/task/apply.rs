@@ -22,6 +22,7 @@ impl Task {
         task.version = record.version;
         task.updated_at = record.at;
         task.change(record);
+        task.change_silence(&record.event);
         task.count_time(before, last, record);
         Some(task)
     }
@@ -83,6 +84,8 @@ impl Task {
             checkpoint: None,
             review_requested: false,
             pause_requested: false,
+            silence: None,
+            last_lines: Vec::new(),
             failures: 0,
             limits: 0,
             tokens: Tokens::default(),
@@ -97,7 +100,11 @@ impl Task {
 
     fn change(&mut self, record: &EventRecord) {
         match &record.event {
-            TaskEvent::TaskCreated { .. } | TaskEvent::ErrorReported { .. } => {}
+            TaskEvent::TaskCreated { .. }
+            | TaskEvent::ErrorReported { .. }
+            // Beside what else an event says, and told by others as well.
+            | TaskEvent::AgentSilent { .. }
+            | TaskEvent::AgentStirred {} => {}
             TaskEvent::CheckpointCreated {
                 checkpoint,
                 session,
@@ -210,10 +217,12 @@ impl Task {
             }
             TaskEvent::TaskRetried {} => {
                 self.failures = 0;
+                self.last_lines.clear();
                 self.forget_interrupt();
             }
             TaskEvent::TaskCompleted {} => self.stand(Status::Completed),
-            TaskEvent::TaskFailed { reason } => {
+            TaskEvent::TaskFailed { reason, last_lines } => {
+                self.last_lines.clone_from(last_lines);
                 self.stand(Status::Failed {
                     reason: reason.clone(),
                 });

@@ -294,6 +294,10 @@ pub enum RunCommand {
         head: String,
     },
     Complete,
+    /// Nothing is heard of the agent any more; it is nudged.
+    FallSilent(Silence),
+    /// Something is heard of it again.
+    Stir,
     Limit(Limit),
     /// The task's budget is used up, and the next turn would need more.
     AwaitBudget,

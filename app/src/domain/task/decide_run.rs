@@ -136,6 +136,8 @@ impl Task {
                 _ => Err(Refusal::OutOfTurn("a review")),
             },
             RunCommand::Complete => self.complete(),
+            RunCommand::FallSilent(silence) => self.fall_silent(silence),
+            RunCommand::Stir => Ok(self.stir()),
             RunCommand::Limit(limit) => Ok(self.settled([TaskEvent::RateLimited { limit }])),
             RunCommand::AwaitBudget => self.await_budget(),
             RunCommand::AwaitDay(used) => Ok(self.settled([TaskEvent::BudgetExceeded { used }])),
@@ -143,7 +145,10 @@ impl Task {
             RunCommand::RefuseCredentials { message } => {
                 Ok(self.settled([TaskEvent::CredentialsRefused { message }]))
             }
-            RunCommand::GiveUp { reason } => Ok(self.settled([TaskEvent::TaskFailed { reason }])),
+            RunCommand::GiveUp { reason } => Ok(self.settled([TaskEvent::TaskFailed {
+                reason,
+                last_lines: Vec::new(),
+            }])),
             RunCommand::End { end, retry_at } => Ok(self.end_run(run, end, retry_at)),
         }
     }
@@ -287,11 +292,13 @@ impl Task {
 
     fn end_run(&self, run: Run, end: RunEnd, retry_at: DateTime<Utc>) -> Vec<TaskEvent> {
         let next = match &end {
-            RunEnd::Failed { message } if self.failures + 1 >= MAX_FAILURES => {
-                Some(TaskEvent::TaskFailed {
-                    reason: message.clone(),
-                })
-            }
+            RunEnd::Failed {
+                message,
+                last_lines,
+            } if self.failures + 1 >= MAX_FAILURES => Some(TaskEvent::TaskFailed {
+                reason: message.clone(),
+                last_lines: last_lines.clone(),
+            }),
             // It is queued once a person lets it go on.
             _ if self.status.is_paused() => None,
             RunEnd::Failed { .. } => Some(TaskEvent::TaskQueued {
@@ -316,7 +323,9 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         RunCommand::AwaitMessage => Some("a message"),
         RunCommand::AwaitBudget | RunCommand::AwaitDay(_) => Some("a budget"),
         RunCommand::Pause => Some("a pause"),
-        RunCommand::DeliverMessage { .. }
+        RunCommand::FallSilent(_)
+        | RunCommand::Stir
+        | RunCommand::DeliverMessage { .. }
         | RunCommand::LoseMessage { .. }
         | RunCommand::DeliverAnswers { .. }
         // It is refused once a phase has begun.

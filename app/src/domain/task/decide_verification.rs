@@ -167,7 +167,10 @@ impl Task {
             } else {
                 format!("phase {number} could not be verified")
             };
-            events.push(TaskEvent::TaskFailed { reason });
+            events.push(TaskEvent::TaskFailed {
+                reason,
+                last_lines: Vec::new(),
+            });
             return self.settled(events);
         }
         events.push(TaskEvent::PhaseCompleted { phase: number });

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Answer, Budget, BudgetUse, CheckpointKind, ConversationPlace, DeliverAt, DependencyKind, Given,
-    Limit, Priority, ReminderLevel, TaskEdit, Tokens,
+    Limit, Priority, ReminderLevel, Silence, TaskEdit, Tokens,
 };
 use crate::domain::estimate::EstimatedPhase;
 use crate::domain::id::{
@@ -289,6 +289,13 @@ pub enum TaskEvent {
     TaskPaused {},
     /// A person lets the task go on, or does not want it held up any more.
     TaskResumed {},
+    /// Nothing is heard of the agent any more; it was nudged.
+    AgentSilent {
+        #[serde(flatten)]
+        silence: Silence,
+    },
+    /// Something is heard of it again.
+    AgentStirred {},
     /// The account's limit is reached, or Claude can't be used for another reason; the task waits.
     RateLimited {
         #[serde(flatten)]
@@ -318,7 +325,12 @@ pub enum TaskEvent {
     /// All is done.
     TaskCompleted {},
     /// The task can't go on.
-    TaskFailed { reason: String },
+    TaskFailed {
+        reason: String,
+        /// The last lines of the log before that.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        last_lines: Vec<String>,
+    },
     /// Somebody called it off. The work is kept.
     TaskCancelled {},
     /// Somebody put the task away. Its history stays.
@@ -346,7 +358,12 @@ pub enum RunEnd {
     /// The task waits, is done, or was called off.
     Settled,
     /// The agent or its process failed.
-    Failed { message: String },
+    Failed {
+        message: String,
+        /// The last lines of the log before that.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        last_lines: Vec<String>,
+    },
     /// The server is shutting down; the task goes on after the next start.
     Shutdown,
     /// The process that drove the run was gone.

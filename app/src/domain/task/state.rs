@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::phase::{Phase, PhaseStatus, StepStatus, Verification};
 use super::{
     BudgetUse, Dependency, EventRecord, LatestCheckpoint, Limit, Message, Priority, Question,
-    ReminderLevel, Tokens, TurnPurpose,
+    ReminderLevel, Silence, Tokens, TurnPurpose,
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
 use crate::domain::money::Usd;
@@ -78,6 +78,12 @@ pub struct Task {
     /// A person wants the task held up when the agent's turn has ended.
     #[serde(default)]
     pub pause_requested: bool,
+    /// Nothing is heard of the agent.
+    #[serde(default)]
+    pub silence: Option<Silence>,
+    /// The last lines of the log before the task failed.
+    #[serde(default)]
+    pub last_lines: Vec<String>,
     /// Failures in a row; a completed turn forgets them.
     pub failures: u32,
     /// Rate limits in a row; a completed turn forgets them.

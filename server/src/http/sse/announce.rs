@@ -173,6 +173,8 @@ impl Own {
             | TaskEvent::AnswersDelivered { .. }
             | TaskEvent::PermissionGranted { .. }
             | TaskEvent::PermissionRevoked { .. }
+            | TaskEvent::AgentSilent { .. }
+            | TaskEvent::AgentStirred {}
             | TaskEvent::RateLimited { .. }
             | TaskEvent::LimitLifted {}
             | TaskEvent::BudgetWarned { .. }

@@ -192,7 +192,7 @@ on_both_databases! {
         let store = &database.store;
         create_queued(store, "One").await;
         let hand = Hand::take(store).await;
-        let end = RunEnd::Failed { message: "no reason".to_owned() };
+        let end = RunEnd::Failed { message: "no reason".to_owned(), last_lines: Vec::new() };
         let retry_at = Utc::now() - TimeDelta::seconds(1);
         hand.run(RunCommand::End { end, retry_at }).await;
         let claim = store.claim("test", LEASE).await.unwrap().unwrap();

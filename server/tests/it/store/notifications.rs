@@ -152,7 +152,7 @@ on_both_databases! {
         let failing = create_queued(store, "Failing").await.id;
         for _ in 0..3 {
             let hand = Hand::take(store).await;
-            let end = RunEnd::Failed { message: "It broke.".to_owned() };
+            let end = RunEnd::Failed { message: "It broke.".to_owned(), last_lines: Vec::new() };
             hand.run(RunCommand::End { end, retry_at: chrono::DateTime::UNIX_EPOCH }).await;
         }
         let open = told(store, "open").await;

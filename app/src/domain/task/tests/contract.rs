@@ -62,6 +62,7 @@ fn of_tasks() -> Vec<TaskEvent> {
         TaskEvent::TaskCompleted {},
         TaskEvent::TaskFailed {
             reason: "no way".to_owned(),
+            last_lines: vec!["So long.".to_owned()],
         },
         TaskEvent::TaskCancelled {},
         TaskEvent::TaskArchived {},
@@ -93,6 +94,7 @@ fn of_runs() -> Vec<TaskEvent> {
             run: RUN,
             end: RunEnd::Failed {
                 message: "gone".to_owned(),
+                last_lines: vec!["So long.".to_owned()],
             },
         },
         TaskEvent::ConversationStarted { session: SESSION },
@@ -123,6 +125,13 @@ fn of_runs() -> Vec<TaskEvent> {
             },
         },
         TaskEvent::LimitLifted {},
+        TaskEvent::AgentSilent {
+            silence: Silence {
+                since: at(0),
+                restart_at: at(1_200),
+            },
+        },
+        TaskEvent::AgentStirred {},
         TaskEvent::BudgetWarned { used: used(None) },
         TaskEvent::BudgetExceeded {
             used: used(Some(at(3_600))),

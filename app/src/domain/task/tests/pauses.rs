@@ -168,11 +168,13 @@ fn the_end_of_a_task_ends_its_pause() {
     for epoch in 2..=3 {
         let failed = RunEnd::Failed {
             message: "gone".to_owned(),
+            last_lines: Vec::new(),
         };
         story = story.run(ended(failed)).then(start(epoch));
     }
     let failed = story.then(NOW).run(ended(RunEnd::Failed {
         message: "gone".to_owned(),
+        last_lines: Vec::new(),
     }));
     assert_eq!(failed.status(), "failed");
 }

@@ -163,6 +163,7 @@ fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
                 2 => RunEnd::Settled,
                 _ => RunEnd::Failed {
                     message: "broken".to_owned(),
+                    last_lines: Vec::new(),
                 },
             },
             retry_at: at(60),

@@ -10,6 +10,7 @@ fn failed() -> RunCommand {
     RunCommand::End {
         end: RunEnd::Failed {
             message: "the agent is gone".to_owned(),
+            last_lines: Vec::new(),
         },
         retry_at: at(600),
     }
