@@ -140,7 +140,7 @@ impl Live {
     /// told of each task: it may have moved while the page was loaded. Call it from an effect.
     pub fn subscribe(self, listener: impl Fn(&LiveEvent) + Send + Sync + 'static) {
         for task in self.statuses.get_value() {
-            listener(&LiveEvent::Status(task));
+            listener(&LiveEvent::Status(Box::new(task)));
         }
         let id = self.next.get_value();
         self.next.set_value(id + 1);
@@ -180,9 +180,9 @@ impl Live {
         self.statuses.update_value(|statuses| match event {
             LiveEvent::Status(task) => {
                 match statuses.iter_mut().find(|known| known.id == task.id) {
-                    Some(known) if known.version <= task.version => known.clone_from(task),
+                    Some(known) if known.version <= task.version => known.clone_from(task.as_ref()),
                     Some(_) => {}
-                    None => statuses.push(task.clone()),
+                    None => statuses.push(task.as_ref().clone()),
                 }
             }
             LiveEvent::Gone(id) => statuses.retain(|known| known.id != *id),

@@ -15,7 +15,7 @@ use crate::domain::task::{
     Action, Actor, Answer, BudgetUse, Check, Choice, DeliverAt, Delivery, Dependency,
     DependencyKind, DependencyState, DependencyStatus, FeedbackStatus, Given, Limit, MessageStatus,
     Phase, PhaseStatus, Priority, Question, QuestionState, ReminderLevel, Review, ReviewState,
-    ReviewStatus, Status, StatusName, StepStatus, Task, Tokens, Verification, Waiting,
+    ReviewStatus, Silence, Status, StatusName, StepStatus, Task, Tokens, Verification, Waiting,
     WaitingReason,
 };
 use crate::domain::text::Note;

@@ -18,7 +18,7 @@ use crate::domain::log::LogLine;
 )]
 pub enum LiveEvent {
     /// A task, followed or not, is in another state or version.
-    Status(TaskView),
+    Status(Box<TaskView>),
     Phase(PhaseView),
     Review(ReviewView),
     Question(QuestionView),

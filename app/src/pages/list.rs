@@ -258,7 +258,7 @@ pub fn TaskTable(
                 let is_known = news.with_untracked(|news| news.contains(&task.id));
                 if is_new && rows.with_untracked(Vec::is_empty) {
                     // Nothing can jump where nothing is.
-                    rows.set(vec![ArcRwSignal::new(task.clone())]);
+                    rows.set(vec![ArcRwSignal::new(task.as_ref().clone())]);
                 } else if is_new != is_known {
                     news.update(|news| {
                         news.retain(|id| *id != task.id);

@@ -9,8 +9,11 @@ use super::task_budget::OutOfBudget;
 use super::task_limit::{HeldBack, Limited};
 use super::task_state::TaskState;
 use crate::api::{DependencyView, QuestionView, ReviewView};
+use crate::components::clock::{Countdown, Time};
 use crate::components::icon::{Glyph, Icon};
-use crate::domain::task::{Action, DependencyState, QuestionState, StatusName, WaitingReason};
+use crate::domain::task::{
+    Action, DependencyState, QuestionState, Silence, StatusName, WaitingReason,
+};
 use crate::reactive::{effect, memo, part};
 
 /// The card of what is open: a review, questions, dependencies, a failure.
@@ -48,7 +51,7 @@ pub fn Attention(
         match kind.get() {
         (_, Some(WaitingReason::Review), _) if !is_reviewing.get() => view! { <ReviewCard state /> }.into_any(),
         (_, Some(WaitingReason::Question), _) => view! { <Asks state /> }.into_any(),
-        (StatusName::Failed, _, _) => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /></Card> }.into_any(),
+        (StatusName::Failed, _, _) => view! { <Card tone="failed" icon=Icon::Cross title="This task has failed"><Reason state /> <LastLines state /></Card> }.into_any(),
         (_, Some(WaitingReason::Credentials), _) => view! { <Card tone="waiting" icon=Icon::Key title="Claude refused the credentials"><Reason state /> <a class="link" href="/settings">"Look at the settings"</a></Card> }.into_any(),
         (_, Some(WaitingReason::Message), _) => view! {
             <Card tone="waiting" icon=Icon::Message title="You have interrupted the agent">
@@ -61,6 +64,7 @@ pub fn Attention(
         (StatusName::Queued, _, _) => view! { <HeldBack /> }.into_any(),
         (StatusName::Paused, _, _) => view! { <Held state /> }.into_any(),
         (StatusName::Running, _, true) => view! { <StopsSoon /> }.into_any(),
+        (StatusName::Running, _, _) => view! { <Silent state /> }.into_any(),
         _ => ().into_any(),
     }
     };
@@ -103,6 +107,34 @@ pub fn Card(
 fn Reason(state: TaskState) -> impl IntoView {
     let reason = move || state.task.with(|task| task.reason.clone());
     view! { <p class="attention-text">{part(reason)}</p> }
+}
+
+/// What the agent did last before the task failed.
+#[component]
+fn LastLines(state: TaskState) -> impl IntoView {
+    let lines = move || {
+        let lines = state.task.with(|task| task.last_lines.join("\n"));
+        let shown = |lines: String| {
+            view! { <details><summary>"Its last lines"</summary> <pre class="log-code" tabindex="0">{lines}</pre></details> }
+        };
+        (!lines.is_empty()).then(|| shown(lines))
+    };
+    part(lines)
+}
+
+/// An agent of which nothing is heard.
+#[component]
+fn Silent(state: TaskState) -> impl IntoView {
+    let silence = memo(move || state.task.with(|task| task.silence));
+    let card = move || {
+        let Silence { since, restart_at } = silence.get()?;
+        Some(view! {
+            <Card tone="waiting" icon=Icon::Hourglass title="Nothing is heard of the agent">
+                <p class="attention-text">"Its last sign of life came "<Time at=since />". It was nudged. If it stays silent it is started again "<Countdown at=restart_at />", and goes on where it was."</p>
+            </Card>
+        })
+    };
+    part(card)
 }
 
 /// What a paused task was waiting for stays open, and can be answered.

@@ -125,7 +125,7 @@ impl TaskState {
                 if before != (task.status, task.waiting_reason) {
                     live.announce(task);
                 }
-                self.update_task(task.clone());
+                self.update_task(task.as_ref().clone());
                 self.drop_answered();
             }
             LiveEvent::Phase(phase) => self.phases.update(|phases| {

@@ -295,9 +295,9 @@ impl Run {
             }
             (Some(turn), _) => {
                 let (message, purpose) = (turn.message, turn.purpose.clone());
-                self.take_up_turn(task, message, purpose).await
+                Box::pin(self.take_up_turn(task, message, purpose)).await
             }
-            (None, Work::Turn(purpose)) => self.begin_turn(task, purpose).await,
+            (None, Work::Turn(purpose)) => Box::pin(self.begin_turn(task, purpose)).await,
             (None, work) => self.between_turns(task, work).await,
         }
     }

@@ -25,6 +25,7 @@ mod questions;
 mod reminders;
 mod scripted_model;
 mod settings;
+mod silence;
 mod store;
 mod support;
 mod targets;

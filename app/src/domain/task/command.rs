@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Answer, AskedQuestion, BudgetUse, Check, DeliverAt, DependencyKind, Given, Limit,
-    NeededDependency, PauseAt, Point, Priority, ReminderLevel, RunEnd, TurnOutcome, TurnPurpose,
-    UsageDelta,
+    NeededDependency, PauseAt, Point, Priority, ReminderLevel, RunEnd, Silence, TurnOutcome,
+    TurnPurpose, UsageDelta,
 };
 use crate::domain::estimate::EstimatedPhase;
 use crate::domain::id::{

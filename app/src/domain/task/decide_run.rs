@@ -87,14 +87,7 @@ impl Task {
                 phase,
                 summary,
                 files,
-            } => match self.active_phase() {
-                Some(active) if active.number == phase => Ok(vec![TaskEvent::PhaseReported {
-                    phase,
-                    summary,
-                    files,
-                }]),
-                _ => Err(Refusal::OutOfTurn("the end of that phase")),
-            },
+            } => self.report_phase(phase, summary, files),
             RunCommand::ReportError {
                 kind,
                 message,
@@ -222,6 +215,17 @@ impl Task {
                 note,
             }],
         })
+    }
+
+    fn report_phase(&self, phase: u32, summary: String, files: Vec<String>) -> Decision {
+        match self.active_phase() {
+            Some(active) if active.number == phase => Ok(vec![TaskEvent::PhaseReported {
+                phase,
+                summary,
+                files,
+            }]),
+            _ => Err(Refusal::OutOfTurn("the end of that phase")),
+        }
     }
 
     fn end_turn_events(

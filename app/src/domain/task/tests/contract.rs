@@ -434,7 +434,7 @@ fn task_completed() {
 
 #[test]
 fn task_failed() {
-    insta::assert_snapshot!(stored("TaskFailed"), @r#"{"type":"TaskFailed","data":{"reason":"no way"}}"#);
+    insta::assert_snapshot!(stored("TaskFailed"), @r#"{"type":"TaskFailed","data":{"reason":"no way","last_lines":["So long."]}}"#);
 }
 
 #[test]
@@ -473,6 +473,16 @@ fn interrupt_requested() {
 }
 
 #[test]
+fn agent_silent() {
+    insta::assert_snapshot!(stored("AgentSilent"), @r#"{"type":"AgentSilent","data":{"since":"1970-01-01T00:00:00Z","restart_at":"1970-01-01T00:20:00Z"}}"#);
+}
+
+#[test]
+fn agent_stirred() {
+    insta::assert_snapshot!(stored("AgentStirred"), @r#"{"type":"AgentStirred","data":{}}"#);
+}
+
+#[test]
 fn pause_requested() {
     insta::assert_snapshot!(stored("PauseRequested"), @r#"{"type":"PauseRequested","data":{}}"#);
 }
@@ -504,7 +514,7 @@ fn run_started() {
 
 #[test]
 fn run_ended() {
-    insta::assert_snapshot!(stored("RunEnded"), @r#"{"type":"RunEnded","data":{"run":"00000000-0000-0000-0000-000000000021","end":{"reason":"failed","message":"gone"}}}"#);
+    insta::assert_snapshot!(stored("RunEnded"), @r#"{"type":"RunEnded","data":{"run":"00000000-0000-0000-0000-000000000021","end":{"reason":"failed","message":"gone","last_lines":["So long."]}}}"#);
 }
 
 #[test]

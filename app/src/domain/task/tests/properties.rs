@@ -10,7 +10,7 @@ use super::*;
 type Choice = (u8, u8);
 
 fn choices() -> impl Strategy<Value = Vec<Choice>> {
-    prop::collection::vec((0..55_u8, any::<u8>()), 0..120)
+    prop::collection::vec((0..57_u8, any::<u8>()), 0..120)
 }
 
 fn workflow(kind: u8) -> Workflow {
@@ -211,6 +211,11 @@ fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
         },
         47 => RunCommand::AwaitMessage,
         52 => RunCommand::Pause,
+        55 => RunCommand::FallSilent(Silence {
+            since: at(i64::from(pick)),
+            restart_at: at(i64::from(pick) + 600),
+        }),
+        56 => RunCommand::Stir,
         54 => RunCommand::Estimate {
             phases: vec![
                 estimated(1, usize::from(pick % 5)),

@@ -217,6 +217,61 @@ fn three_failures_in_a_row_fail_the_task_and_a_good_turn_forgets_them() {
     assert_eq!(again.task().failures, 0);
 }
 
+/// A turn is open.
+fn at_work() -> Story {
+    let story = Story::running().run(start_phase(1));
+    let message = story.next_message();
+    let purpose = TurnPurpose::Opening { phase: 1 };
+    story.run(RunCommand::StartTurn { message, purpose })
+}
+
+const SILENCE: Silence = Silence {
+    since: DateTime::UNIX_EPOCH,
+    restart_at: DateTime::UNIX_EPOCH,
+};
+
+#[test]
+fn an_agent_falls_silent_once_and_stirs_once() {
+    let story = Story::running();
+    let fall = || from(RUN, RunCommand::FallSilent(SILENCE));
+    assert_eq!(story.refused(fall()), Refusal::OutOfTurn("a silence"));
+    let stir = || from(RUN, RunCommand::Stir);
+    let story = at_work();
+    assert_eq!(story.names(stir()), [""; 0]);
+    assert_eq!(story.names(fall()), ["AgentSilent"]);
+    let silent = story.then(fall());
+    assert_eq!(silent.task().silence, Some(SILENCE));
+    assert_eq!(silent.names(fall()), [""; 0]);
+    assert_eq!(silent.clone().then(stir()).task().silence, None);
+}
+
+#[test]
+fn a_silence_ends_with_its_run_and_while_the_agent_stands_still() {
+    let silent = at_work().then(from(RUN, RunCommand::FallSilent(SILENCE)));
+    assert_eq!(silent.clone().run(failed()).task().silence, None);
+    let now = TaskCommand::Pause { at: PauseAt::Now };
+    assert_eq!(silent.then(now).task().silence, None);
+}
+
+#[test]
+fn the_last_lines_stay_with_a_task_that_failed_until_it_is_tried_again() {
+    let failed = RunCommand::End {
+        end: RunEnd::Failed {
+            message: "the agent is gone".to_owned(),
+            last_lines: vec!["So long.".to_owned()],
+        },
+        retry_at: at(600),
+    };
+    let mut story = Story::running();
+    for epoch in 2..=3 {
+        story = story.run(failed.clone()).then(start(epoch));
+        assert_eq!(story.task().last_lines, [""; 0]);
+    }
+    let story = story.run(failed);
+    assert_eq!(story.task().last_lines, ["So long."]);
+    assert_eq!(story.then(TaskCommand::Retry).task().last_lines, [""; 0]);
+}
+
 #[test]
 fn a_shutdown_or_a_loss_costs_the_task_nothing() {
     for end in [RunEnd::Shutdown, RunEnd::Lost, RunEnd::Settled] {
