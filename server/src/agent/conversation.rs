@@ -21,7 +21,6 @@ use super::hearing::Hearing;
 use super::lines::{self, LINE_LIMIT, Line};
 use super::log_lines::stderr_line;
 use super::process_tree::ProcessTree;
-use super::stdin;
 
 /// The longest line of standard error that is kept whole, in bytes.
 const STDERR_LIMIT: usize = 64 * 1024;
@@ -58,7 +57,6 @@ pub(super) enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Running,
-    Interrupted,
     Closed,
     Terminated,
     Killed,
@@ -240,8 +238,9 @@ impl Conversation {
         }
     }
 
-    /// Begins the way to the end: four tenths of the grace for the turn to end, two for the process
-    /// to end by itself, the rest for it to obey SIGTERM.
+    /// Begins the way to the end: a process without a turn has three tenths of the grace to end by
+    /// itself, and the rest is for SIGTERM. A turn is not interrupted: the conversation would say that the
+    /// person wanted that, and the next process would not go on with it.
     async fn stop(&mut self, grace: Duration) {
         self.grace = grace;
         // One that stands still can't end by itself, and must not go on.
@@ -251,11 +250,7 @@ impl Conversation {
         if !self.in_turn {
             return self.close();
         }
-        self.stage = Stage::Interrupted;
-        self.deadline = Instant::now() + grace.mul_f64(0.4);
-        // With what it has not taken up: nobody would hear what it says to that.
-        let line = stdin::interrupt_all("stop");
-        self.say(line);
+        self.terminate(grace);
     }
 
     async fn hold(&mut self, is_held: bool) {
@@ -268,20 +263,22 @@ impl Conversation {
 
     async fn escalate(&mut self) {
         match self.stage {
-            Stage::Running | Stage::Interrupted => self.close(),
-            Stage::Closed => {
-                self.stage = Stage::Terminated;
-                self.deadline = Instant::now() + self.grace.mul_f64(0.4);
-                self.tree.terminate(self.sandboxed);
-            }
+            Stage::Running => self.close(),
+            Stage::Closed => self.terminate(self.grace.mul_f64(0.7)),
             Stage::Terminated | Stage::Killed => self.kill().await,
         }
     }
 
     fn close(&mut self) {
         self.stage = Stage::Closed;
-        self.deadline = Instant::now() + self.grace.mul_f64(0.2);
+        self.deadline = Instant::now() + self.grace.mul_f64(0.3);
         self.stdin = None;
+    }
+
+    fn terminate(&mut self, patience: Duration) {
+        self.stage = Stage::Terminated;
+        self.deadline = Instant::now() + patience;
+        self.tree.terminate(self.sandboxed);
     }
 
     async fn kill(&mut self) {
@@ -324,12 +321,7 @@ impl Conversation {
     fn note_turn(&mut self, event: &AgentEvent) {
         match event {
             AgentEvent::TurnStarted(_) => self.in_turn = true,
-            AgentEvent::TurnEnded(_) => {
-                self.in_turn = false;
-                if self.stage == Stage::Interrupted {
-                    self.close();
-                }
-            }
+            AgentEvent::TurnEnded(_) => self.in_turn = false,
             _ => {}
         }
     }

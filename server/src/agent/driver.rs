@@ -457,8 +457,8 @@ impl AgentControl {
         self.hold.send_replace(is_held);
     }
 
-    /// Ends the process within `grace`: the turn is interrupted, stdin closed, then SIGTERM and at
-    /// last SIGKILL to everything that is left. News go on to come until
+    /// Ends the process within `grace`: stdin is closed if no turn is under way, then SIGTERM and at last
+    /// SIGKILL to everything that is left. A turn that is cut off can be gone on with. News go on to come until
     /// [`AgentEvent::Exited`].
     pub fn stop(&self, grace: Duration) {
         self.stop.send_replace(Some(grace));

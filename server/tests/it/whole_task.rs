@@ -192,4 +192,7 @@ async fn a_stopped_server_takes_its_task_up_again() {
     it.start_server().await;
     it.until(&id, LIMIT, |task| task["status"] == "completed")
         .await;
+    let lines = it.all(&format!("/api/tasks/{id}/logs"), "seq").await;
+    let is_told = |line: &Value| line["text"] == "The slow command has ended.";
+    assert!(lines.iter().any(is_told), "{lines:#?}");
 }

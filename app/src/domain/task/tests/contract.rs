@@ -474,7 +474,7 @@ fn interrupt_requested() {
 
 #[test]
 fn agent_silent() {
-    insta::assert_snapshot!(stored("AgentSilent"), @r#"{"type":"AgentSilent","data":{"since":"1970-01-01T00:00:00Z","restart_at":"1970-01-01T00:20:00Z"}}"#);
+    insta::assert_snapshot!(stored("AgentSilent"), @r#"{"type":"AgentSilent","data":{"since":"2027-01-15T08:00:00Z","restart_at":"2027-01-15T08:20:00Z"}}"#);
 }
 
 #[test]
