@@ -8,8 +8,9 @@ if (!executablePath) {
 
 export default defineConfig({
   testDir: "tests",
-  // Every test has a server, a database and agents of its own; two cores carry one such test at a time.
-  workers: 1,
+  // Every test has a server, a database and agents of its own. They wait more than they work: two cores
+  // carry three files at a time.
+  workers: 3,
   // A test that passes the second time has found a race: it stays red.
   retries: 0,
   timeout: 120_000,

@@ -86,7 +86,7 @@ async fn an_agent_that_stirs_after_a_nudge_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_stays_silent_is_started_again_where_it_was() {
-    let (it, id) = start(&silent_for(120), "3").await;
+    let (it, id) = start(&silent_for(120), "6").await;
     it.until(&id, LIMIT, is_completed).await;
     let ended = &events(&it, &id, "RunEnded").await[0]["data"]["end"];
     let message = ended["message"].as_str().unwrap();
