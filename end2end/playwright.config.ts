@@ -9,8 +9,8 @@ if (!executablePath) {
 export default defineConfig({
   testDir: "tests",
   // Every test has a server, a database and agents of its own. They wait more than they work: two cores
-  // carry three files at a time.
-  workers: 3,
+  // carry two files at a time.
+  workers: 2,
   // A test that passes the second time has found a race: it stays red.
   retries: 0,
   timeout: 120_000,
@@ -19,7 +19,10 @@ export default defineConfig({
   reporter: [["list"], ["./reporter.ts"]],
   use: {
     ...devices["Desktop Chrome"],
-    trace: "retain-on-failure",
+    // Pictures of every step would cost as much as the pages themselves.
+    trace: { mode: "retain-on-failure", screenshots: false },
+    // What moves on a page is painted without pause, by the processor.
+    contextOptions: { reducedMotion: "reduce" },
     screenshot: "only-on-failure",
     actionTimeout: 10_000,
     navigationTimeout: 30_000,
