@@ -6,6 +6,7 @@
 mod checkpoint;
 mod estimate;
 mod notification;
+mod queue;
 mod request;
 mod settings;
 mod shown;
@@ -19,6 +20,7 @@ pub use notification::{
     PushSubscription, PushSubscriptionView, PushView, ReadCount, SigningSecret, TargetChannel,
     TargetTrial, TargetView,
 };
+pub use queue::{MoveTask, Prerequisite, QueueView, QueuedTask};
 pub use request::{
     Approval, CreateTask, Decided, DiffQuery, EditMessage, EditTask, EventQuery, GivenAnswer,
     LogFilter, LogMatchQuery, LogQuery, MessageText, PauseTask, ProvideDependency, SecretText,

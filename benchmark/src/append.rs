@@ -77,7 +77,7 @@ async fn write(store: Store, until: Instant) -> anyhow::Result<u32> {
     Ok(events)
 }
 
-fn draft() -> anyhow::Result<NewTask> {
+pub fn draft() -> anyhow::Result<NewTask> {
     Ok(NewTask {
         title: "A task".parse()?,
         description: "Do what is to be done.".parse()?,

@@ -9,6 +9,7 @@ mod generator;
 mod http;
 mod installation;
 mod log_lines;
+mod queue;
 mod redaction;
 mod report;
 mod site;
@@ -42,6 +43,7 @@ async fn measure(server: PathBuf) -> anyhow::Result<()> {
     let mut report = Report::start();
     log_lines::measure(&server, &mut report).await?;
     append::measure(&mut report).await?;
+    queue::measure(&mut report).await?;
     redaction::measure(&report);
     startup::measure(&server, &mut report).await?;
     report.conclude();

@@ -22,6 +22,7 @@ mod m20261123_000050_create_transcripts;
 mod m20261123_000060_create_account_limits;
 mod m20261123_000070_create_targets;
 mod m20261123_000090_create_finished_phases;
+mod m20261123_000100_order_queue;
 
 /// Brings a database to the present schema.
 pub struct Migrator;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000060_create_account_limits::Migration),
             Box::new(m20261123_000070_create_targets::Migration),
             Box::new(m20261123_000090_create_finished_phases::Migration),
+            Box::new(m20261123_000100_order_queue::Migration),
         ]
     }
 }

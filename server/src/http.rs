@@ -20,6 +20,7 @@ mod pages;
 mod permissions;
 pub mod problem;
 mod questions;
+mod queue;
 mod reviews;
 mod secrets;
 mod settings;
@@ -94,6 +95,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(checkpoints::routes())
         .merge(permissions::routes())
         .merge(questions::routes())
+        .merge(queue::routes())
         .merge(notifications::routes())
         .merge(targets::routes())
         .merge(dependencies::routes())

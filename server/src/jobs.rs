@@ -5,10 +5,14 @@
 //! database's clock counts.
 
 mod answer;
+mod claim;
 mod delivery;
+mod queue;
 mod review;
 
+pub use claim::{Caps, Claim};
 pub use delivery::{Delivery, MOST_ATTEMPTS};
+pub use queue::{Queue, Queued};
 pub use review::{ReviewTimer, TimerPurpose};
 
 use std::time::Duration;
@@ -17,60 +21,20 @@ use app::domain::id::TaskId;
 use app::domain::task::{Priority, Status, Task, Waiting};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
-use uuid::Uuid;
 
 use crate::store::{
-    LOCAL_OWNER, LOCAL_TEAM, Store, StoreError, clock, counted, gate_opens_ms, larger, open_gate,
-    statement, stored,
+    LOCAL_OWNER, LOCAL_TEAM, Store, StoreError, clock, counted, gate_opens_ms, larger, statement,
+    stored,
 };
-
-/// The right to run a task, until the lease ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// Which task.
-    pub task: TaskId,
-    /// Goes with every write of the run, as its fence.
-    pub epoch: u64,
-}
 
 /// The kind of job that is a task's run.
 const RUN: &str = "run";
-
-const HOUR_MS: i64 = 60 * 60 * 1000;
-
-/// Due and free, and no limit of an account holds it back, or held by somebody whose lease has ended;
-/// every prerequisite is completed. To its
-/// own lease a process gives as long again: if it lives and the database stood still, it renews it.
-const CLAIMABLE: &str = "kind = 'run' \
-    AND ((state = 'queued' AND not_before_ms <= {now} AND {open}) OR (state = 'leased' AND lease_until_ms \
-    + CASE WHEN lease_owner = $1 THEN CAST($2 AS BIGINT) ELSE 0 END <= {now})) \
-    AND {ready}";
 
 /// No prerequisite is unfinished.
 const READY: &str = "NOT EXISTS (SELECT 1 FROM prerequisites p LEFT JOIN tasks t ON t.id = p.depends_on \
     WHERE p.task_id = jobs.task_id AND COALESCE(t.status, '') <> 'completed')";
 
 impl Store {
-    /// Takes the most urgent task that is due, if there is one.
-    ///
-    /// A task gains a rank of priority after waiting 12 hours and another after 24. Of equals
-    /// the one that waits longest is taken.
-    pub async fn claim(&self, owner: &str, lease: Duration) -> Result<Option<Claim>, StoreError> {
-        let backend = self.backend();
-        let sql = claim_sql(backend);
-        let values = [owner.into(), millis(lease).into()];
-        let row = self
-            .writer()
-            .query_one_raw(statement(backend, sql, values))
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let task: Uuid = row.try_get("", "task_id")?;
-        Ok(Some(Claim {
-            task: TaskId::from_uuid(task),
-            epoch: counted(row.try_get("", "lease_epoch")?),
-        }))
-    }
-
     /// Holds on to a claim for another `lease`. Fails with [`StoreError::Fenced`] if it is lost.
     pub async fn renew(
         &self,
@@ -154,38 +118,6 @@ impl Store {
     }
 }
 
-fn claim_sql(backend: DbBackend) -> String {
-    let now = clock(backend);
-    let claimable = CLAIMABLE
-        .replace("{now}", now)
-        .replace("{ready}", READY)
-        .replace("{open}", &open_gate(backend));
-    let later = format!("{}(queued_at_ms, not_before_ms)", larger(backend));
-    let order = format!(
-        "ORDER BY priority + CASE WHEN {now} - {later} >= {day} THEN 2 WHEN {now} - {later} >= {half} THEN 1 \
-         ELSE 0 END DESC, {later}, task_id LIMIT 1",
-        day = 24 * HOUR_MS,
-        half = 12 * HOUR_MS,
-    );
-    let set = format!(
-        "SET state = 'leased', lease_epoch = lease_epoch + 1, lease_owner = $1, lease_until_ms = {now} + $2"
-    );
-    let returning = "RETURNING jobs.task_id, jobs.lease_epoch";
-    match backend {
-        // Several processes claim at the same time; each skips the rows that another looks at.
-        DbBackend::Postgres => format!(
-            "WITH next AS MATERIALIZED (SELECT task_id AS id FROM jobs WHERE {claimable} {order} \
-             FOR UPDATE SKIP LOCKED) \
-             UPDATE jobs {set} FROM next WHERE jobs.kind = 'run' AND jobs.task_id = next.id {returning}"
-        ),
-        // There is one writer.
-        _ => format!(
-            "UPDATE jobs {set} WHERE kind = 'run' AND task_id = \
-             (SELECT task_id FROM jobs WHERE {claimable} {order}) {returning}"
-        ),
-    }
-}
-
 /// Where a claim stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -264,13 +196,17 @@ impl Place {
     }
 }
 
-/// Whether a task's step from one state to the next may have made a job claimable: its own, or
-/// that of a task that waits for it.
+/// Whether a task's step from one state to the next may have made a job claimable: its own, that of a
+/// task that waits for it, or one that waits for a free place.
 pub(crate) fn may_release_work(before: Option<&Task>, after: &Task) -> bool {
     let moved = before.map(Place::of) != Some(Place::of(after));
     let queued = matches!(Place::of(after), Place::Queued { .. });
+    let is_free = before.is_some_and(|before| moved && Place::of(before) == Place::Held);
     (moved && (queued || after.status == Status::Completed))
-        || before.is_some_and(|before| queued && before.priority != after.priority)
+        || is_free
+        || before.is_some_and(|before| {
+            queued && (before.priority != after.priority || before.depends_on != after.depends_on)
+        })
 }
 
 /// Moves the task's jobs to where the task's new state wants it.
@@ -293,29 +229,63 @@ pub(crate) async fn follow(
         let values = [rank(after.priority).into(), after.id.as_uuid().into()];
         tx.execute_raw(statement(backend, sql, values)).await?;
     }
-    let was = Place::of(before);
-    if was == place {
+    if Place::of(before) == place {
+        if before.place != after.place && after.place.is_some() {
+            let sql = "UPDATE jobs SET place_us = $1 WHERE kind = 'run' AND task_id = $2";
+            let values = [given_place(after), after.id.as_uuid().into()];
+            tx.execute_raw(statement(backend, sql, values)).await?;
+        }
         return Ok(());
     }
+    let now = clock(backend);
     match place {
         Place::Held => {}
         Place::Idle => {
-            let sql = "UPDATE jobs SET state = 'idle', lease_owner = NULL, lease_until_ms = 0 \
-                       WHERE kind = 'run' AND task_id = $1";
+            let sql = format!(
+                "UPDATE jobs SET state = 'idle', lease_owner = NULL, lease_until_ms = 0, {} \
+                 WHERE kind = 'run' AND task_id = $1",
+                measured(now)
+            );
             let values = [after.id.as_uuid().into()];
             tx.execute_raw(statement(backend, sql, values)).await?;
         }
         Place::Queued { not_before_ms } => {
             let sql = format!(
-                "UPDATE jobs SET state = 'queued', not_before_ms = $1, queued_at_ms = {}, \
-                 lease_owner = NULL, lease_until_ms = 0 WHERE kind = 'run' AND task_id = $2",
-                clock(backend)
+                "UPDATE jobs SET state = 'queued', not_before_ms = $1, queued_at_ms = {now}, \
+                 place_us = {}, lease_owner = NULL, lease_until_ms = 0, {} \
+                 WHERE kind = 'run' AND task_id = $2",
+                place_us(backend, "$1", "$3"),
+                measured(now)
             );
-            let values = [not_before_ms.into(), after.id.as_uuid().into()];
+            let values = [
+                not_before_ms.into(),
+                after.id.as_uuid().into(),
+                given_place(after),
+            ];
             tx.execute_raw(statement(backend, sql, values)).await?;
         }
     }
     Ok(())
+}
+
+/// Keeps how long the run took that is over, if there was one.
+fn measured(now: &str) -> String {
+    format!("ran_ms = CASE WHEN state = 'leased' THEN {now} - claimed_at_ms ELSE ran_ms END")
+}
+
+/// The place that a person gave the task in the queue, in microseconds since 1970.
+fn given_place(task: &Task) -> Value {
+    task.place.map(|place| place.timestamp_micros()).into()
+}
+
+/// As an expression: the given place, or else since when the task may run. Places are in microseconds, so
+/// that there is room between any two.
+fn place_us(backend: DbBackend, not_before_ms: &str, given: &str) -> String {
+    format!(
+        "COALESCE(CAST({given} AS BIGINT), {later}({now}, CAST({not_before_ms} AS BIGINT)) * 1000)",
+        later = larger(backend),
+        now = clock(backend)
+    )
 }
 
 fn insertion(backend: DbBackend, task: &Task, place: Place) -> Statement {
@@ -325,8 +295,10 @@ fn insertion(backend: DbBackend, task: &Task, place: Place) -> Statement {
     };
     let sql = format!(
         "INSERT INTO jobs (kind, task_id, team_id, owner_id, state, priority, not_before_ms, queued_at_ms, \
-         attempt, lease_epoch, lease_until_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, {}, 0, 0, 0)",
-        clock(backend)
+         place_us, attempt, lease_epoch, lease_until_ms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, {now}, {place}, 0, 0, 0)",
+        now = clock(backend),
+        place = place_us(backend, "$7", "$8")
     );
     let values = [
         RUN.into(),
@@ -336,6 +308,7 @@ fn insertion(backend: DbBackend, task: &Task, place: Place) -> Statement {
         state.into(),
         rank(task.priority).into(),
         not_before_ms.into(),
+        given_place(task),
     ];
     statement(backend, sql, values)
 }

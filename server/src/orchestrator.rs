@@ -48,7 +48,7 @@ use crate::agent::api_proxy::ApiProxy;
 use crate::agent::driver::Launcher;
 use crate::agent::mcp::McpServer;
 use crate::guides::Guides;
-use crate::jobs::Claim;
+use crate::jobs::{Caps, Claim};
 use crate::limits::Pacing;
 use crate::logs::LogWriter;
 use crate::service::Service;
@@ -217,9 +217,14 @@ async fn next_claim(
             return Next::Full;
         }
         wake.mark_unchanged();
+        // While there are no accounts, all tasks are of one owner, who may use all places.
+        let caps = Caps {
+            overall: limit,
+            per_owner: limit,
+        };
         match deps
             .store
-            .claim(&deps.options.owner, deps.options.lease)
+            .claim_within(&deps.options.owner, deps.options.lease, caps)
             .await
         {
             Ok(Some(claim)) => {

@@ -17,6 +17,7 @@ mod settings;
 mod targets;
 mod usage;
 
+pub(crate) use append::advisory_lock;
 pub use append::{Append, Appended, Fence};
 pub use estimates::FinishedPhase;
 pub use heads::{Heads, Moved};
@@ -52,6 +53,10 @@ pub const LOCAL_TEAM: Uuid = Uuid::from_u128(1);
 /// The person that everything belongs to while there is no login.
 pub const LOCAL_OWNER: Uuid = Uuid::from_u128(1);
 
+/// On PostgreSQL, what only one transaction at a time may do has the key of an advisory lock.
+pub(crate) const LOCK_CLAIMS: i64 = 1;
+pub(crate) const LOCK_PREREQUISITES: i64 = 2;
+
 /// Earlier versions can damage a database in WAL mode that several connections use.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 
@@ -68,6 +73,9 @@ pub enum StoreError {
     /// The write came from a run that no longer holds the task.
     #[error("this run no longer holds the task")]
     Fenced,
+    /// The task would wait for itself: it, what it waits for, what that waits for, up to itself again.
+    #[error("the task would wait for itself")]
+    Circular(Vec<TaskId>),
     /// Events for a task that was never created.
     #[error("the history of a task has to begin with its creation")]
     NotCreated,
@@ -105,6 +113,9 @@ pub enum Corruption {
     /// A row holds a word or a number that its column never holds.
     #[error("event {version} of task {task} has an actor or a number that is not known")]
     Row { task: TaskId, version: u64 },
+    /// A row of the list of tasks.
+    #[error("a task in the list can't be read")]
+    View(#[source] serde_json::Error),
     /// What people have set.
     #[error("the stored settings can't be read")]
     Settings(#[source] serde_json::Error),

@@ -81,6 +81,8 @@ pub struct EditTask {
     pub budget_usd: Option<Usd>,
     /// How many tokens it may use; 0 for any number.
     pub budget_tokens: Option<u64>,
+    /// The tasks that have to be completed before it runs, all of them anew.
+    pub depends_on: Option<Vec<TaskId>>,
 }
 
 impl From<EditTask> for TaskEdit {
@@ -96,6 +98,7 @@ impl From<EditTask> for TaskEdit {
             auto_resume: edit.auto_resume,
             budget_usd: edit.budget_usd,
             budget_tokens: edit.budget_tokens,
+            depends_on: edit.depends_on,
         }
     }
 }

@@ -23,6 +23,7 @@ mod pause;
 mod permission;
 mod phase;
 mod question;
+mod rank;
 mod reminder;
 mod silence;
 mod state;
@@ -53,6 +54,7 @@ pub use question::{
     Answer, AnswerError, MAX_ANSWER_BYTES, MAX_ANSWER_PARTS, Question, QuestionState,
     QuestionStatus,
 };
+pub use rank::{Placed, moved};
 pub use reminder::{ReminderLevel, ReviewHours};
 pub use silence::Silence;
 pub use state::{

@@ -12,6 +12,7 @@ use super::dependencies::Beside;
 use super::new_task::{MAX_ANSWER_AFTER, plain_line};
 use super::seed::{Given, Seed, is_repetition};
 use crate::error::Error;
+use crate::store::StoreError;
 
 const MAX_PATH: usize = 1_000;
 
@@ -30,7 +31,19 @@ impl Service {
             let message = format!("must be at most {MAX_ANSWER_AFTER}");
             return Err(Error::field("answer_after_minutes", message));
         }
-        self.act(id, TaskCommand::Edit(edit)).await
+        if let Some(others) = &edit.depends_on {
+            let faults = self.check_prerequisites(others).await?;
+            if !faults.is_empty() {
+                return Err(Error::Invalid { fields: faults });
+            }
+        }
+        match self.act(id, TaskCommand::Edit(edit)).await {
+            Err(Error::Store(StoreError::Circular(circle))) => {
+                let message = self.tell_circle(&circle).await?;
+                Err(Error::field("depends_on", message))
+            }
+            edited => edited,
+        }
     }
 
     /// Puts the task away, and removes the values that it was given.

@@ -10,7 +10,6 @@ use super::Service;
 use crate::error::Error;
 use crate::spelling;
 
-const MAX_DEPENDENCIES: usize = 50;
 /// A year.
 pub(super) const MAX_ANSWER_AFTER: u32 = 366 * 24 * 60;
 const MAX_REPOSITORY: usize = 2_000;
@@ -47,18 +46,7 @@ impl Service {
                 format!("must be at most {MAX_ANSWER_AFTER}"),
             );
         }
-        if new.depends_on.len() > MAX_DEPENDENCIES {
-            fault(
-                "depends_on",
-                format!("must be at most {MAX_DEPENDENCIES} tasks"),
-            );
-        } else {
-            for id in &new.depends_on {
-                if !self.parts.store.has_task(*id).await? {
-                    fault("depends_on", format!("names {id}, which is no task"));
-                }
-            }
-        }
+        faults.extend(self.check_prerequisites(&new.depends_on).await?);
         let Some(workflow) = workflow.filter(|_| faults.is_empty()) else {
             return Err(Error::Invalid { fields: faults });
         };

@@ -10,7 +10,9 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::row::{event, snapshot};
-use super::{LOCAL_OWNER, LOCAL_TEAM, Store, StoreError, read, statement, stored};
+use super::{
+    LOCAL_OWNER, LOCAL_TEAM, LOCK_PREREQUISITES, Store, StoreError, read, statement, stored,
+};
 use crate::jobs::{self, Standing};
 use crate::projections::{self, Change};
 
@@ -159,11 +161,28 @@ async fn store(
         records: &appended.records,
     };
     projections::apply(tx, &change).await?;
+    refuse_circle(tx, &change).await?;
     jobs::follow(tx, change.before, change.after).await?;
     if version / SNAPSHOT_EVERY != appended.task.version / SNAPSHOT_EVERY {
         store_snapshot(tx, &appended.task).await?;
     }
     Ok(())
+}
+
+/// No task may wait for itself, over others or at once.
+async fn refuse_circle(tx: &DatabaseTransaction, change: &Change<'_>) -> Result<(), StoreError> {
+    let before = change.before.map(|before| &before.depends_on);
+    if change.after.depends_on.is_empty() || before == Some(&change.after.depends_on) {
+        return Ok(());
+    }
+    if tx.get_database_backend() == DbBackend::Postgres {
+        // One such change at a time: two at once could each be one half of a circle.
+        advisory_lock(tx, LOCK_PREREQUISITES).await?;
+    }
+    match projections::prerequisite::circle(tx, change.after.id).await? {
+        Some(circle) => Err(StoreError::Circular(circle)),
+        None => Ok(()),
+    }
 }
 
 /// A version that is there already was written by somebody else in between.
@@ -180,10 +199,16 @@ async fn lock(tx: &DatabaseTransaction, task: TaskId) -> Result<(), StoreError> 
     if tx.get_database_backend() == DbBackend::Postgres {
         let (high, low) = task.as_uuid().as_u64_pair();
         let key = (high ^ low).cast_signed();
-        let sql = "SELECT pg_advisory_xact_lock($1)";
-        tx.execute_raw(statement(DbBackend::Postgres, sql, [key.into()]))
-            .await?;
+        advisory_lock(tx, key).await?;
     }
+    Ok(())
+}
+
+/// Until the transaction ends. Only for PostgreSQL.
+pub(crate) async fn advisory_lock(tx: &DatabaseTransaction, key: i64) -> Result<(), DbErr> {
+    let sql = "SELECT pg_advisory_xact_lock($1)";
+    tx.execute_raw(statement(DbBackend::Postgres, sql, [key.into()]))
+        .await?;
     Ok(())
 }
 

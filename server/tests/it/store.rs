@@ -1,6 +1,7 @@
 //! The store on both databases.
 
 mod append;
+mod claim_model;
 mod estimates;
 mod idempotency;
 mod jobs;

@@ -6,6 +6,7 @@ mod hostile;
 mod idempotency;
 mod notifications;
 mod pages;
+mod queue;
 mod reading;
 mod reviews;
 mod secrets;

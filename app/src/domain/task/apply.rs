@@ -65,6 +65,7 @@ impl Task {
             answer_after,
             auto_resume,
             status: Status::Draft,
+            place: None,
             archived: false,
             phases: (1..)
                 .zip(phases)
@@ -121,6 +122,7 @@ impl Task {
             | TaskEvent::PermissionGranted { .. }
             | TaskEvent::PermissionRevoked { .. }
             | TaskEvent::TaskQueued { .. }
+            | TaskEvent::TaskRanked { .. }
             | TaskEvent::TaskStarted {}
             | TaskEvent::RunStarted { .. }
             | TaskEvent::RunEnded { .. }
@@ -191,8 +193,10 @@ impl Task {
                     not_before: *not_before,
                 });
             }
+            TaskEvent::TaskRanked { place } => self.place = Some(*place),
             TaskEvent::TaskStarted {} => self.started_at = Some(at),
             TaskEvent::RunStarted { run, epoch } => {
+                self.place = None;
                 self.stand(Status::Running(Run {
                     id: *run,
                     epoch: *epoch,
@@ -350,6 +354,7 @@ impl Task {
             auto_resume,
             budget_usd: _,
             budget_tokens: _,
+            depends_on,
         } = edit;
         if let Some(title) = title {
             self.title = title.clone();
@@ -359,6 +364,9 @@ impl Task {
         }
         if let Some(model) = model {
             self.model = Some(model.clone());
+        }
+        if let Some(depends_on) = depends_on {
+            self.depends_on.clone_from(depends_on);
         }
         self.answer_after = answer_after.unwrap_or(self.answer_after);
         self.auto_resume = auto_resume.unwrap_or(self.auto_resume);

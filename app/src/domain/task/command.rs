@@ -67,6 +67,9 @@ pub struct TaskEdit {
     /// The same in tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_tokens: Option<u64>,
+    /// All of them anew. Who writes it sees to it that no task waits for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depends_on: Option<Vec<TaskId>>,
 }
 
 /// A remark on a file, or on some of its lines, or on the whole.
@@ -111,6 +114,10 @@ pub enum TaskCommand {
     Edit(TaskEdit),
     /// Queue a draft.
     Execute,
+    /// Give a queued task the place of one that waits since then.
+    Rank {
+        place: DateTime<Utc>,
+    },
     Cancel,
     /// Try a failed or held task again.
     Retry,
@@ -379,6 +386,9 @@ pub enum Refusal {
     /// No such rule in this task.
     #[error("There is no such rule.")]
     UnknownRule,
+    /// It has no place among those that wait.
+    #[error("Only a task that waits in the queue has a place there.")]
+    NotQueued,
     /// The state forbids it.
     #[error("A task that is {state} can't be {}.", action.participle())]
     NotAllowed {

@@ -31,6 +31,7 @@ impl Task {
             TaskCommand::Create(_) => Err(Refusal::AlreadyCreated),
             TaskCommand::Edit(edit) => self.change_details(edit),
             TaskCommand::Execute => self.execute(),
+            TaskCommand::Rank { place } => self.rank(place),
             TaskCommand::Cancel => self.cancel(),
             TaskCommand::Retry => self.retry(),
             TaskCommand::Archive => self.archive(),
@@ -120,6 +121,10 @@ impl Task {
                 .answer_after
                 .is_none_or(|minutes| minutes == self.answer_after)
             && edit.auto_resume.is_none_or(|auto| auto == self.auto_resume)
+            && edit
+                .depends_on
+                .as_ref()
+                .is_none_or(|others| *others == self.depends_on)
             && edit
                 .model
                 .as_ref()

@@ -88,6 +88,8 @@ pub enum TaskEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         not_before: Option<DateTime<Utc>>,
     },
+    /// Somebody gave the queued task the place of one that waits since then.
+    TaskRanked { place: DateTime<Utc> },
     /// A run began for the first time.
     TaskStarted {},
     /// What the phases will probably need, as far as that could be told before the first of them.

@@ -47,6 +47,10 @@ pub struct Task {
     #[serde(default = "super::event::yes")]
     pub auto_resume: bool,
     pub status: Status,
+    /// Since when the task would have to wait for the place that a person gave it in the queue. Its next
+    /// run begins from a place of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<DateTime<Utc>>,
     pub archived: bool,
     pub phases: Vec<Phase>,
     /// The session of a conversation without phases.

@@ -145,6 +145,7 @@ impl Own {
             TaskEvent::TaskCreated { .. }
             | TaskEvent::TaskUpdated { .. }
             | TaskEvent::TaskQueued { .. }
+            | TaskEvent::TaskRanked { .. }
             | TaskEvent::TaskStarted {}
             | TaskEvent::TaskEstimated { .. }
             | TaskEvent::RunStarted { .. }

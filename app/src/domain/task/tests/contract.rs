@@ -43,11 +43,13 @@ fn of_tasks() -> Vec<TaskEvent> {
                 auto_resume: Some(false),
                 budget_usd: None,
                 budget_tokens: None,
+                depends_on: Some(vec![TASK]),
             },
         },
         TaskEvent::TaskQueued {
             not_before: Some(at(60)),
         },
+        TaskEvent::TaskRanked { place: at(30) },
         TaskEvent::TaskStarted {},
         TaskEvent::TaskEstimated {
             phases: vec![
@@ -409,12 +411,17 @@ fn task_created() {
 
 #[test]
 fn task_updated() {
-    insta::assert_snapshot!(stored("TaskUpdated"), @r#"{"type":"TaskUpdated","data":{"edit":{"title":"Another","description":"More","priority":"critical","auto_approve":false,"permission_mode":"strict","model":"another-model","answer_after":120,"auto_resume":false}}}"#);
+    insta::assert_snapshot!(stored("TaskUpdated"), @r#"{"type":"TaskUpdated","data":{"edit":{"title":"Another","description":"More","priority":"critical","auto_approve":false,"permission_mode":"strict","model":"another-model","answer_after":120,"auto_resume":false,"depends_on":["00000000-0000-0000-0000-000000007a5c"]}}}"#);
 }
 
 #[test]
 fn task_queued() {
     insta::assert_snapshot!(stored("TaskQueued"), @r#"{"type":"TaskQueued","data":{"not_before":"2027-01-15T08:01:00Z"}}"#);
+}
+
+#[test]
+fn task_ranked() {
+    insta::assert_snapshot!(stored("TaskRanked"), @r#"{"type":"TaskRanked","data":{"place":"2027-01-15T08:00:30Z"}}"#);
 }
 
 #[test]

@@ -74,6 +74,9 @@ fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
             },
         },
         50 | 51 => TaskCommand::Resume,
+        54 => TaskCommand::Rank {
+            place: at(i64::from(pick)),
+        },
         44 => TaskCommand::CancelMessage {
             message: any_message(task, pick),
         },
