@@ -46,9 +46,8 @@ const EXPIRED: &str = "jobs.lease_until_ms \
     + CASE WHEN jobs.lease_owner = $1 THEN CAST($2 AS BIGINT) ELSE 0 END <= {now}";
 
 /// The task to run next. `held` are the runs in force, `owners` all who have queued tasks (found one by one
-/// through the index), `heads` the first task of each owner and priority that is due, ready and held
-/// back by no limit of its account, and those
-/// whose run was lost.
+/// through the index), `heads` the first task of each owner and priority that is due, ready and held back by
+/// no limit of its account, and those whose run was lost.
 const NEXT: &str = "WITH RECURSIVE held(owner_id, runs) AS ( \
         SELECT jobs.owner_id, COUNT(*) FROM jobs \
         WHERE jobs.kind = 'run' AND jobs.state = 'leased' AND NOT ({expired}) GROUP BY jobs.owner_id), \

@@ -36,7 +36,7 @@ pub struct Queue {
     pub waiting: Vec<Queued>,
     /// How many wait in all.
     pub total: u64,
-    /// Since when each running task runs, by the database's clock.
+    /// How long each running task has run, by the database's clock.
     pub running: Vec<Duration>,
     /// The database's clock.
     pub now: DateTime<Utc>,

@@ -187,6 +187,7 @@ async fn the_api_describes_all_of_itself() {
     GET /api/notifications
     GET /api/overview
     GET /api/push
+    GET /api/queue
     GET /api/reviews/{id}
     GET /api/reviews/{id}/conversation
     GET /api/reviews/{id}/diff
@@ -242,6 +243,7 @@ async fn the_api_describes_all_of_itself() {
     POST /api/tasks/{id}/execute
     POST /api/tasks/{id}/interrupt
     POST /api/tasks/{id}/messages
+    POST /api/tasks/{id}/move
     POST /api/tasks/{id}/pause
     POST /api/tasks/{id}/permissions
     POST /api/tasks/{id}/resume

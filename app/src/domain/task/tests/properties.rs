@@ -10,7 +10,7 @@ use super::*;
 type Choice = (u8, u8);
 
 fn choices() -> impl Strategy<Value = Vec<Choice>> {
-    prop::collection::vec((0..57_u8, any::<u8>()), 0..120)
+    prop::collection::vec((0..58_u8, any::<u8>()), 0..120)
 }
 
 fn workflow(kind: u8) -> Workflow {
@@ -74,7 +74,7 @@ fn order(task: &Task, fresh: u128, kind: u8, pick: u8) -> TaskCommand {
             },
         },
         50 | 51 => TaskCommand::Resume,
-        54 => TaskCommand::Rank {
+        57 => TaskCommand::Rank {
             place: at(i64::from(pick)),
         },
         44 => TaskCommand::CancelMessage {
@@ -318,7 +318,7 @@ fn next(task: &Task, fresh: u128, pick: u8) -> RunCommand {
 
 fn command(task: &Task, fresh: u128, epoch: u64, (kind, pick): Choice) -> TaskCommand {
     match kind {
-        0..=14 | 27 | 28 | 40 | 41 | 43..=45 | 49..=51 => order(task, fresh, kind, pick),
+        0..=14 | 27 | 28 | 40 | 41 | 43..=45 | 49..=51 | 57 => order(task, fresh, kind, pick),
         24..=26 => TaskCommand::StartRun {
             run: run_id(epoch),
             epoch,
