@@ -358,6 +358,7 @@ impl Model {
                     let not_before = Some(Utc::now() + TimeDelta::hours(3));
                     let end = RunEnd::Failed {
                         message: "no reason".to_owned(),
+                        last_lines: Vec::new(),
                     };
                     let ended = TaskEvent::RunEnded { run: run_id(), end };
                     let queued = TaskEvent::TaskQueued { not_before };
