@@ -88,7 +88,7 @@ test.describe("in a browser", () => {
     await row.getByText("Choose").click();
     await row.getByLabel("Completed tasks").uncheck();
     await row.getByRole("button", { name: "Save" }).click();
-    await expect(row).toContainText("gets 8 of 9 kinds");
+    await expect(row).toContainText("gets 10 of 11 kinds");
     receiver.messages.length = 0;
     await runEcho(page);
     await page.goto("/settings");

@@ -11,6 +11,7 @@ mod budget;
 mod checkpoint;
 mod handover;
 mod inspection;
+mod last_lines;
 pub mod lease;
 mod limited;
 mod live;

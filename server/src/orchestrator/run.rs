@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 
 use app::api::AgentState;
 use app::domain::id::{CheckpointId, MessageId, ReviewId, RunId, SessionId, TaskId};
-use app::domain::log::LogLine;
 use app::domain::task::{CheckpointKind, Limit, RunCommand, RunEnd, Task, TurnPurpose, Work};
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
@@ -28,10 +27,6 @@ use crate::workspace::WorkspaceError;
 
 /// How often in a row a run may find that somebody else was faster.
 const MAX_SURPRISES: u32 = 20;
-
-/// So many lines of the log are kept with a failure, and so many characters of each.
-const LAST_LINES: u32 = 5;
-const LAST_LINE: usize = 500;
 
 /// What a step of a run leads to: the task as it is then, or the end of the run.
 pub(super) type Next = ControlFlow<Ending, Task>;
@@ -181,16 +176,6 @@ impl Run {
             }
         };
         self.say_last(kind, command).await
-    }
-
-    /// What the log ends with.
-    async fn last_lines(&self) -> Result<Vec<String>, RunError> {
-        let store = &self.deps.store;
-        let end = store.log_head(self.task).await.map_err(Error::from)?;
-        let part = store.log_after(self.task, end.saturating_sub(LAST_LINES.into()), LAST_LINES);
-        let lines = part.await.map_err(Error::from)?.lines;
-        let short = |line: LogLine| line.text.chars().take(LAST_LINE).collect();
-        Ok(lines.into_iter().map(short).collect())
     }
 
     /// Says the last of the run. Of a turn that stays open it is told where it stands.

@@ -41,10 +41,10 @@ impl Service {
             return Err(Error::field("before", message));
         }
         for (other, place) in moved(&line, id, to.before) {
-            let ranked = self.act(other, TaskCommand::Rank { place }).await;
-            // Another one may have begun to run by now: then it is in nobody's way.
-            if let (true, Err(error)) = (other == id, ranked) {
-                return Err(error);
+            match self.act(other, TaskCommand::Rank { place }).await {
+                // Another one may have begun to run by now: then it is in nobody's way.
+                Err(Error::Refused { .. }) if other != id => {}
+                ranked => drop(ranked?),
             }
         }
         Ok(TaskView::from(&self.load(id).await?))
