@@ -16,7 +16,7 @@ about = "knows where it is by what was said"
 when = 'BEGIN JOB'
 [[turn.reply]]
 say = "I note it."
-tools = [{ bash = "echo first > notes; sleep 30" }]
+tools = [{ bash = "echo first > notes; sleep SECONDS" }]
 [[turn.reply.or]]
 if = { tool_result = 'outcome is unknown' }
 say = "It was cut off."
@@ -29,6 +29,11 @@ tools = [{ bash = "echo '{{text}}' >> notes" }]
 [[turn.reply]]
 say = "Remembered: {{text}}"
 "#;
+
+/// The first turn's command takes so many seconds.
+fn remembering(seconds: u32) -> String {
+    REMEMBERING.replace("SECONDS", &seconds.to_string())
+}
 
 async fn noting(it: &Installation) -> String {
     let task = json!({
@@ -92,7 +97,7 @@ async fn checkpoints(it: &Installation, id: &str) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_goes_on_when_the_configuration_of_its_agent_is_lost() {
-    let it = Installation::start_with("notes", REMEMBERING).await;
+    let it = Installation::start_with("notes", &remembering(1)).await;
     let id = noting(&it).await;
     until(&it, &id, "completed").await;
     for text in ["One.", "Two."] {
@@ -110,7 +115,7 @@ async fn a_conversation_goes_on_when_the_configuration_of_its_agent_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn so_does_a_turn_that_was_cut_off() {
     let variables = [("CCS_PAUSE_SECONDS", "1")];
-    let it = Installation::start_set("notes", REMEMBERING, &variables).await;
+    let it = Installation::start_set("notes", &remembering(30), &variables).await;
     let id = noting(&it).await;
     until_written_down(&it, &id, "sleep 30").await;
     act(&it, &id, "pause", &json!({})).await;

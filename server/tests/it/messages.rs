@@ -319,24 +319,27 @@ say = "It ran."
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_dies_with_the_agent_right_after_it_was_taken_up_is_read_by_the_next_one() {
-    for wait_ms in [0, 0, 40, 150] {
-        let (mut it, id) = at_work(BRIEF).await;
-        until_kind(&it, &id, "tool_use").await;
-        write(&it, &id).await;
-        while messages(&it, &id).await[0]["status"] != "delivered" {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-        it.kill_server().await;
-        it.start_server().await;
-        let events = completed(&it, &id).await;
-        let lost = names(&events).contains(&"MessageLost");
-        println!("killed {wait_ms} ms after it was taken up: lost {lost}");
-        let heard = said(&it, &id, "Told in between: Mind the gap.").await
-            || said(&it, &id, "Heard: Mind the gap.").await;
-        let lines = it.all(&format!("/api/tasks/{id}/logs"), "seq").await;
-        assert!(heard, "{lines:#?} {events:#?}");
+    let rounds = [0, 0, 40, 150].map(|wait_ms| Box::pin(dies_after(wait_ms)));
+    futures::future::join_all(rounds).await;
+}
+
+async fn dies_after(wait_ms: u64) {
+    let (mut it, id) = at_work(BRIEF).await;
+    until_kind(&it, &id, "tool_use").await;
+    write(&it, &id).await;
+    while messages(&it, &id).await[0]["status"] != "delivered" {
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
+    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    it.kill_server().await;
+    it.start_server().await;
+    let events = completed(&it, &id).await;
+    let lost = names(&events).contains(&"MessageLost");
+    println!("killed {wait_ms} ms after it was taken up: lost {lost}");
+    let heard = said(&it, &id, "Told in between: Mind the gap.").await
+        || said(&it, &id, "Heard: Mind the gap.").await;
+    let lines = it.all(&format!("/api/tasks/{id}/logs"), "seq").await;
+    assert!(heard, "{lines:#?} {events:#?}");
 }
 
 async fn until_kind(it: &Installation, id: &str, kind: &str) {

@@ -8,6 +8,17 @@ use crate::installation::Installation;
 
 const LIMIT: Duration = Duration::from_mins(2);
 
+/// A command that is still running when the server is stopped, and not for long.
+const COUNTING: &str = r#"
+about = "runs a command of six seconds"
+[[turn]]
+[[turn.reply]]
+say = "I count."
+tools = [{ bash = '''awk 'BEGIN { for (i = 1; i <= 60; i++) { print i; system("sleep 0.1") } }' ''' }]
+[[turn.reply]]
+say = "The slow command has ended."
+"#;
+
 fn waits_for_review(task: &Value) -> bool {
     assert_ne!(task["status"], "failed", "{task:#}");
     task["waiting_reason"] == "review"
@@ -180,9 +191,9 @@ async fn a_limit_is_waited_for_and_is_no_failure() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_server_takes_its_task_up_again() {
-    let mut it = Installation::start().await;
+    let mut it = Installation::start_with("counting", COUNTING).await;
     let id = it
-        .create("custom", "Count slowly.\n\nscenario: slow_bash")
+        .create("custom", "Count slowly.\n\nscenario: counting")
         .await;
     it.until(&id, LIMIT, |task| task["status"] == "running")
         .await;
