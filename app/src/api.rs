@@ -13,7 +13,7 @@ mod shown;
 mod usage;
 mod view;
 
-pub use checkpoint::{CheckpointView, CompareQuery};
+pub use checkpoint::{CheckpointView, CompareQuery, ForkTask, RestoreTask};
 pub use estimate::{Calibration, EstimateReport, JudgedEstimate, KindCalibration};
 pub use notification::{
     EditTarget, NeedView, NeedsYou, NewTarget, NotificationQuery, NotificationView, PushKeys,

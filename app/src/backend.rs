@@ -7,16 +7,18 @@ use leptos::prelude::use_context;
 use uuid::Uuid;
 
 use crate::api::{
-    AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
-    DependencyView, EditMessage, EditSettings, EstimateReport, EventQuery, EventView, GivenAnswer,
-    GuideContent, GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret,
-    NewTarget, NotificationQuery, NotificationView, Overview, Page, PermissionsView,
-    ProvideDependency, QuestionView, ReadCount, ReviewView, ReviewWork, SecretText, SecretView,
-    SettingsView, ShowFile, ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail,
-    TaskQuery, TaskView, UsagePage, UsageReport, WorkflowView,
+    AccountCheck, BranchView, ChangeList, CheckpointView, CompareQuery, CreateTask,
+    DeliverableContent, DeliverableView, DependencyView, EditMessage, EditSettings, EstimateReport,
+    EventQuery, EventView, ForkTask, GivenAnswer, GuideContent, GuideView, LogPage, LogQuery,
+    MessageText, MessageView, NeedsYou, NewSecret, NewTarget, NotificationQuery, NotificationView,
+    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount, RestoreTask,
+    ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile,
+    SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView, UsagePage,
+    UsageReport, WorkflowView,
 };
 use crate::domain::id::{
-    DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
+    CheckpointId, DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId,
+    RuleId, TaskId,
 };
 use crate::domain::permission::{GrantedRule, PermissionRule};
 use crate::domain::task::{ChangeRequest, Comment, ConcernKind, PauseAt, TaskEdit};
@@ -109,6 +111,16 @@ pub trait Backend: Send + Sync {
     async fn deliverable(&self, id: TaskId, path: String) -> Result<DeliverableContent, Fault>;
     /// With the changed lines, ready to be shown.
     async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<ChangeList, Fault>;
+    async fn checkpoints(&self, id: TaskId) -> Result<Vec<CheckpointView>, Fault>;
+    /// With the changed lines, ready to be shown.
+    async fn compare(
+        &self,
+        id: TaskId,
+        from: CheckpointId,
+        query: CompareQuery,
+    ) -> Result<ChangeList, Fault>;
+    async fn fork(&self, id: TaskId, wanted: ForkTask) -> Result<TaskView, Fault>;
+    async fn restore(&self, id: TaskId, wanted: RestoreTask) -> Result<TaskView, Fault>;
     async fn branch(&self, id: TaskId) -> Result<Option<BranchView>, Fault>;
     async fn review_work(&self, id: ReviewId, since: bool) -> Result<ReviewWork, Fault>;
     async fn review_file(&self, id: ReviewId, wanted: ShowFile) -> Result<ShownFile, Fault>;

@@ -2,6 +2,7 @@
 
 pub mod changes;
 pub mod clock;
+pub mod dialog;
 pub mod document;
 pub mod estimate;
 pub mod faults;

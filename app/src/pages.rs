@@ -4,6 +4,7 @@ mod activity;
 mod asking;
 mod call_card;
 mod changes;
+mod checkpoints;
 mod dependency_card;
 mod estimates;
 mod files;

@@ -53,7 +53,7 @@ test("every page is accessible in both themes and on a phone", async ({ page }) 
   await task.untilReview("Planning");
   await task.openReview();
   await expectAccessible(page, "the review");
-  for (const part of ["files", "changes", "usage", "history"]) {
+  for (const part of ["files", "changes", "usage", "checkpoints", "history"]) {
     await page.goto(`/tasks/${task.id}/${part}`);
     await expectAccessible(page, part);
   }

@@ -1,11 +1,12 @@
 //! What can go wrong behind the API: refusals of the domain, and failures of what lies below.
 
-use app::domain::task::{Action, Refusal};
+use app::domain::task::{Action, ForkError, Refusal};
 use app::fault::FieldFault;
 
 use crate::guides::GuideError;
 use crate::notifier::NotifierError;
 use crate::store::StoreError;
+use crate::transcripts::TranscriptError;
 use crate::vault::VaultError;
 use crate::workspace::WorkspaceError;
 
@@ -60,6 +61,12 @@ pub enum Error {
     /// A guide of this installation can't be read.
     #[error(transparent)]
     Guide(#[from] GuideError),
+    /// A conversation can't be copied.
+    #[error(transparent)]
+    Transcript(#[from] TranscriptError),
+    /// A task's history can't be the beginning of another's.
+    #[error(transparent)]
+    Fork(#[from] ForkError),
     /// The task's files can't be read, or should not be.
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),

@@ -45,6 +45,8 @@ impl From<Error> for Fault {
             )
             | Error::Store(_)
             | Error::Guide(_)
+            | Error::Transcript(_)
+            | Error::Fork(_)
             | Error::Vault(_)
             | Error::Notifier(_)
             | Error::OutOfTurn(_)

@@ -7,6 +7,7 @@ mod checkpoints;
 mod commands;
 mod dependencies;
 mod estimates;
+mod forks;
 mod guides;
 mod messages;
 mod new_task;

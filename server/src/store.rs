@@ -3,6 +3,7 @@
 //! Events, projections and the queue change together, in one transaction. Channels only say
 //! "look again" ([`Heads`]); whoever wants to know what happened reads it here.
 
+mod adopt;
 mod append;
 mod checkpoints;
 mod estimates;

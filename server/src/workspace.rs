@@ -21,6 +21,7 @@ mod git;
 mod known;
 mod patch;
 mod record;
+mod restore;
 mod reviewed;
 pub mod sample;
 mod scratch;

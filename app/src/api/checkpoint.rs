@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{CheckpointId, TaskId};
 use crate::domain::task::CheckpointKind;
+use crate::domain::text::Title;
 
 /// A point that a task can be resumed or forked from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,4 +30,25 @@ pub struct CheckpointView {
 pub struct CompareQuery {
     /// Another checkpoint of the task; its files as they are now unless given.
     pub to: Option<CheckpointId>,
+}
+
+/// Where another task begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ForkTask {
+    /// The newest unless given.
+    pub checkpoint_id: Option<CheckpointId>,
+    /// The origin's, marked as a fork, unless given.
+    pub title: Option<Title>,
+    /// Let it go on at once. Else it is paused, or waits for what it waited for at the checkpoint.
+    pub start: bool,
+}
+
+/// Where a task goes back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RestoreTask {
+    pub checkpoint_id: CheckpointId,
 }

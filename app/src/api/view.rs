@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::estimate::PhaseEstimate;
 use crate::domain::id::{
-    DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, SessionId, TaskId,
+    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, SessionId, TaskId,
 };
 use crate::domain::money::Usd;
 use crate::domain::permission::{AskedPermission, GrantedRule, PermissionMode};
@@ -14,9 +14,9 @@ use crate::domain::plan::TaskType;
 use crate::domain::task::{
     Action, Actor, Answer, BudgetUse, Check, Choice, DeliverAt, Delivery, Dependency,
     DependencyKind, DependencyState, DependencyStatus, FeedbackStatus, Given, Limit, MessageStatus,
-    Phase, PhaseStatus, Priority, Question, QuestionState, ReminderLevel, Review, ReviewState,
-    ReviewStatus, Silence, Status, StatusName, StepStatus, Task, Tokens, Verification, Waiting,
-    WaitingReason,
+    Origin, Phase, PhaseStatus, Priority, Question, QuestionState, ReminderLevel, Review,
+    ReviewState, ReviewStatus, Silence, Status, StatusName, StepStatus, Task, Tokens, Verification,
+    Waiting, WaitingReason,
 };
 use crate::domain::text::Note;
 
@@ -63,6 +63,15 @@ pub struct TaskView {
     pub permission_mode: PermissionMode,
     pub repository: Option<String>,
     pub depends_on: Vec<TaskId>,
+    /// Where it comes from, if it is a fork.
+    #[serde(default)]
+    pub forked_from: Option<Origin>,
+    /// The newest checkpoint.
+    #[serde(default)]
+    pub checkpoint_id: Option<CheckpointId>,
+    /// Its files are being brought back from a checkpoint.
+    #[serde(default)]
+    pub restoring: bool,
     pub auto_approve: bool,
     /// After how many minutes a question takes the answer that its agent has proposed; 0 for never.
     pub answer_after_minutes: u32,
@@ -105,6 +114,9 @@ impl From<&Task> for TaskView {
             permission_mode: task.permission_mode,
             repository: task.repository.clone(),
             depends_on: task.depends_on.clone(),
+            forked_from: task.origin,
+            checkpoint_id: task.checkpoint.map(|latest| latest.id),
+            restoring: task.restoring.is_some(),
             auto_approve: task.auto_approve,
             answer_after_minutes: task.answer_after,
             actions: task.actions(),
@@ -290,6 +302,7 @@ impl ReviewView {
                 Some(*at),
                 Some(feedback.to_string()),
             ),
+            ReviewStatus::Superseded => (ReviewState::Superseded, None, None),
         };
         let feedback = review.feedback.iter().map(|comment| FeedbackView {
             id: comment.id,

@@ -17,6 +17,7 @@ mod decide_verification;
 mod dependency;
 mod estimate;
 mod event;
+mod fork;
 mod limit;
 mod message;
 mod pause;
@@ -25,6 +26,7 @@ mod phase;
 mod question;
 mod rank;
 mod reminder;
+mod restore;
 mod silence;
 mod state;
 mod work;
@@ -46,6 +48,7 @@ pub use event::{
     Actor, ApiUse, AskedQuestion, Check, Choice, EventRecord, NeededDependency, RunEnd, TaskEvent,
     TurnOutcome, TurnPurpose, UsageDelta, Via,
 };
+pub use fork::{ForkError, Forked, NewFork, Origin, forked};
 pub use limit::{Limit, LimitCause};
 pub use message::{DeliverAt, Delivery, Message, MessageStatus};
 pub use pause::PauseAt;
@@ -56,6 +59,7 @@ pub use question::{
 };
 pub use rank::{Placed, moved};
 pub use reminder::{ReminderLevel, ReviewHours};
+pub use restore::{IsOpen, Restore, Restoring, Standing, Told};
 pub use silence::Silence;
 pub use state::{
     Feedback, FeedbackStatus, Review, ReviewState, ReviewStatus, Run, Status, StatusName, Task,

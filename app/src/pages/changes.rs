@@ -39,8 +39,11 @@ pub fn Changes(state: TaskState) -> impl IntoView {
         move || (phase.get(), loaded.get()),
         move |(phase, _)| load_diff(id, phase),
     );
-    let files =
-        move || suspend(async move { diff.await.map(|diff| view! { <ChangedFiles diff /> }) });
+    let files = move || {
+        suspend(async move {
+            diff.await.map(|diff| view! { <ChangedFiles diff none="Nothing has changed in this phase yet." /> })
+        })
+    };
     view! {
         <TakeAlong state />
         <PhaseChips state phase />
@@ -82,10 +85,15 @@ fn PhaseChips(state: TaskState, phase: Memo<Option<u32>>) -> impl IntoView {
     view! { <nav class="filters" aria-label="Phase"><ul>{part(chips)}</ul></nav> }.into_any()
 }
 
+/// A list of the files, and the lines of each.
 #[component]
-fn ChangedFiles(diff: ChangeList) -> impl IntoView {
+pub fn ChangedFiles(
+    diff: ChangeList,
+    /// What is said if there is none.
+    none: &'static str,
+) -> impl IntoView {
     if diff.files.is_empty() {
-        return view! { <p class="empty">"Nothing has changed in this phase yet."</p> }.into_any();
+        return view! { <p class="empty">{none}</p> }.into_any();
     }
     let additions: u32 = diff.files.iter().map(|file| file.additions).sum();
     let deletions: u32 = diff.files.iter().map(|file| file.deletions).sum();

@@ -20,6 +20,7 @@ use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
 use super::activity::Activity;
 use super::changes::Changes;
+use super::checkpoints::Checkpoints;
 use super::estimates::EstimatesPage;
 use super::files::Files;
 use super::guides::{GuidePage, GuidesPage};
@@ -73,6 +74,7 @@ enum LazyTab {
     Changes,
     Permissions,
     Usage,
+    Checkpoints,
     History,
 }
 
@@ -83,6 +85,7 @@ fn draw_tab(tab: LazyTab, state: TaskState) -> Drawn {
         LazyTab::Changes => view! { <Changes state /> }.into_any(),
         LazyTab::Permissions => view! { <Permissions state /> }.into_any(),
         LazyTab::Usage => view! { <TaskUsage state /> }.into_any(),
+        LazyTab::Checkpoints => view! { <Checkpoints state /> }.into_any(),
         LazyTab::History => view! { <History state /> }.into_any(),
     })
 }
@@ -190,6 +193,11 @@ pub fn permissions(state: TaskState) -> AnyView {
 /// What it has used.
 pub fn task_usage(state: TaskState) -> AnyView {
     lazily(fetch_tabs, move || draw_tab(LazyTab::Usage, state))
+}
+
+/// Its checkpoints.
+pub fn checkpoints(state: TaskState) -> AnyView {
+    lazily(fetch_tabs, move || draw_tab(LazyTab::Checkpoints, state))
 }
 
 /// Its history.

@@ -100,6 +100,7 @@ fn Rounds(state: TaskState, place: Place) -> impl IntoView {
             ReviewState::Open => "open",
             ReviewState::Approved => "approved",
             ReviewState::ChangesRequested => "sent back",
+            ReviewState::Superseded => "left behind",
         };
         let href = format!("/tasks/{}/review?round={id}", state.id);
         view! {

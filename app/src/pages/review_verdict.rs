@@ -18,10 +18,10 @@ use crate::reactive::{Memo, effect, list, memo};
 /// How an earlier round was decided, with its comments.
 #[component]
 pub fn Decision(review: ReviewView) -> impl IntoView {
-    let (tone, word) = if review.status == ReviewState::Approved {
-        ("completed", "Approved")
-    } else {
-        ("waiting", "Changes requested")
+    let (tone, word) = match review.status {
+        ReviewState::Approved => ("completed", "Approved"),
+        ReviewState::Superseded => ("waiting", "Left behind: the task went back to before it"),
+        ReviewState::Open | ReviewState::ChangesRequested => ("waiting", "Changes requested"),
     };
     let at = review.decided_at.map(|at| view! { " " <Time at /> });
     let comment = review

@@ -35,17 +35,19 @@ enum Tab {
     Changes,
     Permissions,
     Usage,
+    Checkpoints,
     History,
 }
 
 impl Tab {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Activity,
         Self::Review,
         Self::Files,
         Self::Changes,
         Self::Permissions,
         Self::Usage,
+        Self::Checkpoints,
         Self::History,
     ];
 
@@ -62,6 +64,7 @@ impl Tab {
             Self::Changes => "changes",
             Self::Permissions => "permissions",
             Self::Usage => "usage",
+            Self::Checkpoints => "checkpoints",
             Self::History => "history",
         }
     }
@@ -74,6 +77,7 @@ impl Tab {
             Self::Changes => "Changes",
             Self::Permissions => "Permissions",
             Self::Usage => "Usage",
+            Self::Checkpoints => "Checkpoints",
             Self::History => "History",
         }
     }
@@ -169,6 +173,7 @@ fn Task(loaded: TaskDetail, tab: Memo<Option<Tab>>, reload: Callback<()>) -> imp
             Tab::Changes => lazy::changes(state),
             Tab::Permissions => lazy::permissions(state),
             Tab::Usage => lazy::task_usage(state),
+            Tab::Checkpoints => lazy::checkpoints(state),
             Tab::History => lazy::history(state),
         })
     };

@@ -36,6 +36,8 @@ pub async fn act_on_task(
         | Action::Message
         | Action::Approve
         | Action::RequestChanges
+        | Action::Fork
+        | Action::Restore
         | Action::Delete => Err(Fault::field("action", "is not one of these")),
     }?;
     if action == Action::Cancel && crate::request::answers_a_plain_form() {

@@ -1,9 +1,8 @@
 //! The top of a task's page: what it is, how far it is, and what can be done with it.
 
-use leptos::html::{Details, Dialog};
+use leptos::html::Details;
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+use leptos_router::hooks::use_query_map;
 
 use super::list_row::{retry_word, type_name};
 use super::task_actions::{ActOnTask, DeleteTask};
@@ -12,6 +11,7 @@ use super::task_pause::{PauseButton, PauseItem};
 use super::task_state::TaskState;
 use crate::api::{PhaseView, SCRIPTED_MODEL, TaskView};
 use crate::components::clock::Time;
+use crate::components::dialog::ConfirmDialog;
 use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::components::pill::Pill;
@@ -106,6 +106,8 @@ fn Facts(state: TaskState) -> impl IntoView {
         task.with(|task| task.started_at)
             .map(|at| view! { <li>"started " <Time at /></li> })
     };
+    let origin = task.with_untracked(|task| task.forked_from);
+    let forked = origin.map(|origin| view! { <li>"forked from "<a class="link" href=format!("/tasks/{}/checkpoints", origin.task_id)>"another task"</a></li> });
     let scripted = move || {
         let is_scripted = task.with(|task| task.model.as_deref() == Some(SCRIPTED_MODEL));
         is_scripted.then(|| view! { <li><span class="badge-scripted"><Glyph icon=Icon::Spark /> "Scripted model"</span></li> })
@@ -119,6 +121,7 @@ fn Facts(state: TaskState) -> impl IntoView {
     view! {
         <ul class="facts num">
             <li>{task.with_untracked(|task| type_name(task.task_type))}</li>
+            {forked}
             {part(started)}
             <li><a class="link" href=format!("/tasks/{}/usage", state.id)>{move || task.with(cost)}</a></li>
             <li>{move || format!("{} tokens", short_count(task.with(|task| task.tokens.total())))}</li>
@@ -281,42 +284,6 @@ fn ConfirmDelete(state: TaskState) -> impl IntoView {
                 <button class="btn btn-error" disabled=delete.pending()>"Delete the task"</button>
             </PostForm>
         </ConfirmDialog>
-    }
-    .into_any()
-}
-
-/// A dialog that is open as long as the address says so.
-#[component]
-fn ConfirmDialog(title: &'static str, children: Children) -> impl IntoView {
-    let dialog = NodeRef::<Dialog>::new();
-    let path = use_location().pathname;
-    let navigate = use_navigate();
-    effect(move || {
-        if let Some(dialog) = dialog.get() {
-            // Not `close()`: its event would come when the dialog is open again.
-            dialog
-                .remove_attribute("open")
-                .expect("the attribute's name is valid");
-            dialog.show_modal().ok(); // it is in the page, or the effect would not run
-        }
-    });
-    let close = move |_| {
-        if dialog.get_untracked().is_some_and(|dialog| dialog.open()) {
-            return;
-        }
-        let options = NavigateOptions {
-            replace: true,
-            scroll: false,
-            ..NavigateOptions::default()
-        };
-        navigate(&path.get_untracked(), options);
-    };
-    view! {
-        <dialog node_ref=dialog class="dialog" open aria-labelledby="confirm-title" on:close=close>
-            <h2 id="confirm-title">{title}</h2>
-            {children()}
-            <a class="btn btn-ghost" href=move || path.get()>"Keep it"</a>
-        </dialog>
     }
     .into_any()
 }

@@ -237,6 +237,8 @@ impl From<Error> for Problem {
             )
             | Error::Store(_)
             | Error::Guide(_)
+            | Error::Transcript(_)
+            | Error::Fork(_)
             | Error::Vault(_)
             | Error::Notifier(_)
             | Error::Undecodable(_)

@@ -1,5 +1,6 @@
 //! Checkpoints: where work tree and conversation stood when something ended, or a long turn went on.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use app::domain::id::CheckpointId;
@@ -8,7 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::outcome::Verdict;
-use super::run::{Run, RunError};
+use super::run::{Next, Run, RunError};
 use super::session::{Left, Session, kept};
 use super::turn::Turn;
 use crate::error::Error;
@@ -111,6 +112,16 @@ impl Run {
             .await?;
         self.prune_checkpoints().await;
         Ok(task)
+    }
+
+    /// Brings the files of a checkpoint back. No agent is there that could be writing.
+    pub(super) async fn restore_files(&self, commit: &str) -> Result<Next, RunError> {
+        self.deps.workspaces.restore(self.task, commit).await?;
+        self.note("The task went back: its files and its conversation are as they were at the checkpoint.")
+            .await?;
+        let task = self.say(RunCommand::RestoreFiles).await?;
+        self.prune_checkpoints().await;
+        Ok(ControlFlow::Continue(task))
     }
 
     /// Records the work tree. That this fails is no reason not to go on.

@@ -261,6 +261,10 @@ impl Run {
             return Ok(ControlFlow::Break(Ending::Paused));
         }
         let work = task.next_work();
+        if let (Work::RestoreFiles, Some(restoring)) = (&work, &task.restoring) {
+            let commit = restoring.commit.clone();
+            return self.restore_files(&commit).await;
+        }
         let needs_model = task.turn.is_some() || matches!(work, Work::Turn(_));
         if needs_model
             && !task.interrupt_requested
@@ -337,7 +341,9 @@ impl Run {
             Work::AwaitMessage => RunCommand::AwaitMessage,
             Work::AwaitBudget => RunCommand::AwaitBudget,
             Work::Pause => RunCommand::Pause,
-            Work::Turn(_) | Work::Nothing => return Ok(ControlFlow::Break(Ending::Settled)),
+            Work::Turn(_) | Work::RestoreFiles | Work::Nothing => {
+                return Ok(ControlFlow::Break(Ending::Settled));
+            }
         };
         let is_checkpoint = matches!(command, RunCommand::Verify { .. });
         let task = self.say(command).await?;
@@ -379,7 +385,7 @@ impl Run {
         };
         let mut task = self.say(command).await?;
         if parked.is_some() {
-            task = self.lose(task, lost).await?;
+            task = Box::pin(self.lose(task, lost)).await?;
             self.note("The person has answered; the agent goes on where it was.")
                 .await?;
             let turn = Turn::new(message, purpose);
@@ -409,8 +415,8 @@ impl Run {
         };
         self.note("The work was interrupted; the agent goes on where it was.")
             .await?;
-        let task = self.lose(task.clone(), lost).await?;
-        let task = &self.recall(task, heard).await?;
+        let task = Box::pin(self.lose(task.clone(), lost)).await?;
+        let task = &Box::pin(self.recall(task, heard)).await?;
         let mut turn = Turn::new(message, purpose);
         if !matches!(turn.purpose, TurnPurpose::Verification { .. }) {
             // Heard by a process that is gone, and not recorded.

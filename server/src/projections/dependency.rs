@@ -34,6 +34,7 @@ pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
                 | TaskEvent::DependencyProvided { .. }
                 | TaskEvent::DependencyDeclined { .. }
                 | TaskEvent::TaskCancelled {}
+                | TaskEvent::TaskRestored { .. }
         )
     };
     if !change.records.iter().any(concerns) {

@@ -34,6 +34,7 @@ pub(super) async fn apply(tx: &DatabaseTransaction, change: &Change<'_>) -> Resu
             TaskEvent::QuestionAsked { .. }
                 | TaskEvent::QuestionAnswered { .. }
                 | TaskEvent::TaskCancelled {}
+                | TaskEvent::TaskRestored { .. }
         )
     };
     if !change.records.iter().any(concerns) {

@@ -1,17 +1,19 @@
 //! The port to the pages: the same use cases, with errors as pages get them.
 
 use app::api::{
-    AccountCheck, BranchView, ChangeList, CreateTask, DeliverableContent, DeliverableView,
-    DependencyView, EditMessage, EditSettings, EstimateReport, EventQuery, EventView, GivenAnswer,
-    GuideContent, GuideView, LogPage, LogQuery, MessageText, MessageView, NeedsYou, NewSecret,
-    NewTarget, NotificationQuery, NotificationView, Overview, Page, PermissionsView,
-    ProvideDependency, QuestionView, ReadCount, ReviewView, ReviewWork, SecretText, SecretView,
-    SettingsView, ShowFile, ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail,
-    TaskQuery, TaskView, UsagePage, UsageReport, WorkflowView,
+    AccountCheck, BranchView, ChangeList, CheckpointView, CompareQuery, CreateTask,
+    DeliverableContent, DeliverableView, DependencyView, EditMessage, EditSettings, EstimateReport,
+    EventQuery, EventView, ForkTask, GivenAnswer, GuideContent, GuideView, LogPage, LogQuery,
+    MessageText, MessageView, NeedsYou, NewSecret, NewTarget, NotificationQuery, NotificationView,
+    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount, RestoreTask,
+    ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile,
+    SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView, UsagePage,
+    UsageReport, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{
-    DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId, RuleId, TaskId,
+    CheckpointId, DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId,
+    RuleId, TaskId,
 };
 use app::domain::permission::{GrantedRule, PermissionRule};
 use app::domain::task::{ChangeRequest, Comment, ConcernKind, PauseAt, TaskEdit};
@@ -261,6 +263,27 @@ impl Backend for Service {
 
     async fn diff(&self, id: TaskId, phase: Option<u32>) -> Result<ChangeList, Fault> {
         Ok(self.changes_shown(id, phase).await?)
+    }
+
+    async fn checkpoints(&self, id: TaskId) -> Result<Vec<CheckpointView>, Fault> {
+        Ok(Self::checkpoints(self, id).await?)
+    }
+
+    async fn compare(
+        &self,
+        id: TaskId,
+        from: CheckpointId,
+        query: CompareQuery,
+    ) -> Result<ChangeList, Fault> {
+        Ok(self.comparison_shown(id, from, query).await?)
+    }
+
+    async fn fork(&self, id: TaskId, wanted: ForkTask) -> Result<TaskView, Fault> {
+        Ok(self.fork_task(id, wanted).await?)
+    }
+
+    async fn restore(&self, id: TaskId, wanted: RestoreTask) -> Result<TaskView, Fault> {
+        Ok(Box::pin(self.restore_task(id, wanted)).await?)
     }
 
     async fn branch(&self, id: TaskId) -> Result<Option<BranchView>, Fault> {

@@ -189,7 +189,7 @@ impl Service {
     }
 
     /// The id of a task that is to be made, or the task that this request has made before.
-    async fn new_task_id(&self) -> Result<Given<TaskView>, Error> {
+    pub(super) async fn new_task_id(&self) -> Result<Given<TaskView>, Error> {
         for id in self.seed.into_iter().flat_map(Seed::ids) {
             match self.parts.store.load(TaskId::from_uuid(id)).await? {
                 None => return Ok(Given::New(id)),

@@ -281,7 +281,7 @@ fn permission(said: &str, note: Option<Note>) -> Result<Choice, Error> {
 }
 
 /// Under which name a value is kept, and how the agent gets it.
-fn place(needed: &NeededDependency) -> Result<(SecretName, SecretKind), Error> {
+pub(super) fn place(needed: &NeededDependency) -> Result<(SecretName, SecretKind), Error> {
     let unfit =
         |reason: String| Error::field("value", format!("can't be given: its name {reason}"));
     let variable = needed.variable();

@@ -1,7 +1,7 @@
 //! Files and changes of a workspace as pages show them: rendered here.
 
-use app::api::{ChangeList, ChangedFile, DeliverableContent, FileDiff};
-use app::domain::id::TaskId;
+use app::api::{ChangeList, ChangedFile, CompareQuery, DeliverableContent, Diff, FileDiff};
+use app::domain::id::{CheckpointId, TaskId};
 use app::number::size_of_file;
 
 use super::Service;
@@ -17,18 +17,17 @@ impl Service {
         id: TaskId,
         phase: Option<u32>,
     ) -> Result<ChangeList, Error> {
-        let diff = self.changes(id, phase).await?;
-        off_thread(move || {
-            let shown = |file: FileDiff| ChangedFile {
-                html: (!file.binary).then(|| listing::change_table(&file)),
-                ..ChangedFile::from(file)
-            };
-            ChangeList {
-                files: diff.files.into_iter().map(shown).collect(),
-                truncated: diff.truncated,
-            }
-        })
-        .await
+        with_lines(self.changes(id, phase).await?).await
+    }
+
+    /// What is different between two checkpoints, or since one, with the lines.
+    pub(super) async fn comparison_shown(
+        &self,
+        id: TaskId,
+        from: CheckpointId,
+        query: CompareQuery,
+    ) -> Result<ChangeList, Error> {
+        with_lines(self.compare(id, from, query).await?).await
     }
 
     /// A file of the workspace.
@@ -55,6 +54,20 @@ impl Service {
         };
         Ok(content)
     }
+}
+
+async fn with_lines(diff: Diff) -> Result<ChangeList, Error> {
+    off_thread(move || {
+        let shown = |file: FileDiff| ChangedFile {
+            html: (!file.binary).then(|| listing::change_table(&file)),
+            ..ChangedFile::from(file)
+        };
+        ChangeList {
+            files: diff.files.into_iter().map(shown).collect(),
+            truncated: diff.truncated,
+        }
+    })
+    .await
 }
 
 /// What is said below a file of so many bytes that is cut.

@@ -149,7 +149,7 @@ async fn store(
     let rows: Result<Vec<_>, _> = appended
         .records
         .iter()
-        .map(|record| event_row(write, record))
+        .map(|record| event_row(record, write.cause.as_deref(), write.fence))
         .collect();
     event::Entity::insert_many(rows?)
         .exec_without_returning(tx)
@@ -186,7 +186,7 @@ async fn refuse_circle(tx: &DatabaseTransaction, change: &Change<'_>) -> Result<
 }
 
 /// A version that is there already was written by somebody else in between.
-fn outrun(error: DbErr) -> StoreError {
+pub(super) fn outrun(error: DbErr) -> StoreError {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(_)) => StoreError::Conflict,
         _ => error.into(),
@@ -195,7 +195,7 @@ fn outrun(error: DbErr) -> StoreError {
 
 /// Writers of one task come one after the other, so that its versions become visible in order.
 /// SQLite has one writer anyway.
-async fn lock(tx: &DatabaseTransaction, task: TaskId) -> Result<(), StoreError> {
+pub(super) async fn lock(tx: &DatabaseTransaction, task: TaskId) -> Result<(), StoreError> {
     if tx.get_database_backend() == DbBackend::Postgres {
         let (high, low) = task.as_uuid().as_u64_pair();
         let key = (high ^ low).cast_signed();
@@ -212,17 +212,21 @@ pub(crate) async fn advisory_lock(tx: &DatabaseTransaction, key: i64) -> Result<
     Ok(())
 }
 
-fn event_row(write: &Append, record: &EventRecord) -> Result<event::ActiveModel, StoreError> {
+pub(super) fn event_row(
+    record: &EventRecord,
+    cause: Option<&str>,
+    fence: Option<Fence>,
+) -> Result<event::ActiveModel, StoreError> {
     let (event_type, data) = parts(&record.event)?;
     Ok(event::ActiveModel {
-        task_id: Set(write.task.as_uuid()),
+        task_id: Set(record.task_id.as_uuid()),
         version: Set(stored(record.version)),
         event_type: Set(event_type),
         data: Set(data),
         actor: Set(record.actor.to_string()),
-        cause: Set(write.cause.clone()),
+        cause: Set(cause.map(str::to_owned)),
         schema_version: Set(EVENT_SCHEMA),
-        run_epoch: Set(write.fence.map(|fence| stored(fence.epoch))),
+        run_epoch: Set(fence.map(|fence| stored(fence.epoch))),
         team_id: Set(LOCAL_TEAM),
         owner_id: Set(LOCAL_OWNER),
         at_ms: Set(record.at.timestamp_millis()),
@@ -240,7 +244,10 @@ fn parts(event: &TaskEvent) -> Result<(String, String), StoreError> {
     Ok(parts)
 }
 
-async fn store_snapshot(tx: &DatabaseTransaction, task: &Task) -> Result<(), StoreError> {
+pub(super) async fn store_snapshot(
+    tx: &DatabaseTransaction,
+    task: &Task,
+) -> Result<(), StoreError> {
     let row = snapshot::ActiveModel {
         task_id: Set(task.id.as_uuid()),
         version: Set(stored(task.version)),

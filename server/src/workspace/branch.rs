@@ -24,7 +24,7 @@ use super::source::Source;
 pub const SOURCE: &str = "refs/ccs/source";
 
 /// How long fetching may take.
-const FETCH_LIMIT: Duration = Duration::from_mins(10);
+pub const FETCH_LIMIT: Duration = Duration::from_mins(10);
 
 /// Over the settings of all commands, where a repository comes from outside.
 const CAREFUL: [&str; 7] = [

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{WorkspaceError, Workspaces};
 
 /// Where their refs lie.
-const REFS: &str = "refs/ccs/checkpoints/";
+pub(super) const REFS: &str = "refs/ccs/checkpoints/";
 
 impl Workspaces {
     /// Records the work tree as it is for a checkpoint, and answers with the commit.

@@ -22,7 +22,8 @@ use super::walk::{self, Found, LeftOut, Limits, Listing, Reason};
 
 /// The ref of the first record.
 pub const START: &str = "refs/ccs/start";
-const HEAD: &str = "refs/ccs/head";
+/// The newest record of the line of the rounds.
+pub const HEAD: &str = "refs/ccs/head";
 
 /// The most bytes that one record adds.
 const NEW_LIMIT: u64 = 1024 * 1024 * 1024;
@@ -377,7 +378,7 @@ impl Record {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, GitError> {
     Ok(spawn_blocking(work).await.map_err(io::Error::other)??)

@@ -15,6 +15,7 @@ mod crash;
 mod credentials;
 mod dependencies;
 mod estimates;
+mod forks;
 mod growing_text;
 mod installation;
 mod limits;

@@ -1,5 +1,6 @@
 //! The store on both databases.
 
+mod adopt;
 mod append;
 mod claim_model;
 mod estimates;

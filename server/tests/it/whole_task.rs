@@ -82,7 +82,7 @@ async fn an_application_goes_through_its_gates_with_one_phase_sent_back() {
         .await;
     assert_eq!(
         (&task["progress"], &task["actions"]),
-        (&json!(100), &json!(["edit", "delete"]))
+        (&json!(100), &json!(["edit", "fork", "restore", "delete"]))
     );
     assert_ne!(task["cost_usd"], "0.000000");
     assert_eq!(it.model_failures().await, json!([]));

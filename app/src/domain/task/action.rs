@@ -33,6 +33,10 @@ words! {
         RequestChanges,
         /// Ask for a gate at the next end of a turn.
         RequestReview,
+        /// Begin another task at one of its checkpoints.
+        Fork,
+        /// Go back to one of its checkpoints.
+        Restore,
         /// Put the task away.
         Delete,
     }
@@ -55,6 +59,8 @@ impl Action {
             Self::Approve => "approved",
             Self::RequestChanges => "sent back",
             Self::RequestReview => "stopped for a review",
+            Self::Fork => "forked",
+            Self::Restore => "taken back to a checkpoint",
             Self::Delete => "deleted",
         }
     }
@@ -64,8 +70,8 @@ impl Task {
     /// What a person may do now, the most likely first.
     pub fn actions(&self) -> Vec<Action> {
         use Action::{
-            Answer, Approve, Cancel, Delete, Edit, Execute, Interrupt, Message, Pause, Provide,
-            RequestChanges, RequestReview, Resume, Retry,
+            Answer, Approve, Cancel, Delete, Edit, Execute, Fork, Interrupt, Message, Pause,
+            Provide, RequestChanges, RequestReview, Restore, Resume, Retry,
         };
         let mut actions = match &self.status {
             Status::Draft => vec![Execute, Edit, Cancel, Delete],
@@ -119,6 +125,14 @@ impl Task {
         }
         if matches!(self.status, Status::Running(_)) && self.pause_requested {
             actions.insert(1, Resume);
+        }
+        if self.checkpoint.is_some() {
+            let rear = actions.len() - usize::from(actions.last() == Some(&Delete));
+            actions.insert(rear, Fork);
+            // What an agent is doing is stopped before it is undone.
+            if !matches!(self.status, Status::Running(_)) {
+                actions.insert(rear + 1, Restore);
+            }
         }
         actions
     }

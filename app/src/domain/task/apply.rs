@@ -83,6 +83,8 @@ impl Task {
             rules: Vec::new(),
             dependencies: Vec::new(),
             checkpoint: None,
+            origin: None,
+            restoring: None,
             review_requested: false,
             pause_requested: false,
             silence: None,
@@ -117,6 +119,10 @@ impl Task {
                     session: *session,
                     place: *place,
                 });
+            }
+            TaskEvent::TaskForked { origin, title } => self.become_fork(*origin, title, record.at),
+            TaskEvent::TaskRestored { .. } | TaskEvent::FilesRestored {} => {
+                self.change_standing(&record.event);
             }
             TaskEvent::TaskUpdated { .. }
             | TaskEvent::PermissionGranted { .. }

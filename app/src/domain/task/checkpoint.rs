@@ -32,6 +32,8 @@ words! {
         Shutdown,
         /// A long turn goes on.
         Interval,
+        /// A person has taken the task back from here.
+        Restore,
     }
 }
 
@@ -89,7 +91,12 @@ impl Task {
         let end = events
             .iter()
             .position(|event| matches!(event, TaskEvent::RunEnded { .. }));
-        let created = TaskEvent::CheckpointCreated {
+        events.insert(end.unwrap_or(events.len()), self.checkpoint_created(point));
+        Ok(events)
+    }
+
+    pub(super) fn checkpoint_created(&self, point: Point) -> TaskEvent {
+        TaskEvent::CheckpointCreated {
             checkpoint: point.checkpoint,
             commit: point.commit,
             session: point.session,
@@ -97,8 +104,6 @@ impl Task {
             label: point.label,
             kind: point.kind,
             place: point.place,
-        };
-        events.insert(end.unwrap_or(events.len()), created);
-        Ok(events)
+        }
     }
 }

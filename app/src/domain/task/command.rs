@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Action, Answer, AskedQuestion, BudgetUse, Check, DeliverAt, DependencyKind, Given, Limit,
-    NeededDependency, PauseAt, Point, Priority, ReminderLevel, RunEnd, Silence, TurnOutcome,
-    TurnPurpose, UsageDelta,
+    NeededDependency, PauseAt, Point, Priority, ReminderLevel, Restore, RunEnd, Silence,
+    TurnOutcome, TurnPurpose, UsageDelta,
 };
 use crate::domain::estimate::EstimatedPhase;
 use crate::domain::id::{
@@ -122,6 +122,8 @@ pub enum TaskCommand {
     /// Try a failed or held task again.
     Retry,
     Archive,
+    /// Go back to a checkpoint.
+    Restore(Box<Restore>),
     SendMessage {
         message: MessageId,
         text: Note,
@@ -300,6 +302,8 @@ pub enum RunCommand {
         review: ReviewId,
         head: String,
     },
+    /// The files of the checkpoint that the task goes back to are there.
+    RestoreFiles,
     Complete,
     /// Nothing is heard of the agent any more; it is nudged.
     FallSilent(Silence),

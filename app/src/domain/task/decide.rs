@@ -34,6 +34,7 @@ impl Task {
             TaskCommand::Rank { place } => self.rank(place),
             TaskCommand::Cancel => self.cancel(),
             TaskCommand::Retry => self.retry(),
+            TaskCommand::Restore(restore) => self.restore(*restore),
             TaskCommand::Archive => self.archive(),
             TaskCommand::SendMessage {
                 message,
@@ -203,6 +204,11 @@ impl Task {
             ReviewStatus::ChangesRequested { .. } => {
                 return Err(Refusal::AlreadyDecided {
                     decision: "sent back",
+                });
+            }
+            ReviewStatus::Superseded => {
+                return Err(Refusal::AlreadyDecided {
+                    decision: "left behind",
                 });
             }
         }

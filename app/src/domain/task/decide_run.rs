@@ -128,6 +128,7 @@ impl Task {
                 }
                 _ => Err(Refusal::OutOfTurn("a review")),
             },
+            RunCommand::RestoreFiles => self.files_restored(run),
             RunCommand::Complete => self.complete(),
             RunCommand::FallSilent(silence) => self.fall_silent(silence),
             RunCommand::Stir => Ok(self.stir()),
@@ -341,6 +342,8 @@ const fn between_turns(command: &RunCommand) -> Option<&'static str> {
         | RunCommand::ConcludeVerification { .. }
         // What is said with it is judged by itself.
         | RunCommand::Checkpoint { .. }
+        // The turn that is open then is the one that is gone back to.
+        | RunCommand::RestoreFiles
         | RunCommand::Limit(_)
         | RunCommand::WarnOfDay(_)
         | RunCommand::RefuseCredentials { .. }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Answer, Budget, BudgetUse, CheckpointKind, ConversationPlace, DeliverAt, DependencyKind, Given,
-    Limit, Priority, ReminderLevel, Silence, TaskEdit, Tokens,
+    Limit, Origin, Priority, ReminderLevel, Silence, Standing, TaskEdit, Tokens,
 };
 use crate::domain::estimate::EstimatedPhase;
 use crate::domain::id::{
@@ -255,6 +255,26 @@ pub enum TaskEvent {
         #[serde(flatten)]
         place: ConversationPlace,
     },
+    /// The task is another one from here on: a fork. What came before is its origin's.
+    TaskForked {
+        #[serde(flatten)]
+        origin: Origin,
+        title: Title,
+    },
+    /// A person took the task back to a checkpoint. A run brings its files back next.
+    TaskRestored {
+        checkpoint: CheckpointId,
+        /// The task's version then.
+        version: u64,
+        commit: String,
+        /// The conversation that goes on in the place of the checkpoint's, from where that stood.
+        session: SessionId,
+        #[serde(flatten)]
+        place: ConversationPlace,
+        standing: Box<Standing>,
+    },
+    /// The files are as they were at the checkpoint.
+    FilesRestored {},
     /// What a turn has used, beyond what was recorded before.
     UsageRecorded {
         session: SessionId,

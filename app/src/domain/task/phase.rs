@@ -1,5 +1,6 @@
 //! A phase of a task: its steps, what the agent said of it, and what was found in it. Part of a
-//! snapshot, like the task itself.
+//! snapshot, like the task itself, and of the event that takes a task back: its fields are only ever added,
+//! with a default.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,9 @@ pub struct Phase {
     /// The sessions of all agents that have verified the phase.
     #[serde(default)]
     pub verifiers: Vec<SessionId>,
+    /// The sessions that have worked on it before the task went back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_sessions: Vec<SessionId>,
     pub rounds: u32,
     pub tokens: Tokens,
     pub cost: Usd,
@@ -156,6 +160,7 @@ impl Phase {
             verification: None,
             inspection: None,
             verifiers: Vec::new(),
+            earlier_sessions: Vec::new(),
             rounds: 0,
             tokens: Tokens::default(),
             cost: Usd::ZERO,
@@ -169,7 +174,16 @@ impl Phase {
 
     /// Whether an agent worked on the phase or verified it in this session.
     pub fn is_served_by(&self, session: SessionId) -> bool {
-        self.session == Some(session) || self.verifiers.contains(&session)
+        self.session == Some(session)
+            || self.verifiers.contains(&session)
+            || self.earlier_sessions.contains(&session)
+    }
+
+    /// The sessions that will have worked on the phase before, once it goes back to how it was.
+    pub(super) fn sessions_before(&mut self, then: &Self) -> Vec<SessionId> {
+        let mut earlier = std::mem::take(&mut self.earlier_sessions);
+        earlier.extend(self.session.filter(|now| then.session != Some(*now)));
+        earlier
     }
 
     /// The step at work, or else the next one.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::phase::{Phase, PhaseStatus, StepStatus, Verification};
 use super::{
-    BudgetUse, Dependency, EventRecord, LatestCheckpoint, Limit, Message, Priority, Question,
-    ReminderLevel, Silence, Tokens, TurnPurpose,
+    BudgetUse, Dependency, EventRecord, LatestCheckpoint, Limit, Message, Origin, Priority,
+    Question, ReminderLevel, Restoring, Silence, Tokens, TurnPurpose,
 };
 use crate::domain::id::{FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
 use crate::domain::money::Usd;
@@ -78,6 +78,12 @@ pub struct Task {
     pub dependencies: Vec<Dependency>,
     #[serde(default)]
     pub checkpoint: Option<LatestCheckpoint>,
+    /// Where it comes from, if it is a fork.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Its files are still to be brought back from a checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restoring: Option<Restoring>,
     pub review_requested: bool,
     /// A person wants the task held up when the agent's turn has ended.
     #[serde(default)]
@@ -159,6 +165,7 @@ words! {
         Open,
         Approved,
         ChangesRequested,
+        Superseded,
     }
 }
 
@@ -235,6 +242,8 @@ pub enum ReviewStatus {
         at: DateTime<Utc>,
         feedback: Note,
     },
+    /// The task went back to before it.
+    Superseded,
 }
 
 /// A comment on a review.

@@ -2,6 +2,7 @@
 //! follow, or this refusal.
 
 mod budgets;
+mod checkpoints;
 mod contract;
 mod dependencies;
 mod estimates;
@@ -271,9 +272,63 @@ impl Story {
                 Work::AwaitMessage => self.run(RunCommand::AwaitMessage),
                 Work::AwaitBudget => self.run(RunCommand::AwaitBudget),
                 Work::Pause => self.run(RunCommand::Pause),
+                Work::RestoreFiles => self.run(RunCommand::RestoreFiles),
                 Work::Complete => self.run(RunCommand::Complete),
             };
         }
+    }
+
+    /// Goes back to a checkpoint of its history.
+    fn going_back(&self, checkpoint: CheckpointId, fresh: u128) -> TaskCommand {
+        let known = self.records.iter().find_map(|record| match &record.event {
+            TaskEvent::CheckpointCreated {
+                checkpoint: id,
+                commit,
+                session,
+                label,
+                kind,
+                place,
+                ..
+            } if *id == checkpoint => Some((
+                record.version,
+                Point {
+                    checkpoint,
+                    kind: *kind,
+                    commit: commit.clone(),
+                    session: *session,
+                    place: *place,
+                    label: label.clone(),
+                },
+            )),
+            _ => None,
+        });
+        let (version, to) = known.unwrap();
+        let index = usize::try_from(version).unwrap();
+        let then = Task::replay(&self.records[..index]).unwrap();
+        let left = Point {
+            checkpoint: CheckpointId::from_uuid(Uuid::from_u128(fresh)),
+            kind: CheckpointKind::Restore,
+            ..to.clone()
+        };
+        TaskCommand::Restore(Box::new(Restore {
+            to,
+            version,
+            session: SessionId::from_uuid(Uuid::from_u128(fresh)),
+            standing: Standing::of(&then),
+            left: Some(left),
+        }))
+    }
+
+    /// The checkpoints of its history, oldest first.
+    fn checkpoints(&self) -> Vec<CheckpointId> {
+        let made = self
+            .records
+            .iter()
+            .filter_map(|record| match &record.event {
+                TaskEvent::CheckpointCreated { checkpoint, .. } => Some(*checkpoint),
+                _ => None,
+            });
+        made.collect()
     }
 
     fn open_review(&self) -> ReviewId {

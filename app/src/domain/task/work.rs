@@ -20,6 +20,8 @@ pub enum Work {
     AwaitMessage,
     /// Hold the task up until a person lets it go on.
     Pause,
+    /// Bring the files of a checkpoint back.
+    RestoreFiles,
     /// Wait for a larger budget: the next turn would need it.
     AwaitBudget,
     /// Nothing is left to do.
@@ -33,6 +35,9 @@ impl Task {
     pub fn next_work(&self) -> Work {
         if !matches!(self.status, Status::Running(_)) {
             return Work::Nothing;
+        }
+        if let Some(restored) = self.next_restored() {
+            return restored;
         }
         if self.pause_requested {
             return Work::Pause;

@@ -91,6 +91,13 @@ struct Own {
     dependency: Option<DependencyId>,
 }
 
+const fn used(task: &Task) -> UsageView {
+    UsageView {
+        cost_usd: task.cost,
+        tokens: task.tokens,
+    }
+}
+
 impl Own {
     fn of(happened: &TaskEvent, task: &Task) -> Result<Self, Error> {
         let (mut of_phase, mut of_review) = (None, None);
@@ -131,13 +138,7 @@ impl Own {
                 let view = review.map(|review| ReviewView::of(task, review));
                 event("review_required", &view)
             }
-            TaskEvent::UsageRecorded { .. } => event(
-                "usage",
-                &UsageView {
-                    cost_usd: task.cost,
-                    tokens: task.tokens,
-                },
-            ),
+            TaskEvent::UsageRecorded { .. } => event("usage", &used(task)),
             TaskEvent::TaskCompleted {} => event("complete", &TaskView::slim(task)),
             TaskEvent::TaskFailed { .. } | TaskEvent::CredentialsRefused { .. } => {
                 event("error", &TaskView::slim(task))
@@ -181,6 +182,9 @@ impl Own {
             | TaskEvent::BudgetWarned { .. }
             | TaskEvent::BudgetExceeded { .. }
             | TaskEvent::BudgetRaised { .. }
+            | TaskEvent::TaskForked { .. }
+            | TaskEvent::TaskRestored { .. }
+            | TaskEvent::FilesRestored {}
             | TaskEvent::TaskRetried {}
             | TaskEvent::TaskCancelled {}
             | TaskEvent::TaskArchived {} => event("status", &TaskView::slim(task)),

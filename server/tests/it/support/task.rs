@@ -181,6 +181,7 @@ impl<'a> Hand<'a> {
                 Work::AwaitMessage => self.run(RunCommand::AwaitMessage).await,
                 Work::AwaitBudget => self.run(RunCommand::AwaitBudget).await,
                 Work::Pause => self.run(RunCommand::Pause).await,
+                Work::RestoreFiles => self.run(RunCommand::RestoreFiles).await,
                 Work::Complete => self.run(RunCommand::Complete).await,
             };
         }

@@ -241,11 +241,13 @@ async fn the_api_describes_all_of_itself() {
     POST /api/tasks
     POST /api/tasks/{id}/cancel
     POST /api/tasks/{id}/execute
+    POST /api/tasks/{id}/fork
     POST /api/tasks/{id}/interrupt
     POST /api/tasks/{id}/messages
     POST /api/tasks/{id}/move
     POST /api/tasks/{id}/pause
     POST /api/tasks/{id}/permissions
+    POST /api/tasks/{id}/restore
     POST /api/tasks/{id}/resume
     POST /api/tasks/{id}/retry
     POST /api/tasks/{id}/reviews

@@ -60,6 +60,16 @@ fn of_tasks() -> Vec<TaskEvent> {
                 },
             ],
         },
+        TaskEvent::TaskForked {
+            origin: Origin {
+                task_id: TASK,
+                checkpoint_id: CHECKPOINT,
+                version: 41,
+            },
+            title: "A title (fork)".parse().unwrap(),
+        },
+        restored(),
+        TaskEvent::FilesRestored {},
         TaskEvent::TaskRetried {},
         TaskEvent::TaskCompleted {},
         TaskEvent::TaskFailed {
@@ -87,6 +97,42 @@ fn of_tasks() -> Vec<TaskEvent> {
         TaskEvent::TaskPaused {},
         TaskEvent::TaskResumed {},
     ]
+}
+
+/// A task of one phase in the middle of a step, with a question.
+fn restored() -> TaskEvent {
+    let story = Story::of(two_phases())
+        .then(TaskCommand::Execute)
+        .then(start(1))
+        .run(start_phase(1))
+        .turn(TurnPurpose::Opening { phase: 1 })
+        .run(RunCommand::StartTurn {
+            message: MESSAGE,
+            purpose: TurnPurpose::Step {
+                phase: 1,
+                step: "01_idea".to_owned(),
+            },
+        });
+    let mut standing = Standing::of(story.task());
+    standing.phases.truncate(1);
+    standing.parked.clone_from(&standing.turn);
+    standing.reviews = vec![IsOpen { open: true }];
+    standing.questions = vec![Told {
+        open: false,
+        told: true,
+        taken: true,
+    }];
+    TaskEvent::TaskRestored {
+        checkpoint: CHECKPOINT,
+        version: 41,
+        commit: "0f".repeat(20),
+        session: SESSION,
+        place: ConversationPlace {
+            message: Some(Uuid::from_u128(9)),
+            transcript: 4_096,
+        },
+        standing: Box::new(standing),
+    }
 }
 
 fn of_runs() -> Vec<TaskEvent> {
@@ -758,4 +804,19 @@ fn error_reported() {
 #[test]
 fn checkpoint_created() {
     insta::assert_snapshot!(stored("CheckpointCreated"), @r#"{"type":"CheckpointCreated","data":{"checkpoint":"00000000-0000-0000-0000-0000000000c4","commit":"deadbeef","session":"00000000-0000-0000-0000-00000000005e","phase":1,"label":"planning finished","kind":"turn","message":"00000000-0000-0000-0000-00000000003e","transcript":4096}}"#);
+}
+
+#[test]
+fn task_forked() {
+    insta::assert_snapshot!(stored("TaskForked"), @r#"{"type":"TaskForked","data":{"task_id":"00000000-0000-0000-0000-000000007a5c","checkpoint_id":"00000000-0000-0000-0000-0000000000c4","version":41,"title":"A title (fork)"}}"#);
+}
+
+#[test]
+fn task_restored() {
+    insta::assert_snapshot!(stored("TaskRestored"), @r#"{"type":"TaskRestored","data":{"checkpoint":"00000000-0000-0000-0000-0000000000c4","version":41,"commit":"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f","session":"00000000-0000-0000-0000-00000000005e","message":"00000000-0000-0000-0000-000000000009","transcript":4096,"standing":{"phases":[{"number":1,"plan":{"id":"planning","name":"planning","aim":"Finish planning.","steps":[{"id":"01_idea","name":"01_idea","deliverable":{"path":"docs/01_idea.md","min_chars":1}}],"deliverables":[],"gate":true},"status":"active","steps":[{"plan":{"id":"01_idea","name":"01_idea","deliverable":{"path":"docs/01_idea.md","min_chars":1}},"status":"completed","turned":false}],"session":"00000000-0000-0000-0000-000000005e01","base":"base 1","opened":true,"closed":false,"approved":false,"report":null,"rework_due":false,"reworks":0,"verification":null,"inspection":null,"verifiers":[],"rounds":0,"tokens":{"input":0,"output":0,"cache_read":0,"cache_write":0},"cost":"0.000000","model":null,"active_ms":0,"estimate":null,"started_at":"2027-01-15T08:00:05Z","completed_at":null}],"prompted":false,"turn":{"message":"00000000-0000-0000-0000-00000000003e","session":"00000000-0000-0000-0000-000000005e01","purpose":{"kind":"step","phase":1,"step":"01_idea"},"delivered":[]},"parked":{"message":"00000000-0000-0000-0000-00000000003e","session":"00000000-0000-0000-0000-000000005e01","purpose":{"kind":"step","phase":1,"step":"01_idea"},"delivered":[]},"reviews":[{"open":true}],"questions":[{"told":true,"taken":true}]}}}"#);
+}
+
+#[test]
+fn files_restored() {
+    insta::assert_snapshot!(stored("FilesRestored"), @r#"{"type":"FilesRestored","data":{}}"#);
 }

@@ -10,7 +10,7 @@ use super::*;
 type Choice = (u8, u8);
 
 fn choices() -> impl Strategy<Value = Vec<Choice>> {
-    prop::collection::vec((0..58_u8, any::<u8>()), 0..120)
+    prop::collection::vec((0..60_u8, any::<u8>()), 0..120)
 }
 
 fn workflow(kind: u8) -> Workflow {
@@ -214,6 +214,20 @@ fn report(task: &Task, fresh: u128, kind: u8, pick: u8) -> RunCommand {
         },
         47 => RunCommand::AwaitMessage,
         52 => RunCommand::Pause,
+        59 => {
+            let next = next(task, fresh, pick);
+            RunCommand::Checkpoint {
+                point: Box::new(Point {
+                    checkpoint: CheckpointId::from_uuid(Uuid::from_u128(fresh | 1 << 100)),
+                    kind: CheckpointKind::Interval,
+                    commit: "commit".to_owned(),
+                    session: task.session().unwrap_or(SESSION),
+                    place: ConversationPlace::default(),
+                    label: "Here".to_owned(),
+                }),
+                then: pick.is_multiple_of(2).then(|| Box::new(next)),
+            }
+        }
         55 => RunCommand::FallSilent(Silence {
             since: at(i64::from(pick)),
             restart_at: at(i64::from(pick) + 600),
@@ -312,12 +326,15 @@ fn next(task: &Task, fresh: u128, pick: u8) -> RunCommand {
         Work::AwaitMessage => RunCommand::AwaitMessage,
         Work::AwaitBudget => RunCommand::AwaitBudget,
         Work::Pause => RunCommand::Pause,
+        Work::RestoreFiles => RunCommand::RestoreFiles,
         Work::Complete | Work::Nothing => RunCommand::Complete,
     }
 }
 
-fn command(task: &Task, fresh: u128, epoch: u64, (kind, pick): Choice) -> TaskCommand {
+fn command(story: &Story, fresh: u128, epoch: u64, (kind, pick): Choice) -> TaskCommand {
+    let task = story.task();
     match kind {
+        58 => go_back(story, fresh, pick),
         0..=14 | 27 | 28 | 40 | 41 | 43..=45 | 49..=51 | 57 => order(task, fresh, kind, pick),
         24..=26 => TaskCommand::StartRun {
             run: run_id(epoch),
@@ -331,6 +348,15 @@ fn command(task: &Task, fresh: u128, epoch: u64, (kind, pick): Choice) -> TaskCo
             },
             command: report(task, fresh, kind, pick),
         },
+    }
+}
+
+/// Goes back to a checkpoint, if there is one.
+fn go_back(story: &Story, fresh: u128, pick: u8) -> TaskCommand {
+    let known = story.checkpoints();
+    match known.iter().rev().nth(usize::from(pick % 4)) {
+        Some(checkpoint) => story.going_back(*checkpoint, fresh),
+        None => TaskCommand::Retry,
     }
 }
 
@@ -348,7 +374,7 @@ fn play(
     let mut fresh = 0xf000;
     for (epoch, choice) in (1..).zip(choices) {
         fresh += 1;
-        let command = command(story.task(), fresh, epoch, choice);
+        let command = command(&story, fresh, epoch, choice);
         let decision = story.when(command.clone());
         judge(&story, &command, &decision)?;
         if let Ok(events) = decision {
@@ -399,6 +425,13 @@ fn unanswered(records: &[EventRecord]) -> BTreeSet<u128> {
             TaskEvent::MessageCancelled { message } => {
                 open.remove(&number(message));
             }
+            // The turns are those of then, and so is what was said in them.
+            TaskEvent::TaskRestored { standing, .. } => {
+                let said = |turn: &Turn| turn.delivered.iter().map(number).collect::<Vec<_>>();
+                in_turn = standing.turn.as_ref().map(said);
+                kept = standing.interrupted.iter().flat_map(said).collect();
+                is_wanted = false;
+            }
             TaskEvent::MessageDelivered { message } => {
                 let was_open = open.remove(&number(message));
                 if let Some(delivered) = in_turn.as_mut().filter(|_| was_open) {
@@ -430,11 +463,14 @@ fn unanswered(records: &[EventRecord]) -> BTreeSet<u128> {
 }
 
 /// A command for each action, with which it is tried.
-fn attempts(task: &Task) -> Vec<(Action, TaskCommand)> {
+fn attempts(story: &Story) -> Vec<(Action, TaskCommand)> {
+    let task = story.task();
     let review = task.open_review().or(task.reviews.last());
     let review = review.map_or(REVIEW, |review| review.id);
     let title = Some("Yet another title".parse().unwrap());
-    vec![
+    let checkpoint = story.checkpoints().last().copied();
+    let back = checkpoint.map(|checkpoint| (Action::Restore, story.going_back(checkpoint, 0xfff0)));
+    let mut attempts = vec![
         (Action::Execute, TaskCommand::Execute),
         (
             Action::Edit,
@@ -494,7 +530,9 @@ fn attempts(task: &Task) -> Vec<(Action, TaskCommand)> {
         ),
         (Action::RequestReview, TaskCommand::RequestReview),
         (Action::Delete, TaskCommand::Archive),
-    ]
+    ];
+    attempts.extend(back);
+    attempts
 }
 
 proptest! {
@@ -542,7 +580,7 @@ proptest! {
         let actions = task.actions();
         let unique: BTreeSet<_> = actions.iter().map(ToString::to_string).collect();
         prop_assert_eq!(unique.len(), actions.len());
-        for (action, command) in attempts(task) {
+        for (action, command) in attempts(&story) {
             let decision = story.when(command);
             let refused = matches!(decision, Err(Refusal::NotAllowed { .. }));
             if task.archived {
@@ -702,6 +740,8 @@ proptest! {
             match task.status.beneath() {
                 Status::Waiting(Waiting::Question) => prop_assert!(asked > 0),
                 Status::Waiting(Waiting::Dependency) => prop_assert!(needed > 0 && asked == 0),
+                // Its files come first.
+                Status::Running(_) if task.restoring.is_some() => {}
                 Status::Running(_) | Status::Completed | Status::Cancelled => prop_assert_eq!(asked + needed, 0),
                 _ => {}
             }
@@ -754,7 +794,12 @@ proptest! {
                 phases: timeless(resumed.task()),
                 ..resumed.task().clone()
             };
-            let before = Task { phases: timeless(story.task()), ..story.task().clone() };
+            let before = Task {
+                phases: timeless(story.task()),
+                // An agent that stands still is not a silent one.
+                silence: None,
+                ..story.task().clone()
+            };
             prop_assert_eq!(back, before);
         }
     }
@@ -804,6 +849,78 @@ proptest! {
             prop_assert!(task.progress() <= 100);
             Ok(())
         })?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_fork_stands_where_its_origin_stood_and_nothing_of_it_is_the_origins(
+        kind in any::<u8>(), choices in choices(), pick in any::<u8>()
+    ) {
+        let story = play(kind, choices, |_, _, _| Ok(()))?;
+        let known = story.checkpoints();
+        let Some(checkpoint) = known.iter().rev().nth(usize::from(pick) % known.len().max(1)) else {
+            return Ok(());
+        };
+        let fork = checkpoints::fork(&story, *checkpoint);
+        let task = fork.task();
+        let version = task.origin.map_or(0, |origin| origin.version);
+        let then = Task::replay(&story.records[..usize::try_from(version).unwrap()]).unwrap();
+        prop_assert_eq!(task.version, fork.records.len() as u64);
+        prop_assert!(task.run().is_none() && !task.archived);
+        prop_assert!(task.status.is_paused() || matches!(task.status, Status::Waiting(_)));
+        prop_assert_eq!((task.cost, task.tokens.total(), task.failures), (Usd::ZERO, 0, 0));
+        for (mine, others) in task.phases.iter().zip(&then.phases) {
+            prop_assert_eq!((mine.status, &mine.steps, mine.opened, mine.closed, mine.rework_due),
+                (others.status, &others.steps, others.opened, others.closed, others.rework_due));
+            prop_assert_eq!(mine.session.is_some(), others.session.is_some());
+            prop_assert!(mine.session.is_none() || mine.session != others.session);
+        }
+        prop_assert_eq!(task.questions.len(), then.questions.len());
+        prop_assert_eq!(&task.turn.as_ref().map(|turn| turn.message), &then.turn.as_ref().map(|turn| turn.message));
+        let text = serde_json::to_string(&fork.records).unwrap();
+        let ids = then.reviews.iter().map(|review| review.id.to_string())
+            .chain(then.questions.iter().map(|known| known.id.to_string()))
+            .chain(then.dependencies.iter().map(|known| known.id.to_string()))
+            .chain(then.session().map(|session| session.to_string()));
+        for id in ids {
+            prop_assert!(!text.contains(&id), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_task_that_went_back_has_come_as_far_as_it_had_then(
+        kind in any::<u8>(), choices in choices(), pick in any::<u8>()
+    ) {
+        let story = play(kind, choices, |_, _, _| Ok(()))?;
+        let known = story.checkpoints();
+        let Some(checkpoint) = known.iter().rev().nth(usize::from(pick) % known.len().max(1)) else {
+            return Ok(());
+        };
+        if story.task().archived || !story.task().actions().contains(&Action::Restore) {
+            return Ok(());
+        }
+        let back = story.clone().then(story.going_back(*checkpoint, 0xfff0)).then(start(1_000));
+        prop_assert_eq!(back.task().next_work(), Work::RestoreFiles);
+        let back = back.run(RunCommand::RestoreFiles);
+        let (now, before) = (back.task(), story.task());
+        let Some(TaskEvent::TaskRestored { version, .. }) = back.records.iter().rev()
+            .map(|record| &record.event).find(|event| matches!(event, TaskEvent::TaskRestored { .. })) else {
+            return Err(TestCaseError::fail("nothing says that it went back"));
+        };
+        let then = Task::replay(&story.records[..usize::try_from(*version).unwrap()]).unwrap();
+        prop_assert!(now.run().is_none() && now.restoring.is_none());
+        prop_assert!(now.status.is_paused() || matches!(now.status, Status::Waiting(_)));
+        prop_assert_eq!((now.cost, now.tokens), (before.cost, before.tokens), "spent is spent");
+        for (mine, others) in now.phases.iter().zip(&then.phases) {
+            prop_assert_eq!((mine.status, &mine.steps, mine.opened, mine.closed, mine.rework_due),
+                (others.status, &others.steps, others.opened, others.closed, others.rework_due));
+        }
+        prop_assert_eq!(now.open_questions().count(), then.open_questions().count());
+        prop_assert_eq!(now.open_review().map(|review| review.id), then.open_review().map(|review| review.id));
+        prop_assert_eq!(now.turn.as_ref().map(|turn| turn.message), then.turn.as_ref().map(|turn| turn.message));
     }
 }
 
