@@ -10,10 +10,10 @@ use crate::api::{
     AccountCheck, BranchView, ChangeList, CheckpointView, CompareQuery, CreateTask,
     DeliverableContent, DeliverableView, DependencyView, EditMessage, EditSettings, EstimateReport,
     EventQuery, EventView, ForkTask, GivenAnswer, GuideContent, GuideView, LogPage, LogQuery,
-    MessageText, MessageView, NeedsYou, NewSecret, NewTarget, NotificationQuery, NotificationView,
-    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount, RestoreTask,
-    ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile,
-    SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView, UsagePage,
+    MessageText, MessageView, MoveTask, NeedsYou, NewSecret, NewTarget, NotificationQuery,
+    NotificationView, Overview, Page, PermissionsView, ProvideDependency, QuestionView, QueueView,
+    ReadCount, RestoreTask, ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile,
+    ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView, UsagePage,
     UsageReport, WorkflowView,
 };
 use crate::domain::id::{
@@ -34,6 +34,8 @@ pub trait Backend: Send + Sync {
     /// The figures of the last thirty days.
     async fn usage_page(&self) -> Result<UsagePage, Fault>;
     /// By phases and their models.
+    async fn queue(&self) -> Result<QueueView, Fault>;
+    async fn move_task(&self, id: TaskId, to: MoveTask) -> Result<TaskView, Fault>;
     async fn task_usage(&self, id: TaskId) -> Result<UsageReport, Fault>;
     async fn estimate_report(&self) -> Result<EstimateReport, Fault>;
     async fn check_account(&self) -> Result<AccountCheck, Fault>;

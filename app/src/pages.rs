@@ -23,6 +23,7 @@ mod new_task_form;
 mod not_found;
 mod permissions;
 mod question_card;
+mod queue;
 mod result;
 mod review;
 mod review_actions;

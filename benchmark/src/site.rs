@@ -13,10 +13,11 @@ use crate::report::{Aim, Report, thousands};
 const MAIN: &str = "app_bg.wasm";
 
 /// Pages, and the modules that each needs beside the main one, as `app/src/pages/lazy.rs` names them.
-const PAGES: [(&str, &[&str]); 6] = [
+const PAGES: [(&str, &[&str]); 7] = [
     ("the list of tasks", &["list"]),
     ("a small page (new task, guides)", &["small"]),
     ("the settings", &["settings"]),
+    ("the queue", &["planning"]),
     ("a task", &["task", "activity"]),
     ("a task's review", &["task", "review"]),
     ("a task's other tabs", &["task", "tabs"]),

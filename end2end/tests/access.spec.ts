@@ -53,8 +53,9 @@ test("every page is accessible in both themes and on a phone", async ({ page }) 
   await task.untilReview("Planning");
   await task.openReview();
   await expectAccessible(page, "the review");
+  const reviewed = task.id;
   for (const part of ["files", "changes", "usage", "checkpoints", "history"]) {
-    await page.goto(`/tasks/${task.id}/${part}`);
+    await page.goto(`/tasks/${reviewed}/${part}`);
     await expectAccessible(page, part);
   }
   await page.goto("/");
@@ -68,6 +69,11 @@ test("every page is accessible in both themes and on a phone", async ({ page }) 
   await expectAccessible(page, "the usage");
   await page.goto("/usage/estimates");
   await expectAccessible(page, "the estimates");
+  const waits = { title: "Waits", type: "custom", description: "Wait.", depends_on: [reviewed], start: true };
+  expect((await page.request.post("/api/tasks", { data: waits })).status()).toBe(201);
+  await page.goto("/queue");
+  await expect(page.locator(".queue-row")).toHaveCount(1);
+  await expectAccessible(page, "the queue");
   await page.goto("/settings");
   await expectAccessible(page, "the settings");
   await page.goto("/guides");

@@ -37,9 +37,9 @@ pub struct QueuedTask {
     pub not_before: Option<DateTime<Utc>>,
     /// What has to be completed first.
     pub waits_for: Vec<Prerequisite>,
-    /// Why it can't run as things are, in a sentence: what it waits for has failed, was cancelled or deleted.
+    /// What holds it back, in a sentence: a limit, a budget, or that what it waits for came to nothing.
     pub held: Option<String>,
-    /// When it is likely to start. Absent without any history, and while the task may not run.
+    /// When it is likely to start. Absent without any history, and while that depends on other tasks.
     pub starts_at: Option<DateTime<Utc>>,
 }
 

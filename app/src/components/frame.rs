@@ -100,6 +100,11 @@ fn Rail() -> impl IntoView {
                     </a>
                 </li>
                 <li>
+                    <A href="/queue" attr:class="rail-item" attr:data-key="g q">
+                        <Glyph icon=Icon::Queue /> <span>"Queue"</span>
+                    </A>
+                </li>
+                <li>
                     <A href="/guides" attr:class="rail-item" attr:data-key="g d">
                         <Glyph icon=Icon::Book /> <span>"Guides"</span>
                     </A>

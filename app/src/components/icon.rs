@@ -23,6 +23,7 @@ pub enum Icon {
     FilePlus,
     Flag,
     Globe,
+    Grip,
     Hourglass,
     Inbox,
     Key,
@@ -37,6 +38,7 @@ pub enum Icon {
     Play,
     Plus,
     Question,
+    Queue,
     Search,
     Slash,
     Sliders,
@@ -46,6 +48,8 @@ pub enum Icon {
     Terminal,
     Tick,
     Tool,
+    Top,
+    Up,
 }
 
 impl Icon {
@@ -92,6 +96,7 @@ impl Icon {
             Self::Globe => {
                 "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM2 12h20M12 2a15 15 0 0 1 0 20 15 15 0 0 1 0-20z"
             }
+            Self::Grip => "M9 6h.01M9 12h.01M9 18h.01M15 6h.01M15 12h.01M15 18h.01",
             Self::Hourglass => {
                 "M5 22h14M5 2h14M17 22v-4.200a2 2 0 0 0-.6-1.400L12 12l-4.4 4.400a2 2 0 0 0-.6 1.400V22M7 2v4.200a2 2 0 0 0 .6 1.400L12 12l4.4-4.400a2 2 0 0 0 .6-1.400V2"
             }
@@ -117,6 +122,7 @@ impl Icon {
             Self::Question => {
                 "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM9.1 9a3 3 0 0 1 5.8 1c0 2-3 3-3 3M12 17h.01"
             }
+            Self::Queue => "M3 5h10v4H3zM3 12h18M3 16h18M3 20h18",
             Self::Search => "M11 3a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM21 21l-4.3-4.3",
             Self::Slash => "M12 2a10 10 0 1 0 0 20 10 10 0 0 0 0-20zM4.9 4.900l14.2 14.2",
             Self::Sliders => "M4 7h9M17 7h3M15 5v4M4 17h3M11 17h9M9 15v4",
@@ -130,6 +136,8 @@ impl Icon {
             Self::Tool => {
                 "M14.7 6.300a1 1 0 0 0 0 1.400l1.6 1.600a1 1 0 0 0 1.4 0l3.8-3.800a6 6 0 0 1-7.9 7.900l-6.9 6.900a2.1 2.1 0 0 1-3-3l6.9-6.900a6 6 0 0 1 7.9-7.900z"
             }
+            Self::Top => "M5 4h14M12 20V9M6 14l6-6 6 6",
+            Self::Up => "M12 19V5M5 12l7-7 7 7",
         }
     }
 }

@@ -8,13 +8,14 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlDialogElement, HtmlElement, KeyboardEvent};
 
 /// What the help lists.
-const KEYS: [(&str, &str); 20] = [
+const KEYS: [(&str, &str); 21] = [
     ("?", "This help"),
     ("/", "Search"),
     ("c", "New task"),
     ("g t", "Tasks"),
     ("g n", "Needs you"),
     ("g i", "Inbox"),
+    ("g q", "Queue"),
     ("g d", "Guides"),
     ("g u", "Usage"),
     ("g s", "Settings"),

@@ -30,6 +30,7 @@ use super::list::TaskListPage;
 use super::needs_you::NeedsYouPage;
 use super::new_task::NewTaskPage;
 use super::permissions::Permissions;
+use super::queue::QueuePage;
 use super::review::ReviewPanel;
 use super::settings::SettingsPage;
 use super::task::TaskPage;
@@ -115,6 +116,11 @@ fn draw_small(page: SmallPage) -> Drawn {
     })
 }
 
+#[wasm_split(planning, wasm_split_path = leptos::wasm_split, preload(fetch_planning), fallible)]
+fn draw_queue() -> Drawn {
+    Ok(view! { <QueuePage /> }.into_any())
+}
+
 /// The list of tasks.
 pub fn list_page() -> AnyView {
     lazily(fetch_list, draw_list)
@@ -138,6 +144,11 @@ pub fn inbox_page() -> AnyView {
 /// The form for a new task.
 pub fn new_task_page() -> AnyView {
     lazily(fetch_small, || draw_small(SmallPage::NewTask))
+}
+
+/// What waits for an agent.
+pub fn queue_page() -> AnyView {
+    lazily(fetch_planning, draw_queue)
 }
 
 /// The settings.
@@ -214,6 +225,7 @@ pub async fn fetch(path: &str) -> Fetched {
     match (parts.next(), parts.next(), parts.next()) {
         (Some(""), None, None) => fetch_list().await,
         (Some("settings"), ..) => fetch_settings().await,
+        (Some("queue"), ..) => fetch_planning().await,
         (Some("guides" | "inbox" | "needs-you" | "usage"), ..)
         | (Some("tasks"), Some("new"), None) => fetch_small().await,
         (Some("tasks"), Some(_), None) => both(fetch_task, fetch_activity).await,
@@ -232,6 +244,7 @@ pub async fn fetch_rest() {
     fetch_review().await.ok();
     fetch_tabs().await.ok();
     fetch_small().await.ok();
+    fetch_planning().await.ok();
     fetch_settings().await.ok();
 }
 

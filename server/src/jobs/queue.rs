@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::claim::level;
 use super::rank;
-use crate::store::{Corruption, Store, StoreError, clock, counted, statement};
+use crate::store::{Corruption, Store, StoreError, clock, counted, gate_opens_ms, statement};
 
 /// So many runs tell how long one takes.
 const LATELY: u32 = 50;
@@ -25,6 +25,8 @@ pub struct Queued {
     pub aged: u32,
     /// When it may run, if that lies ahead.
     pub not_before: Option<DateTime<Utc>>,
+    /// When the limits of its account let it start, if that lies ahead.
+    pub limited_until: Option<DateTime<Utc>>,
     /// What is unfinished of that it waits for.
     pub waits_for: Vec<Prerequisite>,
 }
@@ -48,10 +50,12 @@ impl Store {
         let backend = self.backend();
         let now = clock(backend);
         let sql = format!(
-            "SELECT t.view, jobs.not_before_ms, {level} - jobs.priority AS aged, {now} AS now_ms \
+            "SELECT t.view, jobs.not_before_ms, {opens} AS opens_ms, {level} - jobs.priority AS aged, \
+             {now} AS now_ms \
              FROM jobs JOIN tasks t ON t.id = jobs.task_id \
              WHERE jobs.kind = 'run' AND jobs.state = 'queued' \
              ORDER BY {level} DESC, jobs.place_us, jobs.task_id LIMIT {limit}",
+            opens = gate_opens_ms(),
             level = level(now)
         );
         let rows = self.rows(sql).await?;
@@ -62,10 +66,14 @@ impl Store {
             let task: TaskView = serde_json::from_str(&view).map_err(Corruption::View)?;
             let not_before_ms: i64 = row.try_get("", "not_before_ms")?;
             let now_ms: i64 = row.try_get("", "now_ms")?;
-            let ahead = Some(not_before_ms).filter(|at| *at > now_ms);
+            let ahead = |at: i64| {
+                let at = Some(at).filter(|at| *at > now_ms);
+                at.and_then(DateTime::from_timestamp_millis)
+            };
             waiting.push(Queued {
                 aged: u32::try_from(row.try_get::<i32>("", "aged")?).unwrap_or(0),
-                not_before: ahead.and_then(DateTime::from_timestamp_millis),
+                not_before: ahead(not_before_ms),
+                limited_until: ahead(row.try_get("", "opens_ms")?),
                 waits_for: unfinished.remove(&task.id).unwrap_or_default(),
                 task,
             });

@@ -4,10 +4,10 @@ use app::api::{
     AccountCheck, BranchView, ChangeList, CheckpointView, CompareQuery, CreateTask,
     DeliverableContent, DeliverableView, DependencyView, EditMessage, EditSettings, EstimateReport,
     EventQuery, EventView, ForkTask, GivenAnswer, GuideContent, GuideView, LogPage, LogQuery,
-    MessageText, MessageView, NeedsYou, NewSecret, NewTarget, NotificationQuery, NotificationView,
-    Overview, Page, PermissionsView, ProvideDependency, QuestionView, ReadCount, RestoreTask,
-    ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile, ShownFile,
-    SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView, UsagePage,
+    MessageText, MessageView, MoveTask, NeedsYou, NewSecret, NewTarget, NotificationQuery,
+    NotificationView, Overview, Page, PermissionsView, ProvideDependency, QuestionView, QueueView,
+    ReadCount, RestoreTask, ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile,
+    ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView, UsagePage,
     UsageReport, WorkflowView,
 };
 use app::backend::Backend;
@@ -40,6 +40,14 @@ impl Backend for Service {
 
     async fn usage_page(&self) -> Result<UsagePage, Fault> {
         Ok(Self::usage_page(self).await?)
+    }
+
+    async fn queue(&self) -> Result<QueueView, Fault> {
+        Ok(Self::queue(self).await?)
+    }
+
+    async fn move_task(&self, id: TaskId, to: MoveTask) -> Result<TaskView, Fault> {
+        Ok(Self::move_task(self, id, to).await?)
     }
 
     async fn task_usage(&self, id: TaskId) -> Result<UsageReport, Fault> {

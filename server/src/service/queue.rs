@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use app::api::{MoveTask, Prerequisite, QueueView, QueuedTask, TaskView};
 use app::domain::id::TaskId;
-use app::domain::task::{StatusName, TaskCommand, moved};
+use app::domain::task::{Actor, StatusName, Task, TaskCommand, TaskEvent, moved};
 use chrono::{DateTime, Utc};
 
-use super::Service;
+use super::{ATTEMPTS, Service, pause, refused};
 use crate::error::Error;
 use crate::jobs::{Queue, Queued};
+use crate::store::Append;
 
 /// So many tasks are shown.
 const MOST: u32 = 500;
@@ -33,6 +34,19 @@ impl Service {
 
     /// Puts a queued task in front of another one of its priority, or behind all of them.
     pub async fn move_task(&self, id: TaskId, to: MoveTask) -> Result<TaskView, Error> {
+        for attempt in 0..ATTEMPTS {
+            match self.try_move(id, to).await {
+                // Somebody changed one of these tasks at the same time.
+                Err(Error::Conflict) => pause(attempt).await,
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(TaskView::from(&self.load(id).await?)),
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    /// Gives the tasks their new places, all at once.
+    async fn try_move(&self, id: TaskId, to: MoveTask) -> Result<(), Error> {
         let task = self.load(id).await?;
         let line = self.parts.store.line(task.priority).await?;
         let is_known = |id: TaskId| line.iter().any(|(known, _)| *known == id);
@@ -40,14 +54,31 @@ impl Service {
             let message = format!("names {before}, which does not wait with the same priority");
             return Err(Error::field("before", message));
         }
+        let mut writes = Vec::new();
         for (other, place) in moved(&line, id, to.before) {
-            match self.act(other, TaskCommand::Rank { place }).await {
+            let before = match self.load(other).await {
+                Err(Error::NotFound { .. }) if other != id => continue,
+                loaded => loaded?,
+            };
+            match Task::decide(Some(&before), TaskCommand::Rank { place }) {
+                Ok(events) => writes.push(self.append_of(before, events)),
                 // Another one may have begun to run by now: then it is in nobody's way.
-                Err(Error::Refused { .. }) if other != id => {}
-                ranked => drop(ranked?),
+                Err(_) if other != id => {}
+                Err(refusal) => return Err(refused(refusal, Some(&before))),
             }
         }
-        Ok(TaskView::from(&self.load(id).await?))
+        Ok(self.parts.store.append_all(writes).await?)
+    }
+
+    fn append_of(&self, before: Task, events: Vec<TaskEvent>) -> Append {
+        Append {
+            task: before.id,
+            before: Some(before),
+            events,
+            actor: Actor::Person,
+            cause: self.cause.as_deref().map(str::to_owned),
+            fence: None,
+        }
     }
 }
 
@@ -63,36 +94,38 @@ fn listed(queue: Queue, typical: Option<Duration>, agents_max: u32) -> Vec<Queue
     let mut free = typical.map(|typical| free_at(&running, typical, agents_max));
     let mut position = 0;
     let each = waiting.into_iter().map(|waiting| {
-        let may_run = waiting.waits_for.is_empty() && waiting.not_before.is_none();
+        let held_until = waiting.not_before.max(waiting.limited_until);
+        let may_run = waiting.waits_for.is_empty() && held_until.is_none();
         let starts_after = free
             .as_mut()
             .zip(typical)
             .filter(|_| may_run)
-            .map(|(free, typical)| take_place(free, typical));
+            .map(|(free, typical)| now + take_place(free, typical));
         if may_run {
             position += 1;
         }
-        shown(waiting, may_run.then_some(position), starts_after, now)
+        let starts_at = starts_after.or(held_until.filter(|_| waiting.waits_for.is_empty()));
+        shown(waiting, may_run.then_some(position), starts_at)
     });
     each.collect()
 }
 
-fn shown(
-    waiting: Queued,
-    position: Option<u32>,
-    starts_after: Option<Duration>,
-    now: DateTime<Utc>,
-) -> QueuedTask {
+fn shown(waiting: Queued, position: Option<u32>, starts_at: Option<DateTime<Utc>>) -> QueuedTask {
+    let limited = waiting
+        .limited_until
+        .map(|_| "Its account can't be used at present.".to_owned());
+    let hindered = waiting.waits_for.iter().find_map(hindrance);
     QueuedTask {
         id: waiting.task.id,
         title: waiting.task.title,
         priority: waiting.task.priority,
         aged: waiting.aged,
         position,
-        not_before: waiting.not_before,
-        held: waiting.waits_for.iter().find_map(hindrance),
+        not_before: waiting.not_before.max(waiting.limited_until),
+        // What the task itself says of a limit or a budget says most.
+        held: hindered.or(waiting.task.reason).or(limited),
         waits_for: waiting.waits_for,
-        starts_at: starts_after.map(|after| now + after),
+        starts_at,
     }
 }
 

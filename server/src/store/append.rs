@@ -95,6 +95,30 @@ impl Store {
         Ok(appended)
     }
 
+    /// Stores what was decided about several tasks: all of it, or nothing with the first error.
+    pub async fn append_all(&self, mut writes: Vec<Append>) -> Result<(), StoreError> {
+        writes.retain(|write| !write.events.is_empty());
+        // Of two that write about the same tasks, neither holds what the other one waits for.
+        writes.sort_by_key(|write| write.task);
+        let tx = self.begin().await?;
+        let mut all = Vec::with_capacity(writes.len());
+        for write in &writes {
+            match self.append_within(&tx, write).await {
+                Ok(appended) => all.push(appended),
+                Err(error) => {
+                    // Why it was not stored says more than why the way back failed.
+                    tx.rollback().await.ok();
+                    return Err(error);
+                }
+            }
+        }
+        tx.commit().await?;
+        for (write, appended) in writes.iter().zip(&all) {
+            self.announce(write, appended);
+        }
+        Ok(())
+    }
+
     /// Wakes those who wait for news of the task.
     pub(crate) fn announce(&self, write: &Append, appended: &Appended) {
         self.heads().woken(write.task);

@@ -108,3 +108,23 @@ async fn a_circle_of_tasks_is_refused_and_shown() {
     );
     assert_eq!(app.get(&path).await.json()["depends_on"], json!([]));
 }
+
+#[tokio::test]
+async fn a_task_that_a_limit_of_its_account_holds_back_says_so_and_until_when() {
+    let app = TestApp::new().await;
+    let first = queued(&app, "First", &[]).await;
+    queued(&app, "Second", &[]).await;
+    let task = first.parse().unwrap();
+    let delay = std::time::Duration::from_mins(5);
+    app.store.delay_account(task, delay).await.unwrap();
+    let queue = app.get("/api/queue").await.json();
+    for item in queue["items"].as_array().unwrap() {
+        assert_eq!(item["position"], Value::Null);
+        assert_eq!(item["held"], "Its account can't be used at present.");
+        assert_eq!(item["not_before"], item["starts_at"]);
+        let until: chrono::DateTime<chrono::Utc> =
+            item["starts_at"].as_str().unwrap().parse().unwrap();
+        let left = until - chrono::Utc::now();
+        assert!((280..=300).contains(&left.num_seconds()), "{left}");
+    }
+}
