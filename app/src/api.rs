@@ -11,6 +11,7 @@ mod request;
 mod settings;
 mod shown;
 mod usage;
+mod version;
 mod view;
 
 pub use checkpoint::{CheckpointView, CompareQuery, ForkTask, RestoreTask};
@@ -35,6 +36,7 @@ pub use shown::{
     ReviewWork, Shape, ShowFile, ShownFile,
 };
 pub use usage::{UsageBy, UsageFigures, UsagePage, UsageQuery, UsageReport, UsageRow};
+pub use version::{Fact, FactChange, TaskVersion, VersionDiff, VersionQuery};
 pub use view::{
     DependencyView, FeedbackView, MessageView, PermissionsView, PhaseView, QuestionView,
     ReviewView, StepView, TaskView, UsageView, VerificationView,

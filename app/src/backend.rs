@@ -13,8 +13,8 @@ use crate::api::{
     MessageText, MessageView, MoveTask, NeedsYou, NewSecret, NewTarget, NotificationQuery,
     NotificationView, Overview, Page, PermissionsView, ProvideDependency, QuestionView, QueueView,
     ReadCount, RestoreTask, ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile,
-    ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView, UsagePage,
-    UsageReport, WorkflowView,
+    ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskVersion,
+    TaskView, UsagePage, UsageReport, WorkflowView,
 };
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId,
@@ -123,6 +123,7 @@ pub trait Backend: Send + Sync {
     ) -> Result<ChangeList, Fault>;
     async fn fork(&self, id: TaskId, wanted: ForkTask) -> Result<TaskView, Fault>;
     async fn restore(&self, id: TaskId, wanted: RestoreTask) -> Result<TaskView, Fault>;
+    async fn task_version(&self, id: TaskId, version: u64) -> Result<TaskVersion, Fault>;
     async fn branch(&self, id: TaskId) -> Result<Option<BranchView>, Fault>;
     async fn review_work(&self, id: ReviewId, since: bool) -> Result<ReviewWork, Fault>;
     async fn review_file(&self, id: ReviewId, wanted: ShowFile) -> Result<ShownFile, Fault>;

@@ -21,6 +21,7 @@ mod new_task;
 mod new_task_fields;
 mod new_task_form;
 mod not_found;
+mod past;
 mod permissions;
 mod question_card;
 mod queue;

@@ -58,6 +58,9 @@ test("every page is accessible in both themes and on a phone", async ({ page }) 
     await page.goto(`/tasks/${reviewed}/${part}`);
     await expectAccessible(page, part);
   }
+  await page.goto(`/tasks/${reviewed}/history?at=5&with=9`);
+  await expect(page.getByRole("heading", { name: "As it was at version 5" })).toBeVisible();
+  await expectAccessible(page, "a version of long ago");
   await page.goto("/");
   await expectAccessible(page, "the list");
   await page.goto("/needs-you");

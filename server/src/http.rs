@@ -10,6 +10,7 @@ mod extract;
 mod files;
 pub mod gate;
 mod guides;
+mod history;
 mod idempotency;
 mod inbound;
 mod installation;
@@ -93,6 +94,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(tasks::routes())
         .merge(reviews::routes())
         .merge(checkpoints::routes())
+        .merge(history::routes())
         .merge(permissions::routes())
         .merge(questions::routes())
         .merge(queue::routes())

@@ -9,6 +9,7 @@ mod dependencies;
 mod estimates;
 mod forks;
 mod guides;
+mod history;
 mod messages;
 mod new_task;
 mod notifications;

@@ -5,15 +5,17 @@ use leptos_router::hooks::use_query_map;
 use serde_json::Value;
 
 use super::dependency_card::Given;
+use super::past::{Past, version_of_address};
 use super::task_state::TaskState;
 use crate::api::{EventQuery, EventView, Page, PhaseView};
 use crate::components::clock::{Time, exact_time};
 use crate::components::faults::fault_panels;
+use crate::components::icon::{Glyph, Icon};
 use crate::domain::id::TaskId;
 use crate::domain::money::Usd;
 use crate::domain::task::Actor;
 use crate::fault::Fault;
-use crate::reactive::{list, memo, part, suspend};
+use crate::reactive::{Memo, list, memo, part, suspend};
 use crate::resource::resource;
 use crate::wire::Json;
 
@@ -33,7 +35,12 @@ pub fn History(state: TaskState) -> impl IntoView {
     let version = move || state.task.with(|task| task.version);
     // The newest event when the page was loaded: what comes later is announced, nothing jumps.
     let newest = RwSignal::new(state.task.with_untracked(|task| task.version));
-    let named = memo(move || address.with(|address| address.get("after")?.parse::<u64>().ok()));
+    let past = version_of_address();
+    let named = memo(move || {
+        let after = address.with(|address| address.get("after")?.parse::<u64>().ok());
+        // The chosen version is the first of its page.
+        after.or_else(|| past.get().map(|at| at.saturating_sub(EVENTS)))
+    });
     let after = memo(move || {
         named
             .get()
@@ -55,7 +62,7 @@ pub fn History(state: TaskState) -> impl IntoView {
         suspend(async move {
             events
                 .await
-                .map(|page| view! { <Timeline state page after=after.get_untracked() /> })
+                .map(|page| view! { <Timeline state page past after=after.get_untracked() /> })
         })
     };
     let show = move || {
@@ -64,6 +71,7 @@ pub fn History(state: TaskState) -> impl IntoView {
         format!("Show {count} new event{plural}")
     };
     view! {
+        <Past state />
         <Given asking=state />
         <p class="news" hidden=move || later() == 0>
             <button type="button" class="btn btn-sm" on:click=move |_| newest.set(version())>{part(show)}</button>
@@ -76,7 +84,12 @@ pub fn History(state: TaskState) -> impl IntoView {
 }
 
 #[component]
-fn Timeline(state: TaskState, page: Page<EventView>, after: u64) -> impl IntoView {
+fn Timeline(
+    state: TaskState,
+    page: Page<EventView>,
+    past: Memo<Option<u64>>,
+    after: u64,
+) -> impl IntoView {
     let id = state.id;
     let later = page.next_cursor.is_some().then(|| {
         view! { <a class="btn btn-sm" href=format!("/tasks/{id}/history?after={}", after + EVENTS)>"Later"</a> }
@@ -88,26 +101,39 @@ fn Timeline(state: TaskState, page: Page<EventView>, after: u64) -> impl IntoVie
         let detail = state
             .phases
             .with_untracked(|phases| detail(&event.data, phases));
-        view! { <EventRow event detail /> }
+        view! { <EventRow id past event detail /> }
     });
     view! {
         <ol class="history-list">{list(rows)}</ol>
         <p class="load-more">{later} " " {earlier}</p>
+        <p class="muted">
+            <a class="link" href=format!("/api/tasks/{id}/export") rel="external" download><Glyph icon=Icon::Download /> "The whole history as JSON Lines"</a>
+            ", which another installation can take over."
+        </p>
     }
     .into_any()
 }
 
 #[component]
-fn EventRow(event: EventView, detail: String) -> impl IntoView {
+fn EventRow(
+    id: TaskId,
+    past: Memo<Option<u64>>,
+    event: EventView,
+    detail: String,
+) -> impl IntoView {
     let actor = match event.actor {
         Actor::Person => "you",
         Actor::Agent => "the agent",
         Actor::Platform => "the platform",
     };
     let raw = serde_json::to_string_pretty(&event.data).unwrap_or_default();
+    let version = event.version;
+    let is_shown = move || (past.get() == Some(version)).then_some("true");
+    let href = format!("/tasks/{id}/history?at={version}");
+    let label = format!("The task at version {version}");
     view! {
-        <li class="event" data-actor=event.actor.to_string()>
-            <span class="event-version num">{event.version}</span>
+        <li class="event" data-actor=event.actor.to_string() aria-current=is_shown>
+            <a class="event-version num" href=href aria-label=label>{version}</a>
             <div class="event-said">
                 <details>
                     <summary><strong>{words(&event.event_type)}</strong> " " <span class="event-detail">{detail}</span></summary>
@@ -121,7 +147,7 @@ fn EventRow(event: EventView, detail: String) -> impl IntoView {
 }
 
 /// `PhaseStarted` as "Phase started".
-fn words(name: &str) -> String {
+pub fn words(name: &str) -> String {
     let mut words = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
         if letter.is_uppercase() && !words.is_empty() {

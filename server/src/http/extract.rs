@@ -55,7 +55,8 @@ fn is_json(content_type: &str) -> bool {
     kind.eq_ignore_ascii_case("application/json")
 }
 
-async fn body(request: Request, state: &AppState) -> Result<Bytes, Problem> {
+/// The whole body.
+pub async fn body(request: Request, state: &AppState) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state)
         .await
         .map_err(|rejection| {

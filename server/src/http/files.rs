@@ -110,7 +110,7 @@ async fn archive(service: Service, Id(id): Id<TaskId>) -> Result<Response, Error
 
 /// Something to be kept and not to be looked at: whatever an agent has put into it, it is never a
 /// page of this server.
-fn attachment(body: Body, content_type: &'static str, name: &str) -> Response {
+pub fn attachment(body: Body, content_type: &'static str, name: &str) -> Response {
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 use tracing::Instrument as _;
 
-use super::inbound::BODY_LIMIT;
+use super::inbound::body_limit;
 use super::problem::{Kind, Problem};
 use crate::error::Error;
 use crate::service::Seed;
@@ -78,7 +78,7 @@ async fn identify(
         Problem::field(Kind::Malformed, "Idempotency-Key", message)
     })?;
     let (mut parts, body) = request.into_parts();
-    let limit = usize::try_from(BODY_LIMIT).unwrap_or(usize::MAX);
+    let limit = usize::try_from(body_limit(parts.uri.path())).unwrap_or(usize::MAX);
     let body = to_bytes(body, limit)
         .await
         .map_err(|_| Problem::new(Kind::Malformed, "The request's body could not be read."))?;

@@ -19,10 +19,13 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::dependencies::FORMS;
+use super::history::IMPORT;
 use super::problem::{Kind, Problem};
 
 /// The most that a request's body may hold, in bytes.
-pub const BODY_LIMIT: u64 = 2 * 1024 * 1024;
+const BODY_LIMIT: u64 = 2 * 1024 * 1024;
+/// The same for a task's whole history.
+const HISTORY_LIMIT: u64 = 32 * 1024 * 1024;
 /// How much of an unwanted body is read, in bytes.
 const DRAIN_LIMIT: u64 = 16 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(10);
@@ -41,6 +44,15 @@ struct Patience {
     whole: Duration,
 }
 
+/// The most that the body of a request to this address may hold, in bytes.
+pub fn body_limit(path: &str) -> u64 {
+    if path == IMPORT {
+        HISTORY_LIMIT
+    } else {
+        BODY_LIMIT
+    }
+}
+
 /// Caps the body, and reads what the answer left of it.
 pub async fn guard(request: Request, next: Next) -> Response {
     let declared: Option<u64> = request
@@ -52,11 +64,12 @@ pub async fn guard(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     // A form that a browser sends by itself is answered with a page, which its handler knows.
     let is_form = parts.uri.path().starts_with(FORMS);
-    if !is_form && declared.is_some_and(|length| length > BODY_LIMIT) {
+    let limit = body_limit(parts.uri.path());
+    if !is_form && declared.is_some_and(|length| length > limit) {
         if !waits {
             drain(body).await;
         }
-        return too_large();
+        return too_large(limit);
     }
     let (rest, left_over) = oneshot::channel();
     let verdict = Arc::new(AtomicU8::new(FINE));
@@ -64,6 +77,7 @@ pub async fn guard(request: Request, next: Next) -> Response {
         body: Some(body),
         rest: Some(rest),
         read: 0,
+        limit,
         patience: PATIENCE,
         stall: None,
         until: None,
@@ -80,7 +94,7 @@ pub async fn guard(request: Request, next: Next) -> Response {
         drain(body).await;
     }
     match verdict {
-        TOO_LARGE if !response.status().is_redirection() => too_large(),
+        TOO_LARGE if !response.status().is_redirection() => too_large(limit),
         STALLED => Problem::new(Kind::Timeout, "The request's body did not arrive in time.")
             .into_response(),
         _ => response,
@@ -99,11 +113,8 @@ pub fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-fn too_large() -> Response {
-    let detail = format!(
-        "A request may hold at most {} MiB.",
-        BODY_LIMIT / 1024 / 1024
-    );
+fn too_large(limit: u64) -> Response {
+    let detail = format!("A request may hold at most {} MiB.", limit / 1024 / 1024);
     Problem::new(Kind::TooLarge, detail).into_response()
 }
 
@@ -139,6 +150,8 @@ struct Inbound {
     /// Takes what is left when the handler drops it.
     rest: Option<oneshot::Sender<Left>>,
     read: u64,
+    /// The most that may be read.
+    limit: u64,
     patience: Patience,
     stall: Option<Pin<Box<Sleep>>>,
     /// Set when it is first waited for.
@@ -195,7 +208,7 @@ impl HttpBody for Inbound {
             }
             Some(Ok(frame)) => {
                 this.read += frame.data_ref().map_or(0, |data| data.len() as u64);
-                if this.read > BODY_LIMIT {
+                if this.read > this.limit {
                     this.verdict.store(TOO_LARGE, Ordering::Relaxed);
                     return Poll::Ready(Some(Err(Cut::TooLarge)));
                 }
@@ -254,6 +267,7 @@ mod tests {
             body: Some(body),
             rest: None,
             read: 0,
+            limit: BODY_LIMIT,
             patience: SHORT,
             stall: None,
             until: None,

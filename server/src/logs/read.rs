@@ -151,6 +151,36 @@ impl Store {
         Ok(head(self.reader(), id).await?)
     }
 
+    /// The number of the last line that was read until then; 0 if there is none. Lines come in order of time,
+    /// so it is looked for by halves, chunk by chunk.
+    pub async fn log_at(&self, id: TaskId, at: DateTime<Utc>) -> Result<u64, StoreError> {
+        let (mut before, mut until) = (0, self.log_head(id).await?);
+        while before < until {
+            let middle = before + (until - before) / 2;
+            let Some(row) = self.chunk_of(id, middle + 1).await? else {
+                break;
+            };
+            let lines = lines_of(&row);
+            let so_far = lines.iter().take_while(|line| line.at <= at).last();
+            match so_far {
+                None => until = counted(row.first_seq).saturating_sub(1),
+                Some(line) if line.seq < counted(row.last_seq) => return Ok(line.seq),
+                Some(line) => before = line.seq,
+            }
+        }
+        Ok(before)
+    }
+
+    /// The chunk that holds a line.
+    async fn chunk_of(&self, id: TaskId, seq: u64) -> Result<Option<row::Model>, StoreError> {
+        let row = row::Entity::find()
+            .filter(row::Column::TaskId.eq(id.as_uuid()))
+            .filter(row::Column::FirstSeq.lte(stored(seq)))
+            .order_by_desc(row::Column::FirstSeq)
+            .limit(1);
+        Ok(row.one(self.reader()).await?)
+    }
+
     /// The chunks from the one that holds the line `after + 1`, in one statement: between two, the
     /// writer may merge that chunk into one that begins earlier, and its lines would be missed.
     async fn chunks_after(&self, id: TaskId, after: u64) -> Result<Vec<row::Model>, StoreError> {

@@ -7,8 +7,8 @@ use app::api::{
     MessageText, MessageView, MoveTask, NeedsYou, NewSecret, NewTarget, NotificationQuery,
     NotificationView, Overview, Page, PermissionsView, ProvideDependency, QuestionView, QueueView,
     ReadCount, RestoreTask, ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile,
-    ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskView, UsagePage,
-    UsageReport, WorkflowView,
+    ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskVersion,
+    TaskView, UsagePage, UsageReport, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{
@@ -292,6 +292,10 @@ impl Backend for Service {
 
     async fn restore(&self, id: TaskId, wanted: RestoreTask) -> Result<TaskView, Fault> {
         Ok(Box::pin(self.restore_task(id, wanted)).await?)
+    }
+
+    async fn task_version(&self, id: TaskId, version: u64) -> Result<TaskVersion, Fault> {
+        Ok(Self::task_version(self, id, version).await?)
     }
 
     async fn branch(&self, id: TaskId) -> Result<Option<BranchView>, Fault> {

@@ -328,7 +328,7 @@ pub(super) async fn rendered(
     .await
 }
 
-fn reviews(task: &Task) -> Vec<ReviewView> {
+pub(super) fn reviews(task: &Task) -> Vec<ReviewView> {
     task.reviews
         .iter()
         .rev()
@@ -371,7 +371,7 @@ fn workflow_view(workflow: &Workflow) -> WorkflowView {
 }
 
 /// The stored form is the one on the wire, with the name taken out of it.
-fn event_view(record: &EventRecord) -> Result<EventView, Error> {
+pub(super) fn event_view(record: &EventRecord) -> Result<EventView, Error> {
     let mut stored = serde_json::to_value(&record.event).map_err(Error::Undecodable)?;
     let event_type = stored["type"].as_str().unwrap_or_default().to_owned();
     Ok(EventView {

@@ -2,6 +2,7 @@
 
 mod estimates;
 mod files;
+mod history;
 mod hostile;
 mod idempotency;
 mod notifications;

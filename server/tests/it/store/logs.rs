@@ -106,6 +106,27 @@ async fn assert_complete(store: &Store, task: TaskId, count: usize) {
 }
 
 on_both_databases! {
+    async fn the_log_is_known_as_far_as_it_was_at_a_time(database) {
+        let store = &database.store;
+        let (task, run, epoch) = run(store).await;
+        let running = Running::start(store);
+        let second = |seconds: i64| DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap();
+        // In several chunks.
+        for from in [0, 40, 80] {
+            for number in from..from + 40 {
+                let line = NewLine { at: second(number / 2), ..line("x".repeat(8_000)) };
+                running.writer.append(task, run, epoch, vec![line]).await.unwrap();
+            }
+            running.writer.flush(task, epoch).await.unwrap();
+        }
+        for (at, seq) in [(-1, 0), (0, 2), (7, 16), (19, 40), (20, 42), (59, 120), (1_000, 120)] {
+            assert_eq!(store.log_at(task, second(at)).await.unwrap(), seq, "at {at}");
+        }
+        let unknown = TaskId::from_uuid(uuid::Uuid::nil());
+        assert_eq!(store.log_at(unknown, second(0)).await.unwrap(), 0);
+        running.stop().await;
+    }
+
     async fn twenty_sessions_lose_and_double_nothing(database) {
         let store = &database.store;
         let running = Running::start(store);
