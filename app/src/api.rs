@@ -8,6 +8,7 @@ mod estimate;
 mod notification;
 mod queue;
 mod request;
+mod schedule;
 mod settings;
 mod shown;
 mod usage;
@@ -27,6 +28,7 @@ pub use request::{
     LogFilter, LogMatchQuery, LogQuery, MessageText, PauseTask, ProvideDependency, SecretText,
     TaskQuery,
 };
+pub use schedule::{NewSchedule, ScheduleView};
 pub use settings::{
     AccountCheck, AccountState, Change, EditSettings, NewSecret, SecretSettingView, SecretValue,
     SecretView, SettingsView,

@@ -10,6 +10,7 @@ pub mod log;
 pub mod money;
 pub mod permission;
 pub mod plan;
+pub mod schedule;
 pub mod settings;
 pub mod task;
 pub mod text;

@@ -95,6 +95,7 @@ pub fn draft() -> anyhow::Result<NewTask> {
         auto_approve: false,
         answer_after: 0,
         auto_resume: true,
+        schedule: None,
         budget_usd: None,
         budget_tokens: None,
         start: false,

@@ -23,6 +23,7 @@ mod m20261123_000060_create_account_limits;
 mod m20261123_000070_create_targets;
 mod m20261123_000090_create_finished_phases;
 mod m20261123_000100_order_queue;
+mod m20261123_000110_create_schedules;
 
 /// Brings a database to the present schema.
 pub struct Migrator;
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000070_create_targets::Migration),
             Box::new(m20261123_000090_create_finished_phases::Migration),
             Box::new(m20261123_000100_order_queue::Migration),
+            Box::new(m20261123_000110_create_schedules::Migration),
         ]
     }
 }

@@ -23,6 +23,7 @@ pub mod problem;
 mod questions;
 mod queue;
 mod reviews;
+mod schedules;
 mod secrets;
 mod settings;
 mod sse;
@@ -98,6 +99,7 @@ fn api() -> OpenApiRouter<AppState> {
         .merge(permissions::routes())
         .merge(questions::routes())
         .merge(queue::routes())
+        .merge(schedules::routes())
         .merge(notifications::routes())
         .merge(targets::routes())
         .merge(dependencies::routes())

@@ -21,6 +21,7 @@ pub mod notifier;
 pub mod orchestrator;
 pub mod projections;
 pub mod prompts;
+pub mod recurrence;
 pub mod redaction;
 pub mod sandbox;
 pub mod scripted_model;
@@ -166,6 +167,7 @@ async fn serve(config: Config, only_scripted: bool) -> Result<(), RunError> {
     background.spawn(state.board.clone().run(shutdown.clone()));
     let watching = state.service.clone().watch_reviews(shutdown.clone());
     background.spawn(watching);
+    background.spawn(state.service.clone().watch_schedules(shutdown.clone()));
     tracing::info!(%bound, data = %config.storage.data_dir.display(), "serving http://{bound}");
     let agents = async {
         if let Some(deps) = orchestrator {

@@ -19,6 +19,7 @@ mod queries;
 mod queue;
 mod reminders;
 mod reviewing;
+mod schedules;
 mod secrets;
 mod seed;
 mod settings;

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::domain::estimate::PhaseEstimate;
 use crate::domain::id::{
-    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, SessionId, TaskId,
+    CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, ScheduleId, SessionId,
+    TaskId,
 };
 use crate::domain::money::Usd;
 use crate::domain::permission::{AskedPermission, GrantedRule, PermissionMode};
@@ -66,6 +67,9 @@ pub struct TaskView {
     /// Where it comes from, if it is a fork.
     #[serde(default)]
     pub forked_from: Option<Origin>,
+    /// What has made it, if it was not a person.
+    #[serde(default)]
+    pub schedule_id: Option<ScheduleId>,
     /// The newest checkpoint.
     #[serde(default)]
     pub checkpoint_id: Option<CheckpointId>,
@@ -114,6 +118,7 @@ impl From<&Task> for TaskView {
             permission_mode: task.permission_mode,
             repository: task.repository.clone(),
             depends_on: task.depends_on.clone(),
+            schedule_id: task.schedule,
             forked_from: task.origin,
             checkpoint_id: task.checkpoint.map(|latest| latest.id),
             restoring: task.restoring.is_some(),

@@ -50,6 +50,8 @@ ids! {
     RuleId,
     /// A point a task can be resumed or forked from.
     CheckpointId,
+    /// What makes tasks by itself.
+    ScheduleId,
 }
 
 /// What a person was told of a task: by the event that gave cause to it. Written `<task>.<version>`.

@@ -89,6 +89,7 @@ mod tests {
             auto_approve: false,
             answer_after: 0,
             auto_resume: true,
+            schedule: None,
             budget_usd: None,
             budget_tokens: None,
             start: false,

@@ -33,6 +33,7 @@ fn task(task_type: TaskType, description: &str) -> Task {
         budget_tokens: None,
         answer_after: 0,
         auto_resume: true,
+        schedule: None,
         start: true,
     };
     after(

@@ -65,6 +65,7 @@ impl Service {
             budget_tokens: new.budget_tokens,
             answer_after: new.answer_after_minutes,
             auto_resume: new.auto_resume.unwrap_or(defaults.auto_resume),
+            schedule: None,
             start: new.start,
         })
     }

@@ -29,6 +29,11 @@ impl Seed {
         (0..GENERATIONS).map(move |generation| self.id(generation))
     }
 
+    /// The id of what is made once and for all.
+    pub(super) fn first(self) -> Uuid {
+        self.id(0)
+    }
+
     fn id(self, generation: u8) -> Uuid {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&self.0[..16]);

@@ -10,6 +10,7 @@ mod pages;
 mod queue;
 mod reading;
 mod reviews;
+mod schedules;
 mod secrets;
 mod settings;
 mod streams;

@@ -43,6 +43,7 @@ impl Task {
             budget_tokens,
             answer_after,
             auto_resume,
+            schedule,
         } = record.event.clone()
         else {
             return None;
@@ -64,6 +65,7 @@ impl Task {
             budget_warned: None,
             answer_after,
             auto_resume,
+            schedule,
             status: Status::Draft,
             place: None,
             archived: false,

@@ -11,7 +11,7 @@ use super::{
 use crate::domain::estimate::EstimatedPhase;
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
-    SessionId, TaskId,
+    ScheduleId, SessionId, TaskId,
 };
 use crate::domain::money::Usd;
 use crate::domain::permission::{PermissionMode, PermissionRule};
@@ -36,6 +36,8 @@ pub struct NewTask {
     pub answer_after: u32,
     /// Go on by itself when a limit has ended.
     pub auto_resume: bool,
+    /// What makes it, if it is not a person.
+    pub schedule: Option<ScheduleId>,
     /// Queue it at once instead of leaving a draft.
     pub start: bool,
 }

@@ -333,6 +333,7 @@ fn create(new: NewTask) -> Vec<TaskEvent> {
         budget_tokens: new.budget_tokens,
         answer_after: new.answer_after,
         auto_resume: new.auto_resume,
+        schedule: new.schedule,
     }];
     if new.start {
         events.push(queued());

@@ -13,7 +13,7 @@ use super::{
 use crate::domain::estimate::EstimatedPhase;
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, QuestionId, ReviewId, RuleId, RunId,
-    SessionId, TaskId,
+    ScheduleId, SessionId, TaskId,
 };
 use crate::domain::money::Usd;
 use crate::domain::permission::{AskedPermission, PermissionMode, PermissionRule};
@@ -80,6 +80,9 @@ pub enum TaskEvent {
         /// Whether it goes on by itself when a limit has ended.
         #[serde(default = "yes", skip_serializing_if = "is_yes")]
         auto_resume: bool,
+        /// What has made it, if it was not a person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        schedule: Option<ScheduleId>,
     },
     /// Somebody changed what was asked for.
     TaskUpdated { edit: TaskEdit },

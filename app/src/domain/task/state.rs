@@ -8,7 +8,7 @@ use super::{
     BudgetUse, Dependency, EventRecord, LatestCheckpoint, Limit, Message, Origin, Priority,
     Question, ReminderLevel, Restoring, Silence, Tokens, TurnPurpose,
 };
-use crate::domain::id::{FeedbackId, MessageId, ReviewId, RunId, SessionId, TaskId};
+use crate::domain::id::{FeedbackId, MessageId, ReviewId, RunId, ScheduleId, SessionId, TaskId};
 use crate::domain::money::Usd;
 use crate::domain::permission::{GrantedRule, PermissionMode};
 use crate::domain::plan::TaskType;
@@ -46,6 +46,9 @@ pub struct Task {
     /// Whether it goes on by itself when a limit has ended.
     #[serde(default = "super::event::yes")]
     pub auto_resume: bool,
+    /// What has made it, if it was not a person.
+    #[serde(default)]
+    pub schedule: Option<ScheduleId>,
     pub status: Status,
     /// Since when the task would have to wait for the place that a person gave it in the queue. Its next
     /// run begins from a place of its own.

@@ -136,6 +136,7 @@ fn create(workflow: Workflow) -> TaskCommand {
         budget_tokens: None,
         answer_after: 0,
         auto_resume: true,
+        schedule: None,
         start: false,
     }))
 }

@@ -74,6 +74,7 @@ pub fn new_task(title: &str, workflow: Workflow) -> NewTask {
         auto_approve: false,
         answer_after: 0,
         auto_resume: true,
+        schedule: None,
         budget_usd: None,
         budget_tokens: None,
         start: false,

@@ -201,6 +201,11 @@ async fn the_api_describes_all_of_itself() {
     /api/reviews/{id}/feedback/{feedback}/resolve patch
     /api/reviews/{id}/files/{path} get
     /api/reviews/{id}/request-changes patch
+    /api/schedules get post
+    /api/schedules/{id} delete get put
+    /api/schedules/{id}/pause post
+    /api/schedules/{id}/resume post
+    /api/schedules/{id}/run post
     /api/secrets get post
     /api/secrets/{name} delete put
     /api/settings get patch
