@@ -10,15 +10,15 @@ use crate::api::{
     AccountCheck, BranchView, ChangeList, CheckpointView, CompareQuery, CreateTask,
     DeliverableContent, DeliverableView, DependencyView, EditMessage, EditSettings, EstimateReport,
     EventQuery, EventView, ForkTask, GivenAnswer, GuideContent, GuideView, LogPage, LogQuery,
-    MessageText, MessageView, MoveTask, NeedsYou, NewSecret, NewTarget, NotificationQuery,
-    NotificationView, Overview, Page, PermissionsView, ProvideDependency, QuestionView, QueueView,
-    ReadCount, RestoreTask, ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile,
-    ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskVersion,
-    TaskView, UsagePage, UsageReport, WorkflowView,
+    MessageText, MessageView, MoveTask, NeedsYou, NewSchedule, NewSecret, NewTarget,
+    NotificationQuery, NotificationView, Overview, Page, PermissionsView, ProvideDependency,
+    QuestionView, QueueView, ReadCount, RestoreTask, ReviewView, ReviewWork, ScheduleView,
+    SecretText, SecretView, SettingsView, ShowFile, ShownFile, SigningSecret, TargetTrial,
+    TargetView, TaskDetail, TaskQuery, TaskVersion, TaskView, UsagePage, UsageReport, WorkflowView,
 };
 use crate::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId,
-    RuleId, TaskId,
+    RuleId, ScheduleId, TaskId,
 };
 use crate::domain::permission::{GrantedRule, PermissionRule};
 use crate::domain::task::{ChangeRequest, Comment, ConcernKind, PauseAt, TaskEdit};
@@ -34,6 +34,16 @@ pub trait Backend: Send + Sync {
     /// The figures of the last thirty days.
     async fn usage_page(&self) -> Result<UsagePage, Fault>;
     /// By phases and their models.
+    async fn schedules(&self) -> Result<Vec<ScheduleView>, Fault>;
+    async fn add_schedule(&self, new: NewSchedule) -> Result<ScheduleView, Fault>;
+    async fn change_schedule(
+        &self,
+        id: ScheduleId,
+        new: NewSchedule,
+    ) -> Result<ScheduleView, Fault>;
+    async fn pause_schedule(&self, id: ScheduleId, paused: bool) -> Result<ScheduleView, Fault>;
+    async fn run_schedule(&self, id: ScheduleId) -> Result<TaskView, Fault>;
+    async fn remove_schedule(&self, id: ScheduleId) -> Result<(), Fault>;
     async fn queue(&self) -> Result<QueueView, Fault>;
     async fn move_task(&self, id: TaskId, to: MoveTask) -> Result<TaskView, Fault>;
     async fn task_usage(&self, id: TaskId) -> Result<UsageReport, Fault>;

@@ -76,6 +76,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/inbox") view=lazy::inbox_page ssr=SsrMode::Async />
                     <Route path=path!("/tasks/new") view=lazy::new_task_page ssr=SsrMode::Async />
                     <Route path=path!("/queue") view=lazy::queue_page ssr=SsrMode::Async />
+                    <Route path=path!("/schedules") view=lazy::schedules_page ssr=SsrMode::Async />
                     <Route path=path!("/settings") view=lazy::settings_page ssr=SsrMode::Async />
                     <Route path=path!("/usage") view=lazy::usage_page ssr=SsrMode::Async />
                     <Route path=path!("/usage/estimates") view=lazy::estimates_page ssr=SsrMode::Async />

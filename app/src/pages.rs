@@ -35,6 +35,8 @@ mod review_files;
 mod review_place;
 mod review_verdict;
 mod review_viewed;
+mod schedule_form;
+mod schedules;
 mod settings;
 mod settings_fields;
 mod settings_form;

@@ -17,7 +17,7 @@ const PAGES: [(&str, &[&str]); 7] = [
     ("the list of tasks", &["list"]),
     ("a small page (new task, guides)", &["small"]),
     ("the settings", &["settings"]),
-    ("the queue", &["planning"]),
+    ("the queue and the schedules", &["planning"]),
     ("a task", &["task", "activity"]),
     ("a task's review", &["task", "review"]),
     ("a task's other tabs", &["task", "tabs"]),

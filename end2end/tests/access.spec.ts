@@ -77,6 +77,13 @@ test("every page is accessible in both themes and on a phone", async ({ page }) 
   await page.goto("/queue");
   await expect(page.locator(".queue-row")).toHaveCount(1);
   await expectAccessible(page, "the queue");
+  const made = { name: "Daily", rhythm: { every: "day", at: "09:00" }, task: { title: "A", type: "custom", description: "B" } };
+  expect((await page.request.post("/api/schedules", { data: made })).status()).toBe(201);
+  await page.goto("/schedules");
+  await expect(page.locator(".schedule")).toHaveCount(1);
+  await expectAccessible(page, "the schedules");
+  await page.goto("/schedules?edit=new");
+  await expectAccessible(page, "the form of a schedule");
   await page.goto("/settings");
   await expectAccessible(page, "the settings");
   await page.goto("/guides");

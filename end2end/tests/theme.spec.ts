@@ -13,7 +13,10 @@ for (const javaScriptEnabled of [true, false]) {
       await page.goto("/");
       expect(await (await request.get("/")).text()).not.toMatch(/<html[^>]*data-theme/);
       for (const { button, attribute } of themes) {
+        // The page has changed before the server knows.
+        const kept = page.waitForResponse(/\/sfn\/theme$/);
         await page.getByRole("button", { name: button }).click();
+        await kept;
         await expect(page.locator("html")).toHaveAttribute("data-theme", attribute);
         const response = await page.goto("/tasks/new");
         expect(await response?.text()).toMatch(new RegExp(`<html[^>]*data-theme="${attribute}"`));

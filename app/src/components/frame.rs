@@ -105,6 +105,11 @@ fn Rail() -> impl IntoView {
                     </A>
                 </li>
                 <li>
+                    <A href="/schedules" attr:class="rail-item" attr:data-key="g h">
+                        <Glyph icon=Icon::Clock /> <span>"Schedules"</span>
+                    </A>
+                </li>
+                <li>
                     <A href="/guides" attr:class="rail-item" attr:data-key="g d">
                         <Glyph icon=Icon::Book /> <span>"Guides"</span>
                     </A>

@@ -8,7 +8,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlDialogElement, HtmlElement, KeyboardEvent};
 
 /// What the help lists.
-const KEYS: [(&str, &str); 21] = [
+const KEYS: [(&str, &str); 22] = [
     ("?", "This help"),
     ("/", "Search"),
     ("c", "New task"),
@@ -16,6 +16,7 @@ const KEYS: [(&str, &str); 21] = [
     ("g n", "Needs you"),
     ("g i", "Inbox"),
     ("g q", "Queue"),
+    ("g h", "Schedules"),
     ("g d", "Guides"),
     ("g u", "Usage"),
     ("g s", "Settings"),

@@ -32,6 +32,7 @@ use super::new_task::NewTaskPage;
 use super::permissions::Permissions;
 use super::queue::QueuePage;
 use super::review::ReviewPanel;
+use super::schedules::SchedulesPage;
 use super::settings::SettingsPage;
 use super::task::TaskPage;
 use super::task_state::TaskState;
@@ -117,8 +118,12 @@ fn draw_small(page: SmallPage) -> Drawn {
 }
 
 #[wasm_split(planning, wasm_split_path = leptos::wasm_split, preload(fetch_planning), fallible)]
-fn draw_queue() -> Drawn {
-    Ok(view! { <QueuePage /> }.into_any())
+fn draw_planning(is_queue: bool) -> Drawn {
+    Ok(if is_queue {
+        view! { <QueuePage /> }.into_any()
+    } else {
+        view! { <SchedulesPage /> }.into_any()
+    })
 }
 
 /// The list of tasks.
@@ -148,7 +153,12 @@ pub fn new_task_page() -> AnyView {
 
 /// What waits for an agent.
 pub fn queue_page() -> AnyView {
-    lazily(fetch_planning, draw_queue)
+    lazily(fetch_planning, || draw_planning(true))
+}
+
+/// What makes tasks by itself.
+pub fn schedules_page() -> AnyView {
+    lazily(fetch_planning, || draw_planning(false))
 }
 
 /// The settings.
@@ -225,7 +235,7 @@ pub async fn fetch(path: &str) -> Fetched {
     match (parts.next(), parts.next(), parts.next()) {
         (Some(""), None, None) => fetch_list().await,
         (Some("settings"), ..) => fetch_settings().await,
-        (Some("queue"), ..) => fetch_planning().await,
+        (Some("queue" | "schedules"), ..) => fetch_planning().await,
         (Some("guides" | "inbox" | "needs-you" | "usage"), ..)
         | (Some("tasks"), Some("new"), None) => fetch_small().await,
         (Some("tasks"), Some(_), None) => both(fetch_task, fetch_activity).await,

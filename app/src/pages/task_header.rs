@@ -108,6 +108,8 @@ fn Facts(state: TaskState) -> impl IntoView {
     };
     let origin = task.with_untracked(|task| task.forked_from);
     let forked = origin.map(|origin| view! { <li>"forked from "<a class="link" href=format!("/tasks/{}/checkpoints", origin.task_id)>"another task"</a></li> });
+    let schedule = task.with_untracked(|task| task.schedule_id);
+    let scheduled = schedule.map(|id| view! { <li>"made by "<a class="link" href=format!("/schedules?edit={id}")>"a schedule"</a></li> });
     let scripted = move || {
         let is_scripted = task.with(|task| task.model.as_deref() == Some(SCRIPTED_MODEL));
         is_scripted.then(|| view! { <li><span class="badge-scripted"><Glyph icon=Icon::Spark /> "Scripted model"</span></li> })
@@ -122,6 +124,7 @@ fn Facts(state: TaskState) -> impl IntoView {
         <ul class="facts num">
             <li>{task.with_untracked(|task| type_name(task.task_type))}</li>
             {forked}
+            {scheduled}
             {part(started)}
             <li><a class="link" href=format!("/tasks/{}/usage", state.id)>{move || task.with(cost)}</a></li>
             <li>{move || format!("{} tokens", short_count(task.with(|task| task.tokens.total())))}</li>

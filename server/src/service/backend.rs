@@ -4,16 +4,16 @@ use app::api::{
     AccountCheck, BranchView, ChangeList, CheckpointView, CompareQuery, CreateTask,
     DeliverableContent, DeliverableView, DependencyView, EditMessage, EditSettings, EstimateReport,
     EventQuery, EventView, ForkTask, GivenAnswer, GuideContent, GuideView, LogPage, LogQuery,
-    MessageText, MessageView, MoveTask, NeedsYou, NewSecret, NewTarget, NotificationQuery,
-    NotificationView, Overview, Page, PermissionsView, ProvideDependency, QuestionView, QueueView,
-    ReadCount, RestoreTask, ReviewView, ReviewWork, SecretText, SecretView, SettingsView, ShowFile,
-    ShownFile, SigningSecret, TargetTrial, TargetView, TaskDetail, TaskQuery, TaskVersion,
-    TaskView, UsagePage, UsageReport, WorkflowView,
+    MessageText, MessageView, MoveTask, NeedsYou, NewSchedule, NewSecret, NewTarget,
+    NotificationQuery, NotificationView, Overview, Page, PermissionsView, ProvideDependency,
+    QuestionView, QueueView, ReadCount, RestoreTask, ReviewView, ReviewWork, ScheduleView,
+    SecretText, SecretView, SettingsView, ShowFile, ShownFile, SigningSecret, TargetTrial,
+    TargetView, TaskDetail, TaskQuery, TaskVersion, TaskView, UsagePage, UsageReport, WorkflowView,
 };
 use app::backend::Backend;
 use app::domain::id::{
     CheckpointId, DependencyId, FeedbackId, MessageId, NotificationId, QuestionId, ReviewId,
-    RuleId, TaskId,
+    RuleId, ScheduleId, TaskId,
 };
 use app::domain::permission::{GrantedRule, PermissionRule};
 use app::domain::task::{ChangeRequest, Comment, ConcernKind, PauseAt, TaskEdit};
@@ -40,6 +40,34 @@ impl Backend for Service {
 
     async fn usage_page(&self) -> Result<UsagePage, Fault> {
         Ok(Self::usage_page(self).await?)
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleView>, Fault> {
+        Ok(Self::schedules(self).await?)
+    }
+
+    async fn add_schedule(&self, new: NewSchedule) -> Result<ScheduleView, Fault> {
+        Ok(Self::add_schedule(self, new).await?)
+    }
+
+    async fn change_schedule(
+        &self,
+        id: ScheduleId,
+        new: NewSchedule,
+    ) -> Result<ScheduleView, Fault> {
+        Ok(Self::change_schedule(self, id, new).await?)
+    }
+
+    async fn pause_schedule(&self, id: ScheduleId, paused: bool) -> Result<ScheduleView, Fault> {
+        Ok(Self::pause_schedule(self, id, paused).await?)
+    }
+
+    async fn run_schedule(&self, id: ScheduleId) -> Result<TaskView, Fault> {
+        Ok(Self::run_schedule(self, id).await?)
+    }
+
+    async fn remove_schedule(&self, id: ScheduleId) -> Result<(), Fault> {
+        Ok(Self::remove_schedule(self, id).await?)
     }
 
     async fn queue(&self) -> Result<QueueView, Fault> {

@@ -30,6 +30,9 @@ fn of_tasks() -> Vec<TaskEvent> {
             budget_tokens: Some(1_000_000),
             answer_after: 60,
             auto_resume: false,
+            schedule: Some(crate::domain::id::ScheduleId::from_uuid(
+                uuid::Uuid::from_u128(0x5c),
+            )),
         },
         TaskEvent::TaskUpdated {
             edit: TaskEdit {
@@ -452,7 +455,7 @@ fn what_was_left_out_has_its_default() {
 
 #[test]
 fn task_created() {
-    insta::assert_snapshot!(stored("TaskCreated"), @r#"{"type":"TaskCreated","data":{"title":"A title","task_type":"create_app","description":"A description","priority":"high","phases":[{"id":"planning","name":"planning","aim":"Finish planning.","steps":[{"id":"01_idea","name":"01_idea","deliverable":{"path":"docs/01_idea.md","min_chars":1}}],"deliverables":[],"gate":true}],"permission_mode":"balanced","model":"a-model","repository":"/srv/repository","depends_on":["00000000-0000-0000-0000-000000007a5c"],"auto_approve":true,"budget_usd":"12.500000","budget_tokens":1000000,"answer_after":60,"auto_resume":false}}"#);
+    insta::assert_snapshot!(stored("TaskCreated"), @r#"{"type":"TaskCreated","data":{"title":"A title","task_type":"create_app","description":"A description","priority":"high","phases":[{"id":"planning","name":"planning","aim":"Finish planning.","steps":[{"id":"01_idea","name":"01_idea","deliverable":{"path":"docs/01_idea.md","min_chars":1}}],"deliverables":[],"gate":true}],"permission_mode":"balanced","model":"a-model","repository":"/srv/repository","depends_on":["00000000-0000-0000-0000-000000007a5c"],"auto_approve":true,"budget_usd":"12.500000","budget_tokens":1000000,"answer_after":60,"auto_resume":false,"schedule":"00000000-0000-0000-0000-00000000005c"}}"#);
 }
 
 #[test]
