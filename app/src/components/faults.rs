@@ -39,3 +39,15 @@ pub fn fault_panels(errors: ArcRwSignal<Errors>) -> AnyView {
     };
     fault.into_any()
 }
+
+/// What is wrong with a form, above its fields.
+pub fn form_fault(fault: Option<Fault>) -> Option<AnyView> {
+    let fault = fault?;
+    let notice = view! {
+        <div class="notice" data-tone="failed" role="alert">
+            <Glyph icon=Icon::Alert />
+            <p>{fault.to_string()}</p>
+        </div>
+    };
+    Some(notice.into_any())
+}

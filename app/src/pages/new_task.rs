@@ -6,7 +6,7 @@ use leptos_router::hooks::use_query_map;
 use super::new_task_fields::{DescriptionField, MoreFields, RepositoryField, TypeCards};
 use super::new_task_form::TaskForm;
 use crate::api::{ModelSource, TaskView, WorkflowView};
-use crate::components::faults::fault_panels;
+use crate::components::faults::{fault_panels, form_fault};
 use crate::components::form::{PostForm, Posting};
 use crate::components::frame::Installation;
 use crate::components::icon::{Glyph, Icon};
@@ -135,16 +135,7 @@ fn NewTask(
         }
     });
     provide_context(FieldFaults(fields));
-    let summary = move || {
-        fault.get().map(|fault| {
-            view! {
-                <div class="notice" data-tone="failed" role="alert">
-                    <Glyph icon=Icon::Alert />
-                    <p>{fault.to_string()}</p>
-                </div>
-            }
-        })
-    };
+    let summary = move || form_fault(fault.get());
     let pending = create.pending();
     view! {
         <PostForm action=create class="new-task" novalidate=true>

@@ -12,6 +12,7 @@ use super::schedules::day_name;
 #[cfg(feature = "ssr")]
 use crate::api::{CreateTask, NewSchedule};
 use crate::api::{ScheduleView, WorkflowView};
+use crate::components::faults::form_fault;
 use crate::components::form::{PostForm, Posting};
 use crate::components::icon::{Glyph, Icon};
 use crate::domain::permission::PermissionMode;
@@ -198,16 +199,7 @@ pub fn ScheduleEditor(known: Option<ScheduleView>, workflows: Vec<WorkflowView>)
         }
     });
     provide_context(FieldFaults(fields));
-    let summary = move || {
-        save.fault().map(|fault| {
-            view! {
-                <div class="notice" data-tone="failed" role="alert">
-                    <Glyph icon=Icon::Alert />
-                    <p>{fault.to_string()}</p>
-                </div>
-            }
-        })
-    };
+    let summary = move || form_fault(save.fault());
     let id = known.map(|known| known.id.to_string());
     let mode = form
         .permission_mode
